@@ -1,0 +1,164 @@
+import Type from 'typebox'
+import { nullable, strict } from './define.ts'
+import { Name, RepoId } from './ids.ts'
+
+/** Descriptors in their canonical form: older spellings are gone, files are joined, every name is checked. */
+
+const Tree = Type.Record(Type.String(), Type.Unknown())
+
+export const Provider = Type.Object(
+  {
+    name: Type.String(),
+    size: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
+    location: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
+    image: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
+  },
+  { additionalProperties: true },
+)
+
+export const Node = strict({
+  id: Name,
+  name: Type.Optional(Type.String()),
+  type: Type.Literal('server'),
+  provider: Provider,
+  /** Service id -> version, `*` for the distribution's. */
+  services: Type.Record(Type.String(), Type.String()),
+  /** Service id -> options as written (templates unrendered, defaults not merged). */
+  configuration: Type.Record(Type.String(), Tree),
+  vars: Tree,
+})
+
+export const Step = strict({
+  id: Type.Optional(Name),
+  name: Type.Optional(Type.String()),
+  /** A shell line, `devops scripts/FILE`, or `devops SERVICE COMMAND`. */
+  run: Type.String({ minLength: 1 }),
+  options: Type.Optional(Tree),
+  targets: Type.Optional(Type.Array(Name, { minItems: 1 })),
+  vars: Type.Optional(Tree),
+})
+
+export const Triggers = strict({
+  webhooks: Type.Array(strict({ path: Type.String({ minLength: 1 }) })),
+  crons: Type.Array(Type.String()),
+  /** Event types, aliases and patterns: `node.web.create`, `node.*.update.success`. */
+  events: Type.Array(Type.String()),
+})
+
+export const Task = strict({
+  id: Name,
+  name: Type.Optional(Type.String()),
+  type: Type.Literal('task'),
+  vars: Tree,
+  triggers: Triggers,
+  targets: Type.Array(Name),
+  steps: Type.Array(Step, { minItems: 1 }),
+})
+
+export const optionTypes = ['string', 'integer', 'number', 'boolean', 'array', 'object', 'group'] as const
+
+/** One option of a service or command: a value with limits, or a group of further options. */
+export const Option = Type.Cyclic(
+  {
+    Option: strict({
+      type: Type.Union(optionTypes.map((type) => Type.Literal(type))),
+      description: Type.Optional(Type.String()),
+      /** Absent: none. Null: the option is unset. */
+      default: Type.Optional(Type.Unknown()),
+      required: Type.Optional(Type.Boolean()),
+      minimum: Type.Optional(Type.Number()),
+      maximum: Type.Optional(Type.Number()),
+      allowed: Type.Optional(Type.Array(Type.Unknown())),
+      pattern: Type.Optional(Type.String()),
+      /** Of a group or object; of each item when the type is array. */
+      options: Type.Optional(Type.Record(Type.String(), Type.Ref('Option'))),
+      /** The type of each item of an array without `options`; strings when absent. */
+      items: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('integer'), Type.Literal('object')])),
+      /** Why this option is refused today, and what replaces it. */
+      removed: Type.Optional(Type.String()),
+      secret: Type.Optional(Type.Boolean()),
+    }),
+  },
+  'Option',
+)
+
+export const Command = strict({
+  description: Type.Optional(Type.String()),
+  options: Type.Optional(Type.Record(Type.String(), Option)),
+  /** An action on a systemd unit … */
+  unit: Type.Optional(Type.String()),
+  do: Type.Optional(Type.Union([Type.Literal('start'), Type.Literal('stop'), Type.Literal('reload'), Type.Literal('restart')])),
+  /** … or a file of `templates/`: a Liquid template of a script, run as root or as `user`. */
+  script: Type.Optional(Type.String()),
+  user: Type.Optional(Type.String()),
+})
+
+/** `service.yml` of the catalog and of a repository's `services/ID/`. */
+export const Service = strict({
+  id: Name,
+  title: Type.String(),
+  description: Type.Optional(Type.String()),
+  tags: Type.Array(Type.String()),
+  /** Services that are applied before it, whether or not the node names them. */
+  requires: Type.Array(Type.String()),
+  experimental: Type.Optional(Type.Boolean()),
+  /** Applied to every node, not selectable. */
+  base: Type.Optional(Type.Boolean()),
+  documentation: Type.Optional(Type.String()),
+  options: Type.Record(Type.String(), Option),
+  commands: Type.Record(Type.String(), Command),
+  /** Resource templates in order; their shape is shazam's (`src/services/shazam/compile.ts`). */
+  resources: Type.Array(Tree),
+  handlers: Type.Record(Type.String(), Tree),
+  /** File name -> text of `templates/`. */
+  templates: Type.Record(Type.String(), Type.String()),
+  /** Fact name -> shell line that prints it: `version: nginx -v`. */
+  facts: Type.Record(Type.String(), Type.String()),
+})
+
+/** Everything that a repository says at one commit. */
+export const Infrastructure = strict({
+  repo: RepoId,
+  /** Null while a push is judged: the commit is not ours yet. */
+  commit: nullable(Type.String()),
+  nodes: Type.Array(Node),
+  tasks: Type.Array(Task),
+  /** `scripts/` file -> text. */
+  scripts: Type.Record(Type.String(), Type.String()),
+  /** The repository's own services. */
+  services: Type.Array(Service),
+})
+
+/** One finding of the validator. `line` and `column` count from 1. */
+export const Finding = strict({
+  severity: Type.Union([Type.Literal('error'), Type.Literal('warning')]),
+  path: Type.String(),
+  line: Type.Integer(),
+  column: Type.Integer(),
+  /** Dotted address of the value: `configuration.nginx.worker_processes`; empty for the file. */
+  at: Type.String(),
+  message: Type.String(),
+})
+
+export type Node = Type.Static<typeof Node>
+export type Step = Type.Static<typeof Step>
+export type Task = Type.Static<typeof Task>
+export type Command = Type.Static<typeof Command>
+export type Service = Type.Static<typeof Service>
+export type Infrastructure = Type.Static<typeof Infrastructure>
+export type Finding = Type.Static<typeof Finding>
+/** Written out: a recursive type. */
+export interface Option {
+  type: (typeof optionTypes)[number]
+  description?: string
+  default?: unknown
+  required?: boolean
+  minimum?: number
+  maximum?: number
+  allowed?: unknown[]
+  pattern?: string
+  options?: Record<string, Option>
+  items?: 'string' | 'integer' | 'object'
+  removed?: string
+  secret?: boolean
+}

@@ -1,0 +1,59 @@
+import Type from 'typebox'
+import { call, Nothing, nullable, strict } from './define.ts'
+import { Finding, Infrastructure } from './descriptors.ts'
+import { CommitId, Name, RepoId, Time } from './ids.ts'
+
+export const Repository = strict({
+  repo: RepoId,
+  created_at: Time,
+  /** The branch that servers follow. */
+  branch: Type.String(),
+  /** Its tip; null while nothing was pushed. */
+  commit: nullable(CommitId),
+})
+
+export const Commit = strict({
+  commit: CommitId,
+  author: Type.String(),
+  at: Time,
+  message: Type.String(),
+})
+
+export const File = strict({ path: Type.String(), content: Type.String() })
+
+export const calls = {
+  'git.create_repository': call(strict({ repo: RepoId, by: Type.String() }), Repository),
+  /** All repositories, or one owner's. */
+  'git.list_repositories': call(strict({ owner: Type.Optional(Name) }), Type.Array(Repository)),
+  'git.get_repository': call(strict({ repo: RepoId }), Repository),
+  /** Refused with `conflict` while the repository has nodes on record. */
+  'git.delete_repository': call(strict({ repo: RepoId, by: Type.String() }), Nothing),
+  /** The checked descriptors at a commit; at the active branch's tip when absent. Cached by commit. */
+  'git.infrastructure': call(strict({ repo: RepoId, commit: Type.Optional(CommitId) }), Infrastructure),
+  'git.tree': call(strict({ repo: RepoId, commit: Type.Optional(CommitId) }), Type.Array(Type.String())),
+  'git.file': call(strict({ repo: RepoId, commit: Type.Optional(CommitId), path: Type.String() }), File),
+  'git.log': call(
+    strict({ repo: RepoId, limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
+    Type.Array(Commit),
+  ),
+  /** What a push of these files would be told. */
+  'git.validate': call(strict({ repo: RepoId, files: Type.Array(File) }), Type.Array(Finding)),
+}
+
+export const events = {
+  'repo.created': strict({ repo: RepoId, by: Type.String() }),
+  'repo.deleted': strict({ repo: RepoId, by: Type.String() }),
+  /** The active branch moved. Subject: the repository. */
+  'repo.pushed': strict({
+    repo: RepoId,
+    branch: Type.String(),
+    before: nullable(CommitId),
+    /** Null when the branch was deleted. */
+    after: nullable(CommitId),
+    by: Type.String(),
+  }),
+}
+
+export const queues = {}
+
+export type Repository = Type.Static<typeof Repository>

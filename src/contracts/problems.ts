@@ -1,0 +1,28 @@
+/**
+ * Every error that crosses a boundary: code, HTTP status, sentence, and what to do next.
+ * `{…}` in a sentence is filled from the problem's data.
+ */
+export const problems = {
+  invalid: [400, 'The request does not fit: {reason}', 'Correct the named field.'],
+  unauthenticated: [401, 'Nobody is signed in: {reason}', 'Sign in with `devops login`, or send a token.'],
+  forbidden: [403, '{user} may not {action}', 'Ask the owner of the repository for a role that may.'],
+  not_found: [404, 'There is no {what}', 'Check the name; `devops list` shows what there is.'],
+  exists: [409, '{what} exists already', 'Choose another name, or use the one that is there.'],
+  conflict: [409, '{reason}', 'Look at the present state and try again.'],
+  refused: [422, 'The descriptors are refused', 'Correct what is listed and push again.'],
+  unreachable: [502, 'Node {node} cannot be reached: {reason}', 'Check that it is up and that its SSH port is open.'],
+  host_key: [
+    502,
+    'Node {node} shows another host key than before: {reason}',
+    'If the change is yours, run `devops link` again; if not, somebody may be in between.',
+  ],
+  sudo_refused: [502, 'Node {node} refuses sudo to user {user}', 'Give the user passwordless sudo.'],
+  provider: [502, 'Provider {provider} refused: {reason}', 'Check the credentials, the size and the quota.'],
+  no_answer: [503, 'Nobody answers {call}', 'Start the service that answers it.'],
+  deadline: [504, '{call} took longer than {ms} ms', 'Try again; if it stays, look at the platform’s log.'],
+  cancelled: [499, '{call} was cancelled', 'Nothing to do.'],
+  fenced: [409, 'This attempt was overtaken by attempt {current}', 'Nothing to do: the newer attempt goes on.'],
+  internal: [500, 'Something of ours broke: {reason}', 'Look at the platform’s log and report it.'],
+} as const satisfies Record<string, readonly [status: number, sentence: string, next: string]>
+
+export type ProblemCode = keyof typeof problems

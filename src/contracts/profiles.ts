@@ -1,0 +1,127 @@
+import Type from 'typebox'
+import { call, Nothing, nullable, strict } from './define.ts'
+import { Name, RepoId, Time } from './ids.ts'
+
+export const roles = ['read', 'write', 'admin', 'owner'] as const
+export const Role = Type.Union(roles.map((role) => Type.Literal(role)))
+
+/** What can be done to a repository or to the platform; `services/profiles/permissions.ts` says which role may. */
+export const actions = [
+  'repo.read',
+  'repo.write',
+  'repo.create',
+  'repo.delete',
+  'node.sync',
+  'node.link',
+  'node.ssh',
+  'task.run',
+  'task.cancel',
+  'var.read',
+  'var.write',
+  'collaborator.read',
+  'collaborator.write',
+  'logs.read',
+  'user.read',
+  'user.write',
+  'platform.read',
+] as const
+export const Action = Type.Union(actions.map((action) => Type.Literal(action)))
+
+export const User = strict({
+  name: Name,
+  email: nullable(Type.String()),
+  admin: Type.Boolean(),
+  created_at: Time,
+})
+
+export const Key = strict({
+  user: Name,
+  title: Type.String(),
+  /** `SHA256:…` as ssh-keygen prints it. */
+  fingerprint: Type.String(),
+  /** One line of OpenSSH format, without comment. */
+  key: Type.String(),
+  created_at: Time,
+})
+
+export const Token = strict({
+  id: Type.String(),
+  user: Name,
+  title: Type.String(),
+  created_at: Time,
+  expires_at: nullable(Time),
+  used_at: nullable(Time),
+})
+
+/** Who somebody proved to be, and by what. */
+export const Identity = strict({
+  user: Name,
+  admin: Type.Boolean(),
+  via: Type.Union([Type.Literal('key'), Type.Literal('token'), Type.Literal('password')]),
+  /** Fingerprint of the key, id of the token. */
+  credential: Type.String(),
+})
+
+export const Collaborator = strict({ repo: RepoId, user: Name, role: Role })
+
+export const calls = {
+  'profiles.create_user': call(
+    strict({
+      name: Name,
+      email: Type.Optional(Type.String()),
+      password: Type.Optional(Type.String({ minLength: 8 })),
+      admin: Type.Optional(Type.Boolean()),
+    }),
+    User,
+  ),
+  'profiles.list_users': call(Nothing, Type.Array(User)),
+  'profiles.get_user': call(strict({ name: Name }), User),
+  'profiles.delete_user': call(strict({ name: Name }), Nothing),
+  /** `key`: one line of an OpenSSH public key file. */
+  'profiles.add_key': call(
+    strict({ user: Name, key: Type.String(), title: Type.Optional(Type.String()) }),
+    Key,
+  ),
+  'profiles.list_keys': call(strict({ user: Name }), Type.Array(Key)),
+  'profiles.remove_key': call(strict({ user: Name, fingerprint: Type.String() }), Nothing),
+  /** The only time that the token is seen. */
+  'profiles.create_token': call(
+    strict({ user: Name, title: Type.String(), expires_in: Type.Optional(Type.Integer({ minimum: 1, description: 'seconds' })) }),
+    strict({ token: Type.String(), record: Token }),
+  ),
+  'profiles.list_tokens': call(strict({ user: Name }), Type.Array(Token)),
+  'profiles.revoke_token': call(strict({ user: Name, id: Type.String() }), Nothing),
+  /** Throws `unauthenticated`. `key` is the OpenSSH line of a key whose possession was proved already. */
+  'profiles.authenticate': call(
+    Type.Union([
+      strict({ kind: Type.Literal('token'), token: Type.String() }),
+      strict({ kind: Type.Literal('key'), key: Type.String() }),
+      strict({ kind: Type.Literal('password'), user: Type.String(), password: Type.String() }),
+    ]),
+    Identity,
+  ),
+  /** Throws `forbidden`, or `not_found` when the user may not even know of the repository. */
+  'profiles.authorize': call(strict({ user: Name, action: Action, repo: Type.Optional(RepoId) }), Nothing),
+  /** Repositories that a user owns, collaborates on, or (administrators) all that have collaborators. */
+  'profiles.collaborations': call(strict({ user: Name }), Type.Array(Collaborator)),
+  'profiles.set_collaborator': call(Collaborator, Collaborator),
+  'profiles.remove_collaborator': call(strict({ repo: RepoId, user: Name }), Nothing),
+  'profiles.list_collaborators': call(strict({ repo: RepoId }), Type.Array(Collaborator)),
+  /** Public keys (OpenSSH lines) of the owner and of all who may log in to the nodes, sorted. */
+  'profiles.node_keys': call(strict({ repo: RepoId }), Type.Array(strict({ user: Name, key: Type.String() }))),
+}
+
+export const events = {
+  'profile.changed': strict({
+    user: Name,
+    what: Type.Union([Type.Literal('user'), Type.Literal('keys'), Type.Literal('tokens')]),
+  }),
+  'collaborator.changed': strict({ repo: RepoId, user: Name, role: nullable(Role) }),
+}
+
+export const queues = {}
+
+export type Role = Type.Static<typeof Role>
+export type Action = Type.Static<typeof Action>
+export type Identity = Type.Static<typeof Identity>
+export type User = Type.Static<typeof User>

@@ -1,0 +1,125 @@
+import Type from 'typebox'
+import { call, Nothing, nullable, strict } from './define.ts'
+import { Infrastructure } from './descriptors.ts'
+import { CommitId, Name, RepoId, Time } from './ids.ts'
+
+const Tree = Type.Record(Type.String(), Type.Unknown())
+
+/** How a server is reached, and what the provider knows it by. */
+export const Server = strict({
+  provider: Type.String(),
+  /** The provider's own id; for a linked server its address. */
+  id: Type.String(),
+  host: Type.String(),
+  port: Type.Integer({ minimum: 1, maximum: 65535 }),
+  user: Type.String(),
+  /** Host keys that are accepted, OpenSSH `SHA256:…` fingerprints; empty until first contact. */
+  host_keys: Type.Array(Type.String()),
+  /** The provider part of the descriptor that it was made from. */
+  made_from: Tree,
+})
+
+/** What was last applied: the manifest of what we own on the node. */
+export const Applied = strict({
+  commit: nullable(CommitId),
+  at: Time,
+  work: Type.String(),
+  /** Resources in order of application; their shape is shazam's. Secrets are hashes. */
+  manifest: Type.Array(Tree),
+})
+
+export const NodeRecord = strict({
+  repo: RepoId,
+  node: Name,
+  server: nullable(Server),
+  /** OS, kernel, cpu, memory, addresses, versions of services. `pub_key`: of the node's devops user. */
+  facts: Tree,
+  applied: nullable(Applied),
+  /** Server created and first sync done. */
+  created_at: nullable(Time),
+})
+
+export const scopes = ['repo', 'node', 'task'] as const
+
+export const Variable = strict({
+  repo: RepoId,
+  /** `repo`, `node:ID` or `task:ID`. */
+  scope: Type.String({ pattern: '^(repo|(node|task):[A-Za-z0-9_-]+)$' }),
+  name: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }),
+  value: Type.Unknown(),
+  set_at: Time,
+  set_by: Type.String(),
+})
+
+const VariableKey = strict({ repo: RepoId, scope: Variable.properties.scope, name: Variable.properties.name })
+
+export const calls = {
+  'registry.get_node': call(strict({ repo: RepoId, node: Name }), NodeRecord),
+  /** Every node that has a record; of one repository when named. */
+  'registry.list_nodes': call(strict({ repo: Type.Optional(RepoId) }), Type.Array(NodeRecord)),
+  /**
+   * Writes what is given, leaves the rest. `fence` is the work that writes: an older work (ids sort by time) or an older
+   * attempt of the same work than the last that wrote throws `fenced`. Announces `var.changed` for addresses whose value moved (`ip`, `pub_key`, facts).
+   */
+  'registry.record_node': call(
+    strict({
+      repo: RepoId,
+      node: Name,
+      server: Type.Optional(nullable(Server)),
+      facts: Type.Optional(Tree),
+      applied: Type.Optional(nullable(Applied)),
+      created_at: Type.Optional(nullable(Time)),
+      fence: Type.Optional(strict({ work: Type.String(), attempt: Type.Integer() })),
+      /** Addresses that the configuration of this node used at compile time. */
+      uses: Type.Optional(Type.Array(Type.String())),
+    }),
+    NodeRecord,
+  ),
+  'registry.forget_node': call(strict({ repo: RepoId, node: Name }), Nothing),
+  'registry.set_variable': call(
+    strict({ ...VariableKey.properties, value: Type.Unknown(), by: Type.String() }),
+    Variable,
+  ),
+  'registry.unset_variable': call(strict({ ...VariableKey.properties, by: Type.String() }), Nothing),
+  'registry.list_variables': call(strict({ repo: RepoId }), Type.Array(Variable)),
+  /** Former values, newest first; a null `value` with `unset` true marks a removal. */
+  'registry.variable_history': call(
+    VariableKey,
+    Type.Array(strict({ value: Type.Unknown(), unset: Type.Boolean(), set_at: Time, set_by: Type.String() })),
+  ),
+  /**
+   * The tree in which templates of a repository are resolved:
+   * `{ NODE: { ip, pub_key, name, facts, configuration, vars }, vars, … }`. `configuration` has defaults merged and
+   * templates rendered. A task's or node's own variables stand bare when `task` or `node` is named.
+   */
+  'registry.resolve': call(
+    strict({
+      repo: RepoId,
+      commit: Type.Optional(CommitId),
+      /** In place of a commit: a push under judgement. */
+      next: Type.Optional(Infrastructure),
+      node: Type.Optional(Name),
+      task: Type.Optional(Name),
+    }),
+    Tree,
+  ),
+  /** Nodes whose configuration used an address or something below it. */
+  'registry.used_by': call(strict({ repo: RepoId, address: Type.String() }), Type.Array(Name)),
+  /** The key pair by which the platform enters the nodes of a repository; made at first use, the private half encrypted at rest. */
+  'registry.platform_key': call(
+    strict({ repo: RepoId }),
+    strict({ public_key: Type.String(), private_key: Type.String() }),
+  ),
+}
+
+export const events = {
+  /** Subject: the repository. `nodes`: those that used it. */
+  'var.changed': strict({ repo: RepoId, address: Type.String(), nodes: Type.Array(Name), by: Type.String() }),
+}
+
+export const queues = {}
+
+export type Server = Type.Static<typeof Server>
+export type Applied = Type.Static<typeof Applied>
+export type NodeRecord = Type.Static<typeof NodeRecord>
+export type Variable = Type.Static<typeof Variable>

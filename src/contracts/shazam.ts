@@ -1,0 +1,160 @@
+import Type from 'typebox'
+import { call, nullable, strict } from './define.ts'
+import { Infrastructure } from './descriptors.ts'
+import { CommitId, Name, RepoId, Time } from './ids.ts'
+
+export const Verdict = Type.Union([
+  Type.Literal('no change'),
+  Type.Literal('change'),
+  Type.Literal('unknown until it runs'),
+  Type.Literal('skipped'),
+])
+
+export const Change = strict({
+  /** `file:/etc/nginx/nginx.conf` */
+  resource: Type.String(),
+  verdict: Verdict,
+  /** One line: what will happen, or why not. */
+  summary: Type.String(),
+  /** Unified diff, secrets as `***`. */
+  diff: Type.Optional(Type.String()),
+})
+
+export const NodePlan = strict({
+  node: Name,
+  verdict: Type.Union([
+    Type.Literal('create'),
+    Type.Literal('change'),
+    Type.Literal('no change'),
+    Type.Literal('replace'),
+    Type.Literal('destroy'),
+    Type.Literal('unknown'),
+  ]),
+  /** Why the verdict, when it is not plain: "cannot be reached: …". */
+  reason: Type.Optional(Type.String()),
+  changes: Type.Array(Change),
+  /** When the state was read that the plan is made against; null: never. */
+  as_of: nullable(Time),
+})
+
+const NodeWork = strict({
+  repo: RepoId,
+  node: Name,
+  /** Id of tasker's work. */
+  work: Type.String(),
+  commit: nullable(CommitId),
+  /** tasker's attempt, from 1. */
+  attempt: Type.Integer(),
+})
+
+const Succeeded = strict({
+  ...NodeWork.properties,
+  /** Number of resources changed. */
+  changed: Type.Integer(),
+  ms: Type.Integer(),
+})
+
+const Failed = strict({
+  ...NodeWork.properties,
+  error: strict({ code: Type.String(), message: Type.String() }),
+  /** False when trying again cannot help. */
+  retry: Type.Boolean(),
+})
+
+/** One step on one node, everything rendered. */
+export const StepJob = strict({
+  repo: RepoId,
+  run: Type.String(),
+  task: Name,
+  /** Position in the task, from 0. */
+  step: Type.Integer(),
+  node: Name,
+  /** tasker's attempt of this step on this node: the marker on the node is named by it. */
+  attempt: Type.Integer(),
+  /** What is run, rendered: the text of a script with its `#!`, or lines for sh. */
+  script: Type.String(),
+  user: Type.String(),
+})
+
+export const calls = {
+  /**
+   * What would be done. With `next`, against that state of the repository (a push under judgement), else its commit.
+   * `live`: reads the servers; otherwise compares with what was last recorded.
+   */
+  'shazam.plan': call(
+    strict({
+      repo: RepoId,
+      commit: Type.Optional(CommitId),
+      next: Type.Optional(Infrastructure),
+      nodes: Type.Optional(Type.Array(Name)),
+      live: Type.Boolean(),
+    }),
+    Type.Array(NodePlan),
+  ),
+  /** Enters an existing server, checks OS and sudo, leaves the platform's key and records it as the node's server. */
+  'shazam.link': call(
+    strict({
+      repo: RepoId,
+      node: Name,
+      host: Type.String({ pattern: '^[A-Za-z0-9.:_-]+$', maxLength: 253 }),
+      port: Type.Integer({ minimum: 1, maximum: 65535 }),
+      user: Type.String({ pattern: '^[a-z_][a-z0-9_-]{0,31}$' }),
+      /** One of both, used once, not kept. */
+      password: Type.Optional(Type.String()),
+      private_key: Type.Optional(Type.String()),
+      /** `SHA256:…`; when absent the key shown is pinned and returned. */
+      host_key: Type.Optional(Type.String()),
+    }),
+    strict({ host_key: Type.String(), os: Type.String() }),
+  ),
+  /** The script that a step `devops SERVICE COMMAND` or `devops scripts/FILE` comes down to, before rendering. */
+  'shazam.command': call(
+    strict({ repo: RepoId, commit: Type.Optional(CommitId), service: Type.String(), command: Type.String() }),
+    strict({ template: Type.String(), user: Type.String(), defaults: Type.Record(Type.String(), Type.Unknown()) }),
+  ),
+  /** Stops a step on its node: the whole process group. False: nothing of it ran. */
+  'shazam.stop_step': call(
+    strict({ repo: RepoId, node: Name, run: Type.String(), step: Type.Integer(), attempt: Type.Integer() }),
+    strict({ stopped: Type.Boolean() }),
+  ),
+}
+
+export const events = {
+  'node.*.create.start': NodeWork,
+  'node.*.create.success': Succeeded,
+  'node.*.create.error': Failed,
+  'node.*.update.start': NodeWork,
+  'node.*.update.success': Succeeded,
+  'node.*.update.error': Failed,
+  'node.*.delete.start': NodeWork,
+  'node.*.delete.success': Succeeded,
+  'node.*.delete.error': Failed,
+  /** A step on a node has ended. Subject: the run. */
+  'step.finished': strict({
+    repo: RepoId,
+    run: Type.String(),
+    step: Type.Integer(),
+    node: Name,
+    attempt: Type.Integer(),
+    /** `unknown`: the link or the node was lost and no marker tells the outcome. */
+    outcome: Type.Union([Type.Literal('success'), Type.Literal('failure'), Type.Literal('unknown'), Type.Literal('stopped')]),
+    exit: nullable(Type.Integer()),
+    error: nullable(Type.String()),
+    /** Last 64 KiB of stdout. */
+    stdout: Type.String(),
+  }),
+}
+
+export const queues = {
+  /** Make a node match a commit, or destroy it. */
+  'shazam.nodes': strict({
+    ...NodeWork.properties,
+    goal: Type.Union([Type.Literal('converge'), Type.Literal('destroy')]),
+  }),
+  'shazam.steps': StepJob,
+}
+
+export type NodePlan = Type.Static<typeof NodePlan>
+export type Change = Type.Static<typeof Change>
+export type StepJob = Type.Static<typeof StepJob>
+export type NodeJob = Type.Static<(typeof queues)['shazam.nodes']>

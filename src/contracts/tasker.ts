@@ -1,0 +1,137 @@
+import Type from 'typebox'
+import { call, nullable, strict } from './define.ts'
+import { CommitId, Name, RepoId, Time } from './ids.ts'
+
+/** What holds a node's lock: making it match, destroying it, or a run of a task. */
+export const workKinds = ['sync', 'destroy', 'run'] as const
+export const workStates = ['waiting', 'running', 'succeeded', 'failed', 'cancelled', 'superseded'] as const
+
+const State = Type.Union(workStates.map((state) => Type.Literal(state)))
+
+/** What started it: `push 3f2a1c by ann`, `ann by hand`, `event node.web.create.success`. */
+export const Cause = strict({
+  kind: Type.Union([
+    Type.Literal('push'),
+    Type.Literal('hand'),
+    Type.Literal('event'),
+    Type.Literal('variable'),
+    Type.Literal('collaborator'),
+    Type.Literal('webhook'),
+    Type.Literal('cron'),
+    Type.Literal('retry'),
+  ]),
+  by: Type.String(),
+  /** Event id and type, commit, path of the webhook … */
+  detail: Type.String(),
+  /** How many events deep a chain of runs is. */
+  depth: Type.Integer({ minimum: 0 }),
+})
+
+export const Work = strict({
+  id: Type.String(),
+  repo: RepoId,
+  kind: Type.Union(workKinds.map((kind) => Type.Literal(kind))),
+  nodes: Type.Array(Name),
+  state: State,
+  /** A sentence while it waits: `waits for node web: sync of 3f2a1c, 12 s`. */
+  waits_for: nullable(Type.String()),
+  commit: nullable(CommitId),
+  task: nullable(Name),
+  attempt: Type.Integer(),
+  cause: Cause,
+  error: nullable(Type.String()),
+  created_at: Time,
+  started_at: nullable(Time),
+  ended_at: nullable(Time),
+})
+
+export const runStepStates = ['pending', 'running', 'success', 'failure', 'unknown', 'skipped', 'stopped'] as const
+
+export const RunStep = strict({
+  step: Type.Integer(),
+  name: Type.String(),
+  node: Name,
+  state: Type.Union(runStepStates.map((state) => Type.Literal(state))),
+  attempt: Type.Integer(),
+  exit: nullable(Type.Integer()),
+  error: nullable(Type.String()),
+  started_at: nullable(Time),
+  ended_at: nullable(Time),
+})
+
+/** A run is a work of kind `run` with its steps. */
+export const Run = strict({ ...Work.properties, steps: Type.Array(RunStep) })
+
+export const nodeStatuses = ['synced', 'syncing', 'waiting', 'out of sync', 'new', 'destroying'] as const
+export const NodeStatus = strict({
+  repo: RepoId,
+  node: Name,
+  status: Type.Union(nodeStatuses.map((status) => Type.Literal(status))),
+  /** The commit that it matches. */
+  commit: nullable(CommitId),
+  waits_for: nullable(Type.String()),
+  error: nullable(Type.String()),
+  /** The latest sync or destroy. */
+  work: nullable(Type.String()),
+  changed_at: nullable(Time),
+})
+
+const Refer = strict({ repo: RepoId, run: Type.String() })
+
+export const calls = {
+  /** Queues a sync of a node (all nodes when absent) with the active commit; starts a new series of attempts. */
+  'tasker.sync': call(strict({ repo: RepoId, node: Type.Optional(Name), by: Type.String() }), Type.Array(Work)),
+  'tasker.start_run': call(
+    strict({
+      repo: RepoId,
+      task: Name,
+      vars: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      by: Type.String(),
+    }),
+    Run,
+  ),
+  'tasker.cancel': call(strict({ repo: RepoId, work: Type.String(), by: Type.String() }), Work),
+  'tasker.get_run': call(Refer, Run),
+  /** Newest first. */
+  'tasker.list_runs': call(
+    strict({ repo: RepoId, task: Type.Optional(Name), limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
+    Type.Array(Run),
+  ),
+  'tasker.get_work': call(strict({ repo: RepoId, work: Type.String() }), Work),
+  /** Newest first; of every repository when absent. */
+  'tasker.list_works': call(
+    strict({
+      repo: Type.Optional(RepoId),
+      node: Type.Optional(Name),
+      states: Type.Optional(Type.Array(State)),
+      limit: Type.Integer({ minimum: 1, maximum: 1000 }),
+    }),
+    Type.Array(Work),
+  ),
+  'tasker.node_statuses': call(strict({ repo: RepoId }), Type.Array(NodeStatus)),
+}
+
+const RunEvent = strict({
+  repo: RepoId,
+  task: Name,
+  run: Type.String(),
+  depth: Type.Integer(),
+  error: nullable(Type.String()),
+})
+
+export const events = {
+  'task.*.run.start': RunEvent,
+  'task.*.run.success': RunEvent,
+  'task.*.run.error': RunEvent,
+  /** A work changed its state: for faces that watch. */
+  'work.changed': strict({ repo: RepoId, work: Type.String(), kind: Work.properties.kind, state: State }),
+}
+
+export const queues = {}
+
+export type Work = Type.Static<typeof Work>
+export type Cause = Type.Static<typeof Cause>
+export type Run = Type.Static<typeof Run>
+export type RunStep = Type.Static<typeof RunStep>
+export type NodeStatus = Type.Static<typeof NodeStatus>
+export type WorkState = (typeof workStates)[number]

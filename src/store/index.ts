@@ -1,0 +1,30 @@
+import type { Kysely, Transaction } from 'kysely'
+
+/** A numbered, append-only step of a schema. `id` is `service/0001-what`; once released it never changes. */
+export interface Migration {
+  id: string
+  up(db: Kysely<any>): Promise<void>
+}
+
+/**
+ * SQL, behind one query builder. Tables of a service begin with its name: `tasker_runs`.
+ * Only bindable values go in: strings, finite numbers, null, Uint8Array. Booleans are 0 and 1, JSON is text.
+ */
+export interface Store<DB = any> {
+  readonly db: Kysely<DB>
+  /**
+   * One transaction, durable when the promise resolves. Inside it, use `tx.db` only: a query on `store.db`, another
+   * transaction or a `bus.ask` from within would wait for itself, so it throws instead.
+   */
+  transaction<T>(act: (tx: Tx<DB>) => Promise<T>): Promise<T>
+  migrate(migrations: readonly Migration[]): Promise<void>
+  /** The same store with the types of one service's tables. */
+  as<Other>(): Store<Other>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface Tx<DB = any> {
+  readonly db: Transaction<DB>
+  /** Runs after the commit, never after a rollback. */
+  afterCommit(act: () => void): void
+}

@@ -1,0 +1,70 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { asRoot, run, succeeds } from './shell.ts'
+
+/** The image of nodes at provider `docker`: Debian with an init and sshd, as a cloud's image is. */
+export const nodeImage = 'devops-node:12'
+
+const suite = 'bookworm'
+const packages = [
+  ...['systemd', 'systemd-sysv', 'dbus', 'openssh-server', 'sudo', 'procps', 'iproute2', 'iputils-ping'],
+  ...['git', 'ca-certificates', 'curl', 'locales'],
+]
+
+export const hasNodeImage = (): boolean => succeeds('docker', 'image', 'inspect', nodeImage)
+
+export async function buildNodeImage(onLine: (line: string) => void): Promise<void> {
+  if (succeeds('timeout', '60', 'docker', 'pull', '-q', `debian:${suite}-slim`)) await buildFromPulled(onLine)
+  else await buildFromBootstrap(onLine)
+}
+
+async function buildFromPulled(onLine: (line: string) => void): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'devops-image-'))
+  try {
+    const install = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`
+    const clean = 'apt-get clean && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*'
+    writeFileSync(
+      join(folder, 'Dockerfile'),
+      `FROM debian:${suite}-slim\nRUN ${install} && ${clean}\nSTOPSIGNAL SIGRTMIN+3\nCMD ["/sbin/init"]\n`,
+    )
+    await run(['docker', 'build', '-t', nodeImage, folder], onLine)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Where no image can be pulled: the same system out of Debian's packages. */
+async function buildFromBootstrap(onLine: (line: string) => void): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'devops-image-'))
+  const rootfs = join(folder, 'root')
+  try {
+    const include = `--include=${packages.join(',')}`
+    await run(asRoot(['debootstrap', '--variant=minbase', include, suite, rootfs, debianMirror()]), onLine)
+    const sources = ['', '-updates'].map((part) => `deb http://deb.debian.org/debian ${suite}${part} main`)
+    sources.push(`deb http://deb.debian.org/debian-security ${suite}-security main`)
+    writeFileSync(join(folder, 'sources.list'), `${sources.join('\n')}\n`)
+    await run(asRoot(['cp', join(folder, 'sources.list'), join(rootfs, 'etc/apt/sources.list')]))
+    const clean = `rm -rf ${rootfs}/etc/ssh/ssh_host_* ${rootfs}/var/lib/apt/lists/* ${rootfs}/var/cache/apt/archives/*.deb`
+    await run(asRoot(['sh', '-c', clean]))
+    const archive = join(folder, 'root.tar')
+    await run(asRoot(['tar', '-C', rootfs, '-cf', archive, '.']), onLine)
+    await run(['docker', 'import', '-c', 'CMD ["/sbin/init"]', archive, nodeImage], onLine)
+  } finally {
+    await run(asRoot(['rm', '-rf', folder]))
+  }
+}
+
+/** The mirror that this machine uses already, when it is a Debian; the public one otherwise. */
+function debianMirror(): string {
+  const fallback = 'http://deb.debian.org/debian'
+  for (const file of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
+    try {
+      const found = /^(?:URIs:|deb)\s.*?(https?:\/\/\S+\/debian)\/?(?:\s|$)/m.exec(readFileSync(file, 'utf8'))
+      if (found?.[1]) return found[1]
+    } catch {
+      // not there: the next one
+    }
+  }
+  return fallback
+}

@@ -1,0 +1,75 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { type DatabaseConnection, type SqliteDatabase, SqliteDriver, type SqliteStatement } from 'kysely'
+import { refuseInside } from './guard.ts'
+
+/** Statements kept prepared; the store's queries are few, but `in (…)` lists have many lengths. */
+const KEPT = 500
+
+/** node:sqlite in the shape that kysely knows. */
+export function adaptSqlite(database: DatabaseSync): SqliteDatabase {
+  const kept = new Map<string, SqliteStatement>()
+  return {
+    close: () => database.close(),
+    prepare(sql) {
+      const known = kept.get(sql)
+      if (known) return known
+      const statement = adaptStatement(database.prepare(sql), () => database.prepare(sql))
+      if (kept.size >= KEPT) kept.delete(kept.keys().next().value ?? '')
+      kept.set(sql, statement)
+      return statement
+    },
+  }
+}
+
+function adaptStatement(statement: StatementSync, fresh: () => StatementSync): SqliteStatement {
+  return {
+    reader: statement.columns().length > 0,
+    all: (values) => statement.all(...(values as SQLInputValue[])).map(plain),
+    run: (values) => statement.run(...(values as SQLInputValue[])),
+    // A kept statement that is read step by step would be reset by its next use.
+    iterate: (values) => fresh().iterate(...(values as SQLInputValue[])) as IterableIterator<unknown>,
+  }
+}
+
+/** Rows come without a prototype, which `deepEqual` tells from the objects that everyone writes. */
+const plain = (row: object): object => ({ ...row })
+
+/** One connection, one holder at a time; a transaction takes the write lock at once instead of failing half-way. */
+export class OneWriterDriver extends SqliteDriver {
+  readonly #store: object
+  readonly #database: DatabaseSync
+  readonly #waiting: (() => void)[] = []
+  #held = false
+
+  constructor(database: DatabaseSync, store: object) {
+    super({ database: adaptSqlite(database) })
+    this.#database = database
+    this.#store = store
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    refuseInside('A query on `store.db` or a second transaction', this.#store)
+    if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#held = true
+    return super.acquireConnection()
+  }
+
+  override async releaseConnection(): Promise<void> {
+    const next = this.#waiting.shift()
+    if (next) next()
+    else this.#held = false
+  }
+
+  override async beginTransaction(): Promise<void> {
+    this.#database.exec('begin immediate')
+  }
+
+  override async commitTransaction(): Promise<void> {
+    this.#database.exec('commit')
+  }
+
+  override async rollbackTransaction(): Promise<void> {
+    // A full disk or an I/O error has rolled back already.
+    if (this.#database.isTransaction) this.#database.exec('rollback')
+  }
+}

@@ -1,0 +1,51 @@
+import type { Clock } from '#kit/clock.ts'
+
+export interface FakeClock extends Clock {
+  /** Moves time on, runs what falls due in order, and lets what it started settle before the next. */
+  advance(ms: number): Promise<void>
+  /** Timers that have not fired: a clean test ends with none. */
+  readonly pending: number
+}
+
+interface Timer {
+  at: number
+  act: () => void
+}
+
+/** 2026-01-01 when `start` is absent. */
+export function fakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
+  let now = start
+  const timers = new Set<Timer>()
+  const nextDue = (until: number): Timer | undefined => {
+    let first: Timer | undefined
+    for (const timer of timers) if (timer.at <= until && (!first || timer.at < first.at)) first = timer
+    return first
+  }
+  return {
+    now: () => now,
+    after(ms, act) {
+      const timer = { at: now + Math.max(0, ms), act }
+      timers.add(timer)
+      return () => timers.delete(timer)
+    },
+    async advance(ms) {
+      const until = now + ms
+      await settle()
+      for (let timer = nextDue(until); timer; timer = nextDue(until)) {
+        timers.delete(timer)
+        now = Math.max(now, timer.at)
+        timer.act()
+        await settle()
+      }
+      now = until
+    },
+    get pending() {
+      return timers.size
+    },
+  }
+}
+
+/** Promises and immediates run to rest. Real I/O does not: wait for that with `until`. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 5; round++) await new Promise((resolve) => setImmediate(resolve))
+}

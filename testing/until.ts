@@ -1,0 +1,17 @@
+import { settle } from './clock.ts'
+
+/** Waits for a thing to become true (or for a check to stop throwing), at most `limit` real milliseconds. */
+export async function until<T>(check: () => T | Promise<T>, limit = 10_000): Promise<NonNullable<T>> {
+  const end = performance.now() + limit
+  let last: unknown
+  while (performance.now() < end) {
+    try {
+      const value = await check()
+      if (value) return value
+    } catch (error) {
+      last = error
+    }
+    await settle()
+  }
+  throw new Error(`still not true after ${limit} ms: ${check}`, { cause: last })
+}

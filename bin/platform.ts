@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Bus } from '#bus'
+import { embeddedBus } from '#bus/embedded.ts'
+import { systemClock } from '#kit/clock.ts'
+import { createLog, type Log } from '#kit/log.ts'
+import { startService } from '#kit/service.ts'
+import { jsonSchemas, readCatalog } from '#language'
+import { api } from '#services/api/index.ts'
+import { git } from '#services/git/index.ts'
+import { logger } from '#services/logger/index.ts'
+import { monitor } from '#services/monitor/index.ts'
+import { profiles } from '#services/profiles/index.ts'
+import { registry } from '#services/registry/index.ts'
+import { shazam } from '#services/shazam/index.ts'
+import { tasker } from '#services/tasker/index.ts'
+import { openSqlite } from '#store/sqlite.ts'
+
+export const catalogFolder = resolve(import.meta.dirname, '../catalog')
+
+export interface PlatformOptions {
+  /** Everything that lasts: one SQLite file, repositories, keys. Made 0700 when it is not there. */
+  data: string
+  /** Address of all listeners; loopback when absent. */
+  host?: string
+  /** 0: any free one. */
+  apiPort?: number
+  sshPort?: number
+  httpGitPort?: number
+  log?: Log
+  /** Milliseconds between two looks of monitor at a node. */
+  monitorInterval?: number
+}
+
+export interface Platform extends AsyncDisposable {
+  bus: Bus
+  /** Where it really listens. */
+  addresses: { api: Address; ssh: Address; http: Address }
+  /** Set at the very first start only: the first administrator's token. */
+  adminToken?: string
+}
+
+export interface Address {
+  host: string
+  port: number
+}
+
+/** All eight services in one process: the embedded form. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  await using stack = new AsyncDisposableStack()
+  mkdirSync(options.data, { recursive: true, mode: 0o700 })
+  const log = options.log ?? createLog()
+  const clock = systemClock
+  const store = stack.use(openSqlite(join(options.data, 'devops.sqlite')))
+  const bus = stack.use(await embeddedBus({ store, clock, log, source: 'devo.ps' }))
+  const parts = { bus, store, clock, log }
+  const catalog = readCatalog(catalogFolder)
+  const host = options.host ?? '127.0.0.1'
+  const addresses: Partial<Platform['addresses']> = {}
+
+  stack.use(await startService(logger, parts, {}))
+  stack.use(await startService(profiles, parts, {}))
+  stack.use(await startService(registry, parts, { catalog, masterKeyFile: join(options.data, 'master.key') }))
+  stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data) }))
+  stack.use(await startService(tasker, parts, {}))
+  stack.use(await startService(monitor, parts, { interval: options.monitorInterval }))
+  stack.use(
+    await startService(git, parts, {
+      folder: options.data,
+      catalog,
+      ssh: { host, port: options.sshPort ?? 0 },
+      http: { host, port: options.httpGitPort ?? 0 },
+      onListen: (found: { ssh: Address; http: Address }) => Object.assign(addresses, found),
+    }),
+  )
+  stack.use(
+    await startService(api, parts, {
+      host,
+      port: options.apiPort ?? 0,
+      schemas: () => jsonSchemas(catalog),
+      onListen: (found: Address) => {
+        addresses.api = found
+      },
+    }),
+  )
+  const adminToken = await firstAdministrator(bus)
+  const undo = stack.move()
+  return {
+    bus,
+    addresses: addresses as Platform['addresses'],
+    ...(adminToken && { adminToken }),
+    [Symbol.asyncDispose]: () => undo.disposeAsync(),
+  }
+}
+
+/** Tells the servers of this platform from those of another on the same provider. */
+function planeId(data: string): string {
+  const file = join(data, 'plane')
+  if (!existsSync(file)) writeFileSync(file, randomBytes(6).toString('hex'), { mode: 0o600 })
+  return readFileSync(file, 'utf8').trim()
+}
+
+/** At the first start somebody must be let in: an administrator whose token is shown once. */
+async function firstAdministrator(bus: Bus): Promise<string | undefined> {
+  const users = await bus.ask('profiles.list_users', {})
+  if (users.length > 0) return undefined
+  await bus.ask('profiles.create_user', { name: 'admin', admin: true })
+  const { token } = await bus.ask('profiles.create_token', { user: 'admin', title: 'first start' })
+  return token
+}

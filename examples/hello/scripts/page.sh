@@ -1,0 +1,7 @@
+#!/bin/sh
+# A template first, a script then: every {{ … }} is filled in, as one word of the shell, before it is sent.
+set -eu
+{
+  echo {{ web.vars.greeting }}
+  echo node {{ web.name }} at {{ web.ip }}, nginx with {{ web.configuration.nginx.worker_processes }} workers
+} | sudo tee /var/www/hello/index.html

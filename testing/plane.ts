@@ -1,0 +1,104 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { createPerson, type Person } from './person.ts'
+
+const run = promisify(execFile)
+const program = resolve(import.meta.dirname, '../bin/devops.ts')
+
+/** A whole platform in a process of its own, as a user runs it, with an empty data folder. */
+export interface Plane extends AsyncDisposable {
+  data: string
+  url: string
+  ssh: { host: string; port: number }
+  adminToken: string
+  /** `SIGKILL`, as when the machine loses its power but not its disk; resolves when the process is gone. */
+  kill(): Promise<void>
+  /** Starts it again on the same data and ports. */
+  restart(): Promise<void>
+  /** A user with an SSH key, a token and a folder for clones. */
+  person(name: string): Promise<Person>
+  /** What the process printed. */
+  output(): string
+}
+
+export async function startPlane(): Promise<Plane> {
+  await using stack = new AsyncDisposableStack()
+  const data = mkdtempSync(join(tmpdir(), 'devops-plane-'))
+  stack.defer(() => rmSync(data, { recursive: true, force: true }))
+  let server = await launch(data, { api: 0, ssh: 0, git: 0 })
+  stack.defer(() => removeServers(data))
+  stack.defer(() => end(server.child, 'SIGTERM'))
+  const adminToken = readFileSync(join(data, 'admin.token'), 'utf8').trim()
+  const undo = stack.move()
+  const plane: Plane = {
+    data,
+    url: `http://127.0.0.1:${server.ports.api}`,
+    ssh: { host: '127.0.0.1', port: server.ports.ssh },
+    adminToken,
+    kill: () => end(server.child, 'SIGKILL'),
+    async restart() {
+      const before = server.output()
+      server = await launch(data, server.ports, before)
+    },
+    person: (name) => createPerson(plane, name),
+    output: () => server.output(),
+    [Symbol.asyncDispose]: () => undo.disposeAsync(),
+  }
+  return plane
+}
+
+interface Ports {
+  api: number
+  ssh: number
+  git: number
+}
+
+interface Server {
+  child: ChildProcess
+  ports: Ports
+  output(): string
+}
+
+async function launch(data: string, ports: Ports, before = ''): Promise<Server> {
+  const args = ['server', '--data', data, '--port', ports.api, '--ssh-port', ports.ssh, '--git-port', ports.git]
+  const child = spawn(process.execPath, [program, ...args.map(String), '--token-file', join(data, 'admin.token')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DEVOPS_LOG: process.env.DEVOPS_LOG ?? 'warn' },
+  })
+  let output = before
+  const listening = new Promise<void>((done, fail) => {
+    const take = (chunk: Buffer) => {
+      output += chunk
+      if (/^Git over HTTP /m.test(output.slice(before.length))) done()
+    }
+    child.stdout?.on('data', take)
+    child.stderr?.on('data', take)
+    child.once('exit', (code, signal) => fail(new Error(`the platform ended (${code ?? signal}):\n${output}`)))
+  })
+  await listening
+  const port = (label: string) =>
+    Number(new RegExp(`^${label}.*?:(\\d+)/`, 'm').exec(output.slice(before.length))?.[1])
+  return {
+    child,
+    ports: { api: port('API'), ssh: port('Git over SSH'), git: port('Git over HTTP') },
+    output: () => output,
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise((done) => child.once('exit', done))
+  child.kill(signal)
+  await gone
+}
+
+/** Takes away the containers of this platform, and only those. */
+async function removeServers(data: string): Promise<void> {
+  const plane = readFileSync(join(data, 'plane'), 'utf8').trim()
+  const { stdout } = await run('docker', ['ps', '-aq', '--filter', `label=ps.devo.plane=${plane}`])
+  const ids = stdout.split('\n').filter(Boolean)
+  if (ids.length > 0) await run('docker', ['rm', '-fv', ...ids])
+}

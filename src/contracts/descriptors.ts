@@ -61,7 +61,7 @@ export const optionTypes = ['string', 'integer', 'number', 'boolean', 'array', '
 export const Option = Type.Cyclic(
   {
     Option: strict({
-      type: Type.Union(optionTypes.map((type) => Type.Literal(type))),
+      type: Type.Enum(optionTypes),
       description: Type.Optional(Type.String()),
       /** Absent: none. Null: the option is unset. */
       default: Type.Optional(Type.Unknown()),

@@ -13,7 +13,7 @@ export const NewLine = strict({
   work: Type.Optional(Type.String()),
   step: Type.Optional(Type.Integer()),
   stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr'), Type.Literal('platform')]),
-  level: Type.Union(levels.map((level) => Type.Literal(level))),
+  level: Type.Enum(levels),
   text: Type.String({ maxLength: 65_536 }),
 })
 

@@ -3,7 +3,7 @@ import { call, Nothing, nullable, strict } from './define.ts'
 import { Name, RepoId, Time } from './ids.ts'
 
 export const roles = ['read', 'write', 'admin', 'owner'] as const
-export const Role = Type.Union(roles.map((role) => Type.Literal(role)))
+export const Role = Type.Enum(roles)
 
 /** What can be done to a repository or to the platform; `services/profiles/permissions.ts` says which role may. */
 export const actions = [
@@ -25,7 +25,7 @@ export const actions = [
   'user.write',
   'platform.read',
 ] as const
-export const Action = Type.Union(actions.map((action) => Type.Literal(action)))
+export const Action = Type.Enum(actions)
 
 export const User = strict({
   name: Name,
@@ -76,6 +76,17 @@ export const calls = {
   ),
   'profiles.list_users': call(Nothing, Type.Array(User)),
   'profiles.get_user': call(strict({ name: Name }), User),
+  /** Changes what is given. Throws `conflict` when the last administrator would be none. */
+  'profiles.update_user': call(
+    strict({
+      name: Name,
+      email: Type.Optional(nullable(Type.String())),
+      password: Type.Optional(Type.String({ minLength: 8 })),
+      admin: Type.Optional(Type.Boolean()),
+    }),
+    User,
+  ),
+  /** With keys, tokens and collaborations. Throws `conflict` while the user owns repositories. */
   'profiles.delete_user': call(strict({ name: Name }), Nothing),
   /** `key`: one line of an OpenSSH public key file. */
   'profiles.add_key': call(
@@ -96,13 +107,19 @@ export const calls = {
     Type.Union([
       strict({ kind: Type.Literal('token'), token: Type.String() }),
       strict({ kind: Type.Literal('key'), key: Type.String() }),
-      strict({ kind: Type.Literal('password'), user: Type.String(), password: Type.String() }),
+      /** `from`: the asker's address; wrong passwords are counted for it as well as for the user. */
+      strict({
+        kind: Type.Literal('password'),
+        user: Type.String({ maxLength: 255 }),
+        password: Type.String({ maxLength: 1024 }),
+        from: Type.Optional(Type.String()),
+      }),
     ]),
     Identity,
   ),
   /** Throws `forbidden`, or `not_found` when the user may not even know of the repository. */
   'profiles.authorize': call(strict({ user: Name, action: Action, repo: Type.Optional(RepoId) }), Nothing),
-  /** Repositories that a user owns, collaborates on, or (administrators) all that have collaborators. */
+  /** Repositories that a user owns or collaborates on; for administrators all, with role `admin` where they have none. */
   'profiles.collaborations': call(strict({ user: Name }), Type.Array(Collaborator)),
   'profiles.set_collaborator': call(Collaborator, Collaborator),
   'profiles.remove_collaborator': call(strict({ repo: RepoId, user: Name }), Nothing),

@@ -6,7 +6,7 @@ import { CommitId, Name, RepoId, Time } from './ids.ts'
 export const workKinds = ['sync', 'destroy', 'run'] as const
 export const workStates = ['waiting', 'running', 'succeeded', 'failed', 'cancelled', 'superseded'] as const
 
-const State = Type.Union(workStates.map((state) => Type.Literal(state)))
+const State = Type.Enum(workStates)
 
 /** What started it: `push 3f2a1c by ann`, `ann by hand`, `event node.web.create.success`. */
 export const Cause = strict({
@@ -30,7 +30,7 @@ export const Cause = strict({
 export const Work = strict({
   id: Type.String(),
   repo: RepoId,
-  kind: Type.Union(workKinds.map((kind) => Type.Literal(kind))),
+  kind: Type.Enum(workKinds),
   nodes: Type.Array(Name),
   state: State,
   /** A sentence while it waits: `waits for node web: sync of 3f2a1c, 12 s`. */
@@ -51,7 +51,7 @@ export const RunStep = strict({
   step: Type.Integer(),
   name: Type.String(),
   node: Name,
-  state: Type.Union(runStepStates.map((state) => Type.Literal(state))),
+  state: Type.Enum(runStepStates),
   attempt: Type.Integer(),
   exit: nullable(Type.Integer()),
   error: nullable(Type.String()),
@@ -66,7 +66,7 @@ export const nodeStatuses = ['synced', 'syncing', 'waiting', 'out of sync', 'new
 export const NodeStatus = strict({
   repo: RepoId,
   node: Name,
-  status: Type.Union(nodeStatuses.map((status) => Type.Literal(status))),
+  status: Type.Enum(nodeStatuses),
   /** The commit that it matches. */
   commit: nullable(CommitId),
   waits_for: nullable(Type.String()),
@@ -127,7 +127,10 @@ export const events = {
   'work.changed': strict({ repo: RepoId, work: Type.String(), kind: Work.properties.kind, state: State }),
 }
 
-export const queues = {}
+export const queues = {
+  /** Look at a run and do its next thing; to do it twice changes nothing. */
+  'tasker.advance': strict({ run: Type.String() }),
+}
 
 export type Work = Type.Static<typeof Work>
 export type Cause = Type.Static<typeof Cause>

@@ -1,0 +1,51 @@
+import { answerAll } from '#kit/answers.ts'
+import { defineService } from '#kit/service.ts'
+import { createAuthentication } from './authentication.ts'
+import { createAuthorization } from './authorization.ts'
+import { createCollaborators, dropCollaboratorsOn } from './collaborators.ts'
+import { createKeys } from './keys.ts'
+import { migrations } from './migrations.ts'
+import type { Cost } from './passwords.ts'
+import { createTokens } from './tokens.ts'
+import { createUsers } from './users.ts'
+
+export interface ProfilesOptions {
+  /** Of scrypt; OWASP's figures when absent. */
+  passwordCost?: Cost
+}
+
+export const profiles = defineService<ProfilesOptions>({
+  name: 'profiles',
+  migrations,
+  async start(parts, { passwordCost }) {
+    const users = createUsers(parts, passwordCost)
+    const keys = createKeys(parts)
+    const tokens = createTokens(parts)
+    const collaborators = createCollaborators(parts)
+    answerAll(parts, {
+      'profiles.create_user': users.create,
+      'profiles.list_users': users.list,
+      'profiles.get_user': users.get,
+      'profiles.update_user': users.update,
+      'profiles.delete_user': users.remove,
+      'profiles.add_key': keys.add,
+      'profiles.list_keys': keys.list,
+      'profiles.remove_key': keys.remove,
+      'profiles.create_token': tokens.create,
+      'profiles.list_tokens': tokens.list,
+      'profiles.revoke_token': tokens.revoke,
+      'profiles.authenticate': createAuthentication(parts, passwordCost),
+      'profiles.authorize': createAuthorization(parts),
+      'profiles.collaborations': collaborators.of,
+      'profiles.set_collaborator': collaborators.set,
+      'profiles.remove_collaborator': collaborators.remove,
+      'profiles.list_collaborators': collaborators.list,
+      'profiles.node_keys': collaborators.nodeKeys,
+    })
+    parts.stack.defer(
+      parts.bus.on('profiles', ['repo.deleted'], async (event, delivery) => {
+        await delivery.once((tx) => dropCollaboratorsOn(tx, event.data.repo))
+      }),
+    )
+  },
+})

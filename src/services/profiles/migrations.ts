@@ -1,0 +1,72 @@
+import type { Migration } from '#store'
+
+export const migrations: readonly Migration[] = [
+  {
+    id: 'profiles/0001-users',
+    async up(db) {
+      await db.schema
+        .createTable('profiles_users')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('folded', 'text', (column) => column.notNull().unique())
+        .addColumn('email', 'text')
+        .addColumn('password', 'text')
+        .addColumn('admin', 'integer', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+  {
+    id: 'profiles/0002-credentials',
+    async up(db) {
+      await db.schema
+        .createTable('profiles_keys')
+        .addColumn('fingerprint', 'text', (column) => column.primaryKey())
+        .addColumn('user', 'text', (column) => column.notNull())
+        .addColumn('title', 'text', (column) => column.notNull())
+        .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('profiles_keys_by_user').on('profiles_keys').column('user').execute()
+      await db.schema
+        .createTable('profiles_tokens')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('user', 'text', (column) => column.notNull())
+        .addColumn('title', 'text', (column) => column.notNull())
+        .addColumn('hash', 'text', (column) => column.notNull().unique())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addColumn('expires_at', 'bigint')
+        .addColumn('used_at', 'bigint')
+        .execute()
+      await db.schema.createIndex('profiles_tokens_by_user').on('profiles_tokens').column('user').execute()
+    },
+  },
+  {
+    id: 'profiles/0003-collaborators',
+    async up(db) {
+      await db.schema
+        .createTable('profiles_collaborators')
+        .addColumn('repo', 'text', (column) => column.notNull())
+        .addColumn('user', 'text', (column) => column.notNull())
+        .addColumn('role', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('profiles_collaborators_key', ['repo', 'user'])
+        .execute()
+      await db.schema
+        .createIndex('profiles_collaborators_by_user')
+        .on('profiles_collaborators')
+        .column('user')
+        .execute()
+    },
+  },
+  {
+    id: 'profiles/0004-sign-ins',
+    async up(db) {
+      await db.schema
+        .createTable('profiles_sign_ins')
+        .addColumn('key', 'text', (column) => column.primaryKey())
+        .addColumn('failures', 'integer', (column) => column.notNull())
+        .addColumn('last_at', 'bigint', (column) => column.notNull())
+        .addColumn('blocked_until', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
+]

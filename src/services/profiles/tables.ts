@@ -1,0 +1,42 @@
+/** Tables of profiles. Times in milliseconds since the epoch. */
+export interface Tables {
+  profiles_users: {
+    name: string
+    /** The name in lower case: two users may not differ by case alone. */
+    folded: string
+    email: string | null
+    /** Null: no sign-in by password. */
+    password: string | null
+    admin: number
+    created_at: number
+  }
+  profiles_keys: {
+    fingerprint: string
+    user: string
+    title: string
+    key: string
+    created_at: number
+  }
+  profiles_tokens: {
+    id: string
+    user: string
+    title: string
+    /** SHA-256 of the token in hexadecimal. */
+    hash: string
+    created_at: number
+    expires_at: number | null
+    used_at: number | null
+  }
+  profiles_collaborators: {
+    repo: string
+    user: string
+    role: string
+  }
+  /** Who was refused how often: `user:NAME` and `from:ADDRESS`. */
+  profiles_sign_ins: {
+    key: string
+    failures: number
+    last_at: number
+    blocked_until: number
+  }
+}

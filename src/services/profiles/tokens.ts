@@ -1,0 +1,72 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Input, Output } from '#contracts'
+import { newId } from '#kit/ids.ts'
+import { Problem } from '#kit/problem.ts'
+import type { Parts } from '#kit/service.ts'
+import type { Tables } from './tables.ts'
+import { requireUser } from './users.ts'
+
+type Token = Output<'profiles.list_tokens'>[number]
+
+/** A fast hash is enough: 256 random bits cannot be guessed. */
+export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
+
+const toToken = ({ hash: _, ...rest }: Tables['profiles_tokens']): Token => rest
+
+export function createTokens({ bus, clock, store: any }: Parts) {
+  const store = any.as<Tables>()
+
+  return {
+    async create({
+      user,
+      title,
+      expires_in,
+    }: Input<'profiles.create_token'>): Promise<Output<'profiles.create_token'>> {
+      const token = `devo_${randomBytes(32).toString('base64url')}`
+      const now = clock.now()
+      return store.transaction(async (tx) => {
+        await requireUser(tx.db, user)
+        const row = await tx.db
+          .insertInto('profiles_tokens')
+          .values({
+            id: newId(now),
+            user,
+            title,
+            hash: hashToken(token),
+            created_at: now,
+            expires_at: expires_in === undefined ? null : now + expires_in * 1000,
+            used_at: null,
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow()
+        await bus.publish('profile.changed', { subject: user, data: { user, what: 'tokens' } }, tx)
+        return { token, record: toToken(row) }
+      })
+    },
+
+    async list({ user }: Input<'profiles.list_tokens'>): Promise<Token[]> {
+      await requireUser(store.db, user)
+      const rows = await store.db
+        .selectFrom('profiles_tokens')
+        .selectAll()
+        .where('user', '=', user)
+        .orderBy('id')
+        .execute()
+      return rows.map(toToken)
+    },
+
+    async revoke({ user, id }: Input<'profiles.revoke_token'>): Promise<Record<string, never>> {
+      await store.transaction(async (tx) => {
+        const row = await tx.db
+          .deleteFrom('profiles_tokens')
+          .where('user', '=', user)
+          .where('id', '=', id)
+          .returning('id')
+          .executeTakeFirst()
+        if (!row) throw new Problem('not_found', { what: `token ${id} of ${user}` })
+        await bus.publish('profile.changed', { subject: user, data: { user, what: 'tokens' } }, tx)
+      })
+      return {}
+    },
+  }
+}

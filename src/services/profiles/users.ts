@@ -1,0 +1,121 @@
+import type { Input, Output } from '#contracts'
+import { Problem } from '#kit/problem.ts'
+import type { Parts } from '#kit/service.ts'
+import type { Store, Tx } from '#store'
+import { dropCollaborationsOf } from './collaborators.ts'
+import { type Cost, hashPassword } from './passwords.ts'
+import type { Tables } from './tables.ts'
+
+type User = Output<'profiles.get_user'>
+type Row = Pick<Tables['profiles_users'], 'name' | 'email' | 'admin' | 'created_at'>
+
+const toUser = ({ name, email, admin, created_at }: Row): User => ({
+  name,
+  email,
+  admin: admin === 1,
+  created_at,
+})
+
+export const noUser = (name: string): Problem => new Problem('not_found', { what: `user ${name}` })
+
+export async function findUser(
+  db: Store<Tables>['db'],
+  name: string,
+): Promise<Tables['profiles_users'] | undefined> {
+  return db.selectFrom('profiles_users').selectAll().where('name', '=', name).executeTakeFirst()
+}
+
+/** Throws `not_found`. */
+export async function requireUser(db: Store<Tables>['db'], name: string): Promise<Tables['profiles_users']> {
+  const user = await findUser(db, name)
+  if (!user) throw noUser(name)
+  return user
+}
+
+export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
+  const store = any.as<Tables>()
+
+  const changed = (user: string, tx: Tx<Tables>) =>
+    bus.publish('profile.changed', { subject: user, data: { user, what: 'user' } }, tx)
+
+  return {
+    async create({ name, email, password, admin }: Input<'profiles.create_user'>): Promise<User> {
+      const hash = password === undefined ? null : await hashPassword(password, cost)
+      return store.transaction(async (tx) => {
+        const row = await tx.db
+          .insertInto('profiles_users')
+          .values({
+            name,
+            folded: name.toLowerCase(),
+            email: email ?? null,
+            password: hash,
+            admin: admin ? 1 : 0,
+            created_at: clock.now(),
+          })
+          .onConflict((conflict) => conflict.doNothing())
+          .returningAll()
+          .executeTakeFirst()
+        if (!row) throw new Problem('exists', { what: `User ${name}` })
+        await changed(name, tx)
+        return toUser(row)
+      })
+    },
+
+    async list(): Promise<User[]> {
+      const rows = await store.db.selectFrom('profiles_users').selectAll().orderBy('name').execute()
+      return rows.map(toUser)
+    },
+
+    get: async ({ name }: Input<'profiles.get_user'>): Promise<User> =>
+      toUser(await requireUser(store.db, name)),
+
+    async update({ name, email, password, admin }: Input<'profiles.update_user'>): Promise<User> {
+      const hash = password === undefined ? undefined : await hashPassword(password, cost)
+      return store.transaction(async (tx) => {
+        const before = await requireUser(tx.db, name)
+        if (before.admin === 1 && admin === false) await refuseLastAdministrator(tx, name)
+        const row = await tx.db
+          .updateTable('profiles_users')
+          .set({
+            email: email === undefined ? before.email : email,
+            password: hash ?? before.password,
+            admin: admin === undefined ? before.admin : Number(admin),
+          })
+          .where('name', '=', name)
+          .returningAll()
+          .executeTakeFirstOrThrow()
+        await changed(name, tx)
+        return toUser(row)
+      })
+    },
+
+    /** With keys, tokens and collaborations. Refused while the user owns repositories: they would have no owner. */
+    async remove({ name }: Input<'profiles.delete_user'>): Promise<Record<string, never>> {
+      await requireUser(store.db, name)
+      const [owned] = await bus.ask('git.list_repositories', { owner: name })
+      if (owned)
+        throw new Problem('conflict', { reason: `${name} owns ${owned.repo}: delete the repositories first` })
+      await store.transaction(async (tx) => {
+        const { admin } = await requireUser(tx.db, name)
+        if (admin === 1) await refuseLastAdministrator(tx, name)
+        await dropCollaborationsOf(bus, tx, name)
+        await tx.db.deleteFrom('profiles_keys').where('user', '=', name).execute()
+        await tx.db.deleteFrom('profiles_tokens').where('user', '=', name).execute()
+        await tx.db.deleteFrom('profiles_users').where('name', '=', name).execute()
+        await changed(name, tx)
+      })
+      return {}
+    },
+  }
+}
+
+async function refuseLastAdministrator(tx: Tx<Tables>, name: string): Promise<void> {
+  const other = await tx.db
+    .selectFrom('profiles_users')
+    .select('name')
+    .where('admin', '=', 1)
+    .where('name', '!=', name)
+    .executeTakeFirst()
+  if (!other)
+    throw new Problem('conflict', { reason: `${name} is the last administrator: make another one first` })
+}

@@ -122,7 +122,10 @@ export interface WorkOptions {
 }
 
 export interface Parked {
+  /** What `revive` takes. */
   id: string
+  /** The id of the job or event. */
+  of: string
   kind: 'job' | 'delivery'
   /** The queue, or the consumer. */
   where: string

@@ -39,6 +39,7 @@ export class OneWriterDriver extends SqliteDriver {
   readonly #store: object
   readonly #database: DatabaseSync
   readonly #waiting: (() => void)[] = []
+  readonly #turn = new Turn()
   #held = false
 
   constructor(database: DatabaseSync, store: object) {
@@ -49,6 +50,7 @@ export class OneWriterDriver extends SqliteDriver {
 
   override async acquireConnection(): Promise<DatabaseConnection> {
     refuseInside('A query on `store.db` or a second transaction', this.#store)
+    await this.#turn.over()
     if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#held = true
     return super.acquireConnection()
@@ -71,5 +73,29 @@ export class OneWriterDriver extends SqliteDriver {
   override async rollbackTransaction(): Promise<void> {
     // A full disk or an I/O error has rolled back already.
     if (this.#database.isTransaction) this.#database.exec('rollback')
+  }
+}
+
+/** Milliseconds that queries may follow one another before the event loop gets its turn. */
+const TURN = 10
+
+/** Queries end within microtasks: without a pause, a busy database would keep timers and sockets waiting for ever. */
+class Turn {
+  #start = 0
+  #next: Promise<void> | undefined
+
+  /** Resolves at once, or in the next turn of the event loop when this one has lasted long enough. */
+  over(): Promise<void> | undefined {
+    const now = performance.now()
+    if (!this.#next) {
+      this.#start = now
+      this.#next = new Promise((resolve) =>
+        setImmediate(() => {
+          this.#next = undefined
+          resolve()
+        }),
+      )
+    }
+    return now - this.#start > TURN ? this.#next : undefined
   }
 }

@@ -19,15 +19,15 @@ export async function asTransaction<T>(store: object, act: () => Promise<T>): Pr
   }
 }
 
-/** Whether this code runs inside an open transaction: of `store`, or of any store when absent. */
-export function insideTransaction(store?: object): boolean {
+/** Whether this code runs inside an open transaction of `store`. */
+export function insideTransaction(store: object): boolean {
   for (let scope = scopes.getStore(); scope; scope = scope.parent)
-    if (scope.open && (!store || scope.store === store)) return true
+    if (scope.open && scope.store === store) return true
   return false
 }
 
 /** One connection writes: what waits for it while holding it would wait for ever. */
-export function refuseInside(what: string, store?: object): void {
+export function refuseInside(what: string, store: object): void {
   if (insideTransaction(store))
     throw new Error(`${what} inside a transaction would wait for itself: use the transaction's own \`tx\``)
 }

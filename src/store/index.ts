@@ -17,6 +17,8 @@ export interface Store<DB = any> {
    * transaction or a `bus.ask` from within would wait for itself, so it throws instead.
    */
   transaction<T>(act: (tx: Tx<DB>) => Promise<T>): Promise<T>
+  /** Whether this code runs inside an open transaction of this store. */
+  insideTransaction(): boolean
   migrate(migrations: readonly Migration[]): Promise<void>
   /** The same store with the types of one service's tables. */
   as<Other>(): Store<Other>

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { type Dialect, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { OneWriterDriver } from './driver.ts'
-import { asTransaction, refuseInside } from './guard.ts'
+import { asTransaction, insideTransaction, refuseInside } from './guard.ts'
 import type { Migration, Store, Tx } from './index.ts'
 import { applyMigrations, type MigrationTables } from './migrate.ts'
 
@@ -30,6 +30,10 @@ class SqliteStore implements Store {
     // Not here and now: a throw in one of them must not look like a transaction that failed.
     for (const done of after) queueMicrotask(done)
     return result
+  }
+
+  insideTransaction(): boolean {
+    return insideTransaction(this)
   }
 
   migrate(migrations: readonly Migration[]): Promise<void> {

@@ -1,0 +1,45 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Calls } from './embedded/calls.ts'
+import { Events } from './embedded/events.ts'
+import { Handled } from './embedded/handled.ts'
+import { Jobs } from './embedded/jobs.ts'
+import { voidLeases } from './embedded/leases.ts'
+import { listParked, reviveParked } from './embedded/parked.ts'
+import type { EmbeddedParts } from './embedded/parts.ts'
+import { type BusTables, migrations } from './embedded/schema.ts'
+import type { Bus } from './index.ts'
+
+/**
+ * The bus of one process: calls are function calls, events and jobs are rows of the store. The process owns the
+ * store's file: what a former process had in hand is free again when this returns.
+ */
+export async function embeddedBus(given: EmbeddedParts): Promise<Bus & AsyncDisposable> {
+  const parts = { ...given, store: given.store.as<BusTables>() }
+  await parts.store.migrate(migrations)
+  // Handlers run in the context in which the bus was made, not in that of whoever happened to publish.
+  const outside = AsyncLocalStorage.snapshot() as <T>(act: () => T) => T
+  const handled = new Handled(parts.clock)
+  const calls = new Calls(parts)
+  const events = new Events(parts, handled, outside)
+  const jobs = new Jobs(parts, handled, outside)
+  await voidLeases(parts)
+  await events.load()
+  return {
+    ask: (name, input, options) => calls.ask(name, input, options),
+    answer: (name, handler) => calls.answer(name, handler),
+    publish: (pattern, event, tx) => events.publish(pattern, event, tx),
+    on: (consumer, patterns, handler) => events.on(consumer, patterns, handler),
+    send: (queue, job, tx) => jobs.send(queue, job, tx),
+    work: (queue, handler, options) => jobs.work(queue, handler, options),
+    parked: () => listParked(parts),
+    async revive(id) {
+      const revived = await reviveParked(parts, id)
+      if (revived.kind === 'job') jobs.wake(revived.queue)
+      else await events.revive(revived.consumer, revived.row)
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([events.stop(), jobs.stop()])
+      await calls.stop()
+    },
+  }
+}

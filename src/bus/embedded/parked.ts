@@ -1,0 +1,72 @@
+import { Problem } from '../../kit/problem.ts'
+import type { Parked } from '../index.ts'
+import { type Due, findDeliveries } from './deliveries.ts'
+import type { BusParts } from './parts.ts'
+
+export async function listParked({ store }: BusParts): Promise<Parked[]> {
+  const jobs = await store.db
+    .selectFrom('bus_jobs')
+    .select(['seq', 'id', 'queue', 'error', 'failures'])
+    .where('state', '=', 'parked')
+    .orderBy('seq')
+    .execute()
+  const deliveries = await store.db
+    .selectFrom('bus_deliveries')
+    .select(['seq', 'event', 'consumer', 'error', 'failures'])
+    .where('parked', '=', 1)
+    .orderBy('seq')
+    .execute()
+  return [
+    ...jobs.map((row) => ({
+      id: `job-${row.seq}`,
+      kind: 'job' as const,
+      where: row.queue,
+      of: row.id,
+      error: row.error,
+      attempts: row.failures,
+    })),
+    ...deliveries.map((row) => ({
+      id: `delivery-${row.seq}`,
+      kind: 'delivery' as const,
+      where: row.consumer,
+      of: row.event,
+      error: row.error,
+      attempts: row.failures,
+    })),
+  ]
+}
+
+export type Revived = { kind: 'job'; queue: string } | { kind: 'delivery'; consumer: string; row: Due }
+
+/** Makes it ready at once, with no failures. Throws `not_found` for what is not parked. */
+export async function reviveParked(parts: BusParts, id: string): Promise<Revived> {
+  const [, kind, number] = /^(job|delivery)-(\d+)$/.exec(id) ?? []
+  const seq = Number(number)
+  const revived = kind === 'job' ? await reviveJob(parts, seq) : kind && (await reviveDelivery(parts, seq))
+  if (!revived) throw new Problem('not_found', { what: `parked job or delivery ${id}` })
+  return revived
+}
+
+async function reviveJob({ store, clock }: BusParts, seq: number): Promise<Revived | undefined> {
+  const row = await store.db
+    .updateTable('bus_jobs')
+    .set({ state: 'ready', due: clock.now(), failures: 0 })
+    .where('seq', '=', seq)
+    .where('state', '=', 'parked')
+    .returning('queue')
+    .executeTakeFirst()
+  return row && { kind: 'job', queue: row.queue }
+}
+
+async function reviveDelivery(parts: BusParts, seq: number): Promise<Revived | undefined> {
+  const found = await parts.store.db
+    .updateTable('bus_deliveries')
+    .set({ parked: 0, due: 0, failures: 0 })
+    .where('seq', '=', seq)
+    .where('parked', '=', 1)
+    .returning('consumer')
+    .executeTakeFirst()
+  if (!found) return undefined
+  const [row] = await findDeliveries(parts, found.consumer, { after: seq - 1, limit: 1 })
+  return row && { kind: 'delivery', consumer: found.consumer, row }
+}

@@ -1,0 +1,283 @@
+import type { EventPattern } from '#contracts'
+import type { Tx } from '#store'
+import { Problem } from '../../kit/problem.ts'
+import { ATTEMPTS, retryDelay } from '../backoff.ts'
+import type { BusEvent, Delivery } from '../index.ts'
+import { unpackEvent } from '../payload.ts'
+import { withTrace } from '../trace.ts'
+import { type Batch, batched } from './batch.ts'
+import { completeDeliveries, consumerEpoch, type Due, findDeliveries, recordFailure } from './deliveries.ts'
+import { insert, LANE_ROWS, type Lane, newLane, offer, refill, shrink } from './lanes.ts'
+import { type BusParts, reasonOf } from './parts.ts'
+import type { BusTables } from './schema.ts'
+
+export type EventHandler = (event: BusEvent, delivery: Delivery) => Promise<void>
+
+/** Subjects handled at the same time. */
+const CONCURRENCY = 32
+const PAGE = 200
+/** Lanes with work before reading pauses. */
+const BUSY = 100
+
+/**
+ * A consumer attached to this process. The table is read in pages, in order; rows are sorted into a lane a subject, and
+ * each lane runs by itself: a subject that fails waits alone. Nothing polls: a publication wakes it, or the next due time.
+ */
+export class Subscription {
+  readonly #parts: BusParts
+  readonly #consumer: string
+  readonly #handler: EventHandler
+  readonly #epoch: number
+  readonly #lanes = new Map<string, Lane>()
+  readonly #queue: Lane[] = []
+  readonly #running = new Set<Promise<void>>()
+  readonly #stop = new AbortController()
+  readonly #completing: Batch<Due>
+  /** Finished rows that the reader has not come to yet: a lane reads ahead of it. */
+  readonly #ahead = new Set<number>()
+  #position = 0
+  #more = true
+  #reading: Promise<void> | undefined
+
+  constructor(parts: BusParts, consumer: string, epoch: number, handler: EventHandler) {
+    this.#parts = parts
+    this.#consumer = consumer
+    this.#epoch = epoch
+    this.#handler = handler
+    this.#completing = batched((rows) => this.#complete(rows))
+  }
+
+  /** Something was published for it. */
+  wake(): void {
+    this.#more = true
+    this.#read()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    for (const lane of this.#lanes.values()) lane.wake()
+    await this.#reading
+    await Promise.all(this.#running)
+    await this.#completing.idle()
+  }
+
+  /** Takes back a row that was parked and is not. */
+  async revive(row: Due): Promise<void> {
+    const lane = this.#lane(row.subject)
+    insert(lane, row)
+    if (lane.state === 'waiting') lane.wake()
+    this.#enqueue(lane)
+  }
+
+  #read(): void {
+    if (this.#reading || this.#stop.signal.aborted || !this.#more || this.#busy() >= BUSY) return
+    this.#reading = this.#readPages()
+      .catch((error) =>
+        this.#parts.log.error({ consumer: this.#consumer, err: error }, 'events cannot be read'),
+      )
+      .finally(() => {
+        this.#reading = undefined
+        this.#read()
+      })
+  }
+
+  async #readPages(): Promise<void> {
+    while (this.#more && this.#busy() < BUSY && !this.#stop.signal.aborted) {
+      this.#more = false
+      const page = await findDeliveries(this.#parts, this.#consumer, { after: this.#position, limit: PAGE })
+      if (page.length === PAGE) this.#more = true
+      for (const row of page) {
+        this.#position = row.seq
+        if (this.#ahead.delete(row.seq)) continue
+        const lane = this.#lane(row.subject)
+        offer(lane, row)
+        this.#enqueue(lane)
+      }
+    }
+  }
+
+  #busy(): number {
+    return this.#queue.length + this.#running.size
+  }
+
+  #lane(subject: string): Lane {
+    const known = this.#lanes.get(subject)
+    if (known) return known
+    const lane = newLane(subject)
+    this.#lanes.set(subject, lane)
+    return lane
+  }
+
+  #enqueue(lane: Lane): void {
+    if (lane.state !== 'idle' || this.#stop.signal.aborted) return
+    lane.state = 'queued'
+    this.#queue.push(lane)
+    this.#startLanes()
+  }
+
+  #startLanes(): void {
+    while (this.#running.size < CONCURRENCY) {
+      const lane = this.#queue.shift()
+      if (!lane) return
+      lane.state = 'running'
+      const run: Promise<void> = this.#runLane(lane).finally(() => {
+        this.#running.delete(run)
+        this.#afterLane(lane)
+      })
+      this.#running.add(run)
+    }
+  }
+
+  #afterLane(lane: Lane): void {
+    if (lane.state === 'running') lane.state = 'idle'
+    if (lane.rows.length > 0 || lane.left > 0) this.#enqueue(lane)
+    else if (lane.state === 'idle') this.#lanes.delete(lane.subject)
+    this.#startLanes()
+    this.#read()
+  }
+
+  /** Runs until the lane is empty, must wait, or has had its turn. */
+  async #runLane(lane: Lane): Promise<void> {
+    for (let turn = 0; turn < LANE_ROWS && !this.#stop.signal.aborted; turn++) {
+      const row = lane.rows.shift() ?? (await this.#nextOfLane(lane))
+      if (!row) return
+      const wait = row.due - this.#parts.clock.now()
+      if (wait <= 0 && (await this.#deliver(row))) {
+        if (row.seq > this.#position) this.#ahead.add(row.seq)
+        continue
+      }
+      lane.rows.unshift(row)
+      if (!this.#stop.signal.aborted) this.#waitFor(lane, row)
+      return
+    }
+  }
+
+  async #nextOfLane(lane: Lane): Promise<Due | undefined> {
+    if (lane.left === 0) return undefined
+    const { left, subject } = lane
+    const page = await findDeliveries(this.#parts, this.#consumer, {
+      after: lane.last,
+      subject,
+      limit: LANE_ROWS,
+    })
+    refill(lane, page, left)
+    return lane.rows.shift()
+  }
+
+  #waitFor(lane: Lane, head: Due): void {
+    shrink(lane)
+    lane.state = 'waiting'
+    const undo = this.#parts.clock.after(head.due - this.#parts.clock.now(), () => lane.wake())
+    lane.wake = () => {
+      undo()
+      if (lane.state !== 'waiting') return
+      lane.state = 'idle'
+      this.#enqueue(lane)
+    }
+  }
+
+  /** Whether the row is done with: handled or parked. */
+  async #deliver(row: Due): Promise<boolean> {
+    try {
+      const handled = await withTrace(row.traceparent, () => this.#handle(row))
+      if (!handled) await this.#completing.add(row)
+      return true
+    } catch (error) {
+      if (this.#stop.signal.aborted) return false
+      return this.#fail(row, error)
+    }
+  }
+
+  /** Whether `once` has completed the delivery. */
+  async #handle(row: Due): Promise<boolean> {
+    let done = false
+    const delivery: Delivery = {
+      id: row.event,
+      attempt: this.#attempt(row),
+      signal: this.#stop.signal,
+      once: async (effect) => {
+        if (done) return false
+        const ran = await this.#once(row, effect)
+        done = true
+        return ran
+      },
+    }
+    try {
+      await this.#handler(this.#event(row), delivery)
+    } catch (error) {
+      if (!done) throw error
+      this.#parts.log.warn(
+        { consumer: this.#consumer, event: row.event, err: error },
+        'a handler failed after its effect',
+      )
+    }
+    return done
+  }
+
+  #once(row: Due, effect: (tx: Tx) => Promise<void>): Promise<boolean> {
+    return this.#parts.store.transaction(async (tx) => {
+      await this.#checkFence(tx, row)
+      const there = await completeDeliveries(tx.db, [row])
+      if (!there.has(row.seq)) return false
+      await effect(tx as Tx)
+      return true
+    })
+  }
+
+  #complete(rows: Due[]): Promise<void> {
+    return this.#parts.store.transaction(async (tx) => {
+      if (rows[0]) await this.#checkFence(tx, rows[0])
+      await completeDeliveries(tx.db, rows)
+    })
+  }
+
+  async #checkFence(tx: Tx<BusTables>, row: Due): Promise<void> {
+    const epoch = await consumerEpoch(tx.db, this.#consumer)
+    if (epoch !== this.#epoch)
+      throw new Problem('fenced', { current: this.#attempt(row) + epoch - this.#epoch })
+  }
+
+  #attempt(row: Due): number {
+    return row.failures + 1 + Math.max(0, this.#epoch - row.epoch)
+  }
+
+  #event(row: Due): BusEvent {
+    const pattern = row.pattern as EventPattern
+    return {
+      id: row.event,
+      source: row.source,
+      type: pattern.replace('*', row.name),
+      pattern,
+      name: row.name,
+      subject: row.subject,
+      time: row.time,
+      data: unpackEvent(pattern, row.data) as BusEvent['data'],
+      traceparent: row.traceparent,
+    }
+  }
+
+  async #fail(row: Due, error: unknown): Promise<boolean> {
+    const { clock, log } = this.#parts
+    const about = { consumer: this.#consumer, event: row.event, err: error }
+    if (error instanceof Problem && error.code === 'fenced') {
+      log.warn(about, 'another process has taken over this consumer')
+      this.#stop.abort()
+      return false
+    }
+    row.failures++
+    row.due = clock.now() + retryDelay(row.failures)
+    const parked = row.failures >= ATTEMPTS
+    log[parked ? 'error' : 'warn'](
+      about,
+      parked ? 'a delivery is parked' : 'a handler failed and will be tried again',
+    )
+    const failure = { failures: row.failures, due: row.due, parked: parked ? 1 : 0, error: reasonOf(error) }
+    try {
+      await recordFailure(this.#parts, row.seq, failure)
+      return parked
+    } catch (reason) {
+      log.error({ ...about, err: reason }, 'a failure cannot be recorded')
+      return false
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import type { Input } from '#contracts'
+import type { Infrastructure, Task } from '#contracts/descriptors.ts'
+import type { Cause, Run, Work } from '#contracts/tasker.ts'
+import { Problem } from '#kit/problem.ts'
+import { nearest } from '#language'
+import { fingerprints } from './fingerprint.ts'
+import { describeWithNode } from './lines.ts'
+import { toRuns, toWorks } from './read.ts'
+import { createRun } from './runs/create.ts'
+import { skipPending } from './runs/steps.ts'
+import { cancelRun } from './runs/stop.ts'
+import { cancelWork, hasEnded } from './states.ts'
+import { queueDestroy, queueSync } from './syncs.ts'
+import type { WorkRow } from './tables.ts'
+import { type Tasker, tipOf } from './tasker.ts'
+import { findWork } from './works.ts'
+
+const byHand = (by: string): Cause => ({ kind: 'hand', by, detail: '', depth: 0 })
+
+async function tipOrNotFound(tasker: Tasker, repo: string): Promise<Infrastructure> {
+  const tip = await tipOf(tasker, repo)
+  if (!tip) throw new Problem('not_found', { what: `commit in ${repo}: push one first` })
+  return tip
+}
+
+function missing(kind: string, name: string, repo: string, names: readonly string[]): Problem {
+  const near = nearest(name, names)
+  const hint = near === undefined ? '' : `, did you mean ${near}?`
+  return new Problem('not_found', { what: `${kind} ${name} in ${repo}${hint}` })
+}
+
+/** A new series of attempts now. A node that has left the repository is destroyed anew. */
+export async function sync(tasker: Tasker, { repo, node, by }: Input<'tasker.sync'>): Promise<Work[]> {
+  const tip = await tipOrNotFound(tasker, repo)
+  const prints = fingerprints(tip)
+  const leftover = node !== undefined && !prints.has(node) && (await isLeaving(tasker, repo, node))
+  if (node !== undefined && !prints.has(node) && !leftover)
+    throw missing('node', node, repo, [...prints.keys()])
+  const cause = byHand(by)
+  const { commit } = tip
+  const rows = await tasker.turns.take(async (turn) => {
+    if (node !== undefined && leftover) return [await queueDestroy(turn, { repo, node, commit, cause })]
+    const works: WorkRow[] = []
+    for (const [id, fingerprint] of prints) {
+      if (node !== undefined && id !== node) continue
+      works.push(await queueSync(turn, { repo, node: id, commit, fingerprint, cause }))
+    }
+    return works
+  })
+  return toWorks(tasker, rows)
+}
+
+async function isLeaving({ db }: Tasker, repo: string, node: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('tasker_nodes')
+    .select('goal')
+    .where('repo', '=', repo)
+    .where('node', '=', node)
+    .executeTakeFirst()
+  return row?.goal === 'absent'
+}
+
+export async function startRun(tasker: Tasker, input: Input<'tasker.start_run'>): Promise<Run> {
+  const tip = await tipOrNotFound(tasker, input.repo)
+  const task = taskOf(tip, input.task)
+  const { vars = {}, by } = input
+  const row = await tasker.turns.take((turn) => createRun(turn, { tip, task, vars, cause: byHand(by) }))
+  return oneRun(tasker, row)
+}
+
+function taskOf({ repo, tasks }: Infrastructure, id: string): Task {
+  const task = tasks.find((task) => task.id === id)
+  if (!task)
+    throw missing(
+      'task',
+      id,
+      repo,
+      tasks.map((task) => task.id),
+    )
+  return task
+}
+
+/** What waits is cancelled, a run that runs is stopped; a sync that runs cannot be cut. */
+export async function cancel(tasker: Tasker, { repo, work: id, by }: Input<'tasker.cancel'>): Promise<Work> {
+  const work = await workOrNotFound(tasker, repo, id)
+  if (hasEnded(work.state))
+    throw new Problem('conflict', { reason: `Work ${id} has ended already: ${work.state}` })
+  if (work.state === 'waiting') await cancelWaiting(tasker, work, by)
+  else if (work.kind === 'run') await cancelRun(tasker, work, by)
+  else
+    throw new Problem('conflict', {
+      reason: `The ${describeWithNode(work)} is running and cannot be cut: wait for its end`,
+    })
+  return getWork(tasker, { repo, work: id })
+}
+
+async function cancelWaiting({ turns }: Tasker, work: WorkRow, by: string): Promise<void> {
+  await turns.take(async (turn) => {
+    await cancelWork(turn, work, by)
+    await skipPending(turn, work.id)
+    const text = `${describeWithNode(work)} was cancelled by ${by}`
+    turn.note({ repo: work.repo, work: work.id, level: 'warn', text })
+  })
+}
+
+async function workOrNotFound({ db }: Tasker, repo: string, id: string): Promise<WorkRow> {
+  const work = await findWork(db, id)
+  if (work?.repo !== repo) throw new Problem('not_found', { what: `work ${id} in ${repo}` })
+  return work
+}
+
+export async function getWork(tasker: Tasker, { repo, work }: Input<'tasker.get_work'>): Promise<Work> {
+  return only(await toWorks(tasker, [await workOrNotFound(tasker, repo, work)]))
+}
+
+export async function getRun(tasker: Tasker, { repo, run }: Input<'tasker.get_run'>): Promise<Run> {
+  const row = await workOrNotFound(tasker, repo, run)
+  if (row.kind !== 'run')
+    throw new Problem('not_found', { what: `run ${run} in ${repo}: it is a ${row.kind}` })
+  return oneRun(tasker, row)
+}
+
+const oneRun = async (tasker: Tasker, row: WorkRow): Promise<Run> => only(await toRuns(tasker, [row]))
+
+function only<T>([first]: readonly T[]): T {
+  if (first === undefined) throw new Error('a list that has one entry is empty')
+  return first
+}
+
+export async function listRuns(
+  tasker: Tasker,
+  { repo, task, limit }: Input<'tasker.list_runs'>,
+): Promise<Run[]> {
+  let query = tasker.db
+    .selectFrom('tasker_works')
+    .selectAll()
+    .where('repo', '=', repo)
+    .where('kind', '=', 'run')
+    .orderBy('seq', 'desc')
+    .limit(limit)
+  if (task !== undefined) query = query.where('task', '=', task)
+  return toRuns(tasker, await query.execute())
+}
+
+export async function listWorks(tasker: Tasker, input: Input<'tasker.list_works'>): Promise<Work[]> {
+  const { repo, node, states, limit } = input
+  let query = tasker.db.selectFrom('tasker_works').selectAll().orderBy('seq', 'desc').limit(limit)
+  if (repo !== undefined) query = query.where('repo', '=', repo)
+  if (states !== undefined) query = query.where('state', 'in', states)
+  if (node !== undefined) {
+    const ids = tasker.db.selectFrom('tasker_work_nodes').select('work').where('node', '=', node)
+    query = query.where('id', 'in', repo === undefined ? ids : ids.where('repo', '=', repo))
+  }
+  return states?.length === 0 ? [] : toWorks(tasker, await query.execute())
+}

@@ -1,0 +1,62 @@
+import type { BusEvent, Delivery } from '#bus'
+import type { Infrastructure } from '#contracts/descriptors.ts'
+import type { Cause } from '#contracts/tasker.ts'
+import { fingerprints } from './fingerprint.ts'
+import { queueSync } from './syncs.ts'
+import { type Tasker, tipOf } from './tasker.ts'
+import type { Turn } from './turn.ts'
+
+/** Milliseconds in which further changes join the same sync. */
+export const GATHERING = 2_000
+
+export const onVariable = (tasker: Tasker) => async (event: BusEvent<'var.changed'>, delivery: Delivery) => {
+  const { repo, nodes, by, address } = event.data
+  const tip = nodes.length > 0 ? await tipOf(tasker, repo) : undefined
+  if (!tip) return
+  const cause: Cause = { kind: 'variable', by, detail: address, depth: 0 }
+  await tasker.turns.once(delivery, (turn) => gatherSyncs(turn, tip, cause, new Set(nodes)))
+}
+
+export const onCollaborator =
+  (tasker: Tasker) => async (event: BusEvent<'collaborator.changed'>, delivery: Delivery) => {
+    const { repo, user } = event.data
+    await syncRepositories(tasker, [repo], user, delivery)
+  }
+
+/** Keys of a user stand on every node that the user may enter. */
+export const onProfile =
+  (tasker: Tasker) => async (event: BusEvent<'profile.changed'>, delivery: Delivery) => {
+    const { user, what } = event.data
+    if (what === 'tokens') return
+    const owned = await tasker.bus.ask('git.list_repositories', { owner: user })
+    const shared = await tasker.bus.ask('profiles.collaborations', { user })
+    const repos = new Set([...owned, ...shared].map(({ repo }) => repo))
+    await syncRepositories(tasker, [...repos], user, delivery)
+  }
+
+async function syncRepositories(
+  tasker: Tasker,
+  repos: readonly string[],
+  user: string,
+  delivery: Delivery,
+): Promise<void> {
+  const tips = await Promise.all(repos.map((repo) => tipOf(tasker, repo)))
+  const cause: Cause = { kind: 'collaborator', by: user, detail: '', depth: 0 }
+  await tasker.turns.once(delivery, async (turn) => {
+    for (const tip of tips) if (tip) await gatherSyncs(turn, tip, cause)
+  })
+}
+
+/** A sync that runs may have read the old values already, so another is queued behind it. */
+async function gatherSyncs(
+  turn: Turn,
+  tip: Infrastructure,
+  cause: Cause,
+  only?: ReadonlySet<string>,
+): Promise<void> {
+  const { repo, commit } = tip
+  for (const [node, fingerprint] of fingerprints(tip)) {
+    if (only && !only.has(node)) continue
+    await queueSync(turn, { repo, node, commit, fingerprint, cause, run_at: turn.now + GATHERING })
+  }
+}

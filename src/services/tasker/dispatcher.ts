@@ -1,0 +1,117 @@
+import type { Clock } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
+import { decide, type Queued } from './dispatch.ts'
+import { describeWork } from './lines.ts'
+import { startWork } from './states.ts'
+import { causeOf, nodesOf, type WorkRow } from './tables.ts'
+import type { Turn, Turns } from './turn.ts'
+import { openWorks } from './works.ts'
+
+/** Milliseconds until a dispatch that failed is tried again. */
+const PAUSE_AFTER_ERROR = 1_000
+
+export interface Dispatcher extends AsyncDisposable {
+  /** Something changed: look soon whether a work may start. */
+  poke(): void
+  /** `turns` must not poke again by themselves. */
+  begin(turns: Turns): void
+}
+
+export function createDispatcher(parts: { clock: Clock; log: Log; limit: number }): Dispatcher {
+  const { clock, log, limit } = parts
+  let turns: Turns | undefined
+  let wanted = false
+  let loop: Promise<void> | undefined
+  let cancelTimer = () => {}
+
+  async function dispatch(turns: Turns): Promise<void> {
+    while (wanted) {
+      wanted = false
+      cancelTimer()
+      try {
+        const next = await turns.take((turn) => startDueWorks(turn, limit))
+        if (next !== null) cancelTimer = clock.after(Math.max(0, next - clock.now()), poke)
+      } catch (error) {
+        log.error({ err: error }, 'works could not be dispatched')
+        cancelTimer = clock.after(PAUSE_AFTER_ERROR, poke)
+      }
+    }
+  }
+
+  function poke(): void {
+    wanted = true
+    if (!turns || loop) return
+    loop = dispatch(turns).finally(() => {
+      loop = undefined
+      if (wanted) poke()
+    })
+  }
+
+  return {
+    poke,
+    begin(given) {
+      turns = given
+      poke()
+    },
+    async [Symbol.asyncDispose]() {
+      turns = undefined
+      wanted = false
+      cancelTimer()
+      await loop
+      cancelTimer()
+    },
+  }
+}
+
+export const queued = (row: WorkRow): Queued => ({
+  id: row.id,
+  repo: row.repo,
+  kind: row.kind,
+  nodes: nodesOf(row),
+  state: row.state === 'running' ? 'running' : 'waiting',
+  run_at: row.run_at,
+})
+
+/** Starts all that may start and hands it out in the same transaction. Returns when the next comes due. */
+async function startDueWorks(turn: Turn, limit: number): Promise<number | null> {
+  const rows = await openWorks(turn.db)
+  const decision = decide(rows.map(queued), turn.now, limit)
+  for (const id of decision.start) {
+    const row = rows.find((row) => row.id === id)
+    if (row) await handOut(turn, row)
+  }
+  return decision.next_at
+}
+
+async function handOut(turn: Turn, work: WorkRow): Promise<void> {
+  await startWork(turn, work)
+  if (work.kind === 'run') await handOutRun(turn, work)
+  else await handOutNode(turn, work)
+}
+
+async function handOutNode(turn: Turn, work: WorkRow): Promise<void> {
+  const [node = ''] = nodesOf(work)
+  await turn.bus.send(
+    'shazam.nodes',
+    {
+      id: `${work.id}.${work.attempt}`,
+      payload: {
+        repo: work.repo,
+        node,
+        work: work.id,
+        commit: work.commit,
+        attempt: work.attempt,
+        goal: work.kind === 'destroy' ? 'destroy' : 'converge',
+      },
+    },
+    turn.tx,
+  )
+}
+
+async function handOutRun(turn: Turn, work: WorkRow): Promise<void> {
+  const task = work.task ?? ''
+  const data = { repo: work.repo, task, run: work.id, depth: causeOf(work).depth, error: null }
+  await turn.bus.publish('task.*.run.start', { name: task, subject: `${work.repo}/${task}`, data }, turn.tx)
+  await turn.bus.send('tasker.advance', { id: `${work.id}.start`, payload: { run: work.id } }, turn.tx)
+  turn.note({ repo: work.repo, task, work: work.id, level: 'info', text: `${describeWork(work)} starts` })
+}

@@ -1,0 +1,52 @@
+import { defineService } from '#kit/service.ts'
+import * as answers from './answers.ts'
+import { onCollaborator, onProfile, onVariable } from './changes.ts'
+import { createDispatcher } from './dispatcher.ts'
+import { migrations } from './migrations.ts'
+import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
+import { onPushed } from './pushes.ts'
+import { advanceRun } from './runs/advance.ts'
+import { onStepFinished } from './runs/finished.ts'
+import { readStatuses } from './statuses.ts'
+import type { Tables } from './tables.ts'
+import type { Tasker } from './tasker.ts'
+import { onTrigger, triggerEvents } from './triggers.ts'
+import { createTurns } from './turn.ts'
+
+export interface TaskerOptions {
+  /** Works that may run at the same time on the platform; 50 when absent. */
+  limit?: number
+}
+
+/** Queues and distributes: syncs and destroys of nodes, runs of tasks, node locks and triggers. */
+export const tasker = defineService<TaskerOptions>({
+  name: 'tasker',
+  migrations,
+  async start({ bus, store: shared, clock, log, stack }, { limit = 50 }) {
+    const store = shared.as<Tables>()
+    const dispatcher = stack.use(createDispatcher({ clock, log, limit }))
+    const turns = createTurns({ bus, store, clock, log, afterTurn: dispatcher.poke })
+    const self: Tasker = { bus, db: store.db, clock, log, turns, limit }
+
+    stack.defer(bus.answer('tasker.sync', (input) => answers.sync(self, input)))
+    stack.defer(bus.answer('tasker.start_run', (input) => answers.startRun(self, input)))
+    stack.defer(bus.answer('tasker.cancel', (input) => answers.cancel(self, input)))
+    stack.defer(bus.answer('tasker.get_run', (input) => answers.getRun(self, input)))
+    stack.defer(bus.answer('tasker.list_runs', (input) => answers.listRuns(self, input)))
+    stack.defer(bus.answer('tasker.get_work', (input) => answers.getWork(self, input)))
+    stack.defer(bus.answer('tasker.list_works', (input) => answers.listWorks(self, input)))
+    stack.defer(bus.answer('tasker.node_statuses', ({ repo }) => readStatuses(self, repo)))
+
+    stack.defer(bus.on('tasker.pushes', ['repo.pushed'], onPushed(self)))
+    stack.defer(bus.on('tasker.variables', ['var.changed'], onVariable(self)))
+    stack.defer(bus.on('tasker.collaborators', ['collaborator.changed'], onCollaborator(self)))
+    stack.defer(bus.on('tasker.profiles', ['profile.changed'], onProfile(self)))
+    stack.defer(bus.on('tasker.successes', successEvents, onSuccess(turns)))
+    stack.defer(bus.on('tasker.errors', errorEvents, onError(turns)))
+    stack.defer(bus.on('tasker.steps', ['step.finished'], onStepFinished(turns)))
+    stack.defer(bus.on('tasker.triggers', triggerEvents, onTrigger(self)))
+    stack.defer(bus.work('tasker.advance', advanceRun(self), { concurrency: 8 }))
+
+    dispatcher.begin(createTurns({ bus, store, clock, log, afterTurn() {} }))
+  },
+})

@@ -1,0 +1,29 @@
+import type { Cause } from '#contracts/tasker.ts'
+import { causeOf, nodesOf, type WorkRow } from './tables.ts'
+
+/** Words for people: what a work is, and how long a time is. */
+
+export const shortCommit = (commit: string | null): string => (commit ? commit.slice(0, 6) : 'no commit')
+
+type Described = Pick<WorkRow, 'kind' | 'commit' | 'task'>
+
+/** `sync of 3f2a1c`, `destroy`, `run of deploy` */
+export function describeWork(work: Described): string {
+  if (work.kind === 'run') return `run of ${work.task}`
+  return work.kind === 'destroy' ? 'destroy' : `sync of ${shortCommit(work.commit)}`
+}
+
+/** `sync of web to 3f2a1c` for lines that stand alone. */
+export const describeWithNode = (work: WorkRow): string =>
+  work.kind === 'run' ? describeWork(work) : `${describeWork(work)} on ${nodesOf(work).join(', ')}`
+
+export const describeCause = (cause: Cause): string =>
+  cause.detail ? `${cause.kind} ${cause.detail} by ${cause.by}` : `${cause.kind} by ${cause.by}`
+
+export const causeSentence = (work: WorkRow): string => describeCause(causeOf(work))
+
+/** `12 s`, `3 min` */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
+}

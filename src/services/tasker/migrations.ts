@@ -1,0 +1,125 @@
+import type { Kysely } from 'kysely'
+import type { Migration } from '#store'
+import type { Tables } from './tables.ts'
+
+export const migrations: readonly Migration[] = [
+  {
+    id: 'tasker/0001-works',
+    async up(db) {
+      await createTurn(db)
+      await createWorks(db)
+      await createNodes(db)
+    },
+  },
+  {
+    id: 'tasker/0002-runs',
+    async up(db) {
+      await createRuns(db)
+      await createTriggers(db)
+    },
+  },
+]
+
+async function createTurn(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_turn')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('seq', 'bigint', (column) => column.notNull())
+    .execute()
+  await db.insertInto('tasker_turn').values({ id: 1, seq: 0 }).execute()
+}
+
+async function createWorks(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_works')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('seq', 'bigint', (column) => column.notNull().unique())
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('nodes', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('commit', 'text')
+    .addColumn('task', 'text')
+    .addColumn('attempt', 'integer', (column) => column.notNull())
+    .addColumn('failures', 'integer', (column) => column.notNull())
+    .addColumn('run_at', 'bigint', (column) => column.notNull())
+    .addColumn('cause', 'text', (column) => column.notNull())
+    .addColumn('error', 'text')
+    .addColumn('error_code', 'text')
+    .addColumn('cancelled_by', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('started_at', 'bigint')
+    .addColumn('ended_at', 'bigint')
+    .addColumn('changed_at', 'bigint', (column) => column.notNull())
+    .execute()
+  await db.schema.createIndex('tasker_works_state').on('tasker_works').columns(['state', 'seq']).execute()
+  await db.schema
+    .createIndex('tasker_works_repo')
+    .on('tasker_works')
+    .columns(['repo', 'kind', 'seq'])
+    .execute()
+  await db.schema
+    .createTable('tasker_work_nodes')
+    .addColumn('work', 'text', (column) => column.notNull())
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('tasker_work_nodes_key', ['repo', 'node', 'work'])
+    .execute()
+}
+
+async function createNodes(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_locks')
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addColumn('work', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('tasker_locks_key', ['repo', 'node'])
+    .execute()
+  await db.schema
+    .createTable('tasker_nodes')
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addColumn('goal', 'text', (column) => column.notNull())
+    .addColumn('fingerprint', 'text', (column) => column.notNull())
+    .addColumn('work', 'text', (column) => column.notNull())
+    .addColumn('synced_commit', 'text')
+    .addPrimaryKeyConstraint('tasker_nodes_key', ['repo', 'node'])
+    .execute()
+}
+
+async function createRuns(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_runs')
+    .addColumn('work', 'text', (column) => column.primaryKey())
+    .addColumn('task', 'text', (column) => column.notNull())
+    .addColumn('scripts', 'text', (column) => column.notNull())
+    .addColumn('vars', 'text', (column) => column.notNull())
+    .addColumn('event', 'text', (column) => column.notNull())
+    .addColumn('payload', 'text', (column) => column.notNull())
+    .execute()
+  await db.schema
+    .createTable('tasker_run_steps')
+    .addColumn('run', 'text', (column) => column.notNull())
+    .addColumn('step', 'integer', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('attempt', 'integer', (column) => column.notNull())
+    .addColumn('exit', 'integer')
+    .addColumn('error', 'text')
+    .addColumn('stdout', 'text', (column) => column.notNull())
+    .addColumn('started_at', 'bigint')
+    .addColumn('ended_at', 'bigint')
+    .addPrimaryKeyConstraint('tasker_run_steps_key', ['run', 'step', 'node'])
+    .execute()
+}
+
+async function createTriggers(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_triggers')
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('task', 'text', (column) => column.notNull())
+    .addColumn('pattern', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('tasker_triggers_key', ['repo', 'task', 'pattern'])
+    .execute()
+}

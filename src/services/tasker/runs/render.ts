@@ -1,0 +1,63 @@
+import type { Step } from '#contracts/descriptors.ts'
+import { renderShell, renderText, renderTree, stepKind } from '#language'
+import type { RunStepRow } from '../tables.ts'
+import type { Tasker } from '../tasker.ts'
+import { scopeOf } from './scope.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export interface Rendered {
+  script: string
+  user: string
+}
+
+/** Steps run as this user; service commands say their own. */
+const STEP_USER = 'devops'
+
+/** What a step comes down to on one node. Throws `invalid` with a sentence when a template does not fit. */
+export async function renderStep(
+  { bus }: Tasker,
+  snapshot: Snapshot,
+  step: Step,
+  node: string,
+  done: readonly RunStepRow[],
+): Promise<Rendered> {
+  const { repo, commit } = snapshot.work
+  const place = { repo, ...(commit !== null && { commit }) }
+  const resolved = await bus.ask('registry.resolve', { ...place, node, task: snapshot.task.id })
+  const scope = scopeOf(resolved, snapshot, step, node, done)
+  const kind = stepKind(step.run)
+  if (kind.kind === 'inline') return { script: renderShell(step.run, scope), user: STEP_USER }
+  if (kind.kind === 'script') {
+    return { script: renderScript(kind.path, snapshot.scripts[kind.path] ?? '', scope), user: STEP_USER }
+  }
+  const { service, command } = kind
+  const found = await bus.ask('shazam.command', { ...place, service, command })
+  const options = { ...found.defaults, ...renderTree<Record<string, unknown>>(step.options ?? {}, scope) }
+  return { script: renderShell(found.template, { ...scope, options }), user: found.user }
+}
+
+const interpreters: Readonly<Record<string, string>> = { sh: '/bin/sh', py: 'python3', rb: 'ruby' }
+
+/** Values land in a shell script as quoted words; in other languages as they are. The first line is never a template. */
+export function renderScript(path: string, text: string, scope: Record<string, unknown>): string {
+  const { shebang, body } = splitShebang(text)
+  const first = shebang ?? defaultShebang(path)
+  const render = isShell(first, path) ? renderShell : renderText
+  return first === undefined ? render(body, scope) : `${first}\n${render(body, scope)}`
+}
+
+function splitShebang(text: string): { shebang: string | undefined; body: string } {
+  if (!text.startsWith('#!')) return { shebang: undefined, body: text }
+  const end = text.indexOf('\n')
+  if (end === -1) return { shebang: text, body: '' }
+  return { shebang: text.slice(0, end).replace(/\r$/, ''), body: text.slice(end + 1) }
+}
+
+function defaultShebang(path: string): string | undefined {
+  const interpreter = interpreters[path.split('.').at(-1) ?? '']
+  if (interpreter === undefined) return undefined
+  return interpreter.startsWith('/') ? `#!${interpreter}` : `#!/usr/bin/env ${interpreter}`
+}
+
+const isShell = (shebang: string | undefined, path: string): boolean =>
+  shebang === undefined ? path.endsWith('.sh') : /\b(ba|da|k|z)?sh\b/.test(shebang)

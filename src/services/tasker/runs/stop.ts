@@ -1,0 +1,58 @@
+import { Problem } from '#kit/problem.ts'
+import type { RunStepRow, WorkRow } from '../tables.ts'
+import type { Tasker } from '../tasker.ts'
+import { findWork } from '../works.ts'
+import { finishRun } from './finish.ts'
+import { endStep, skipPending, stepsOf } from './steps.ts'
+
+/** Stops a run that runs. Its lock is held until the last of its steps has ended. */
+export async function cancelRun(tasker: Tasker, work: WorkRow, by: string): Promise<void> {
+  await tasker.turns.take(async (turn) => {
+    const { numUpdatedRows } = await turn.db
+      .updateTable('tasker_works')
+      .set({ cancelled_by: by })
+      .where('id', '=', work.id)
+      .where('state', '=', 'running')
+      .where('cancelled_by', 'is', null)
+      .executeTakeFirst()
+    if (numUpdatedRows !== 1n) return
+    await skipPending(turn, work.id)
+    // Also when this process dies now, somebody goes on stopping.
+    await turn.bus.send('tasker.advance', { id: `${work.id}.cancel`, payload: { run: work.id } }, turn.tx)
+  })
+  await stopSteps(tasker, work.id)
+}
+
+/** Asks for each step that runs. Returns whether all have ended, and the run with them. */
+export async function stopSteps(tasker: Tasker, run: string): Promise<boolean> {
+  const work = await findWork(tasker.db, run)
+  if (work?.state !== 'running') return true
+  const running = (await stepsOf(tasker.db, run)).filter((step) => step.state === 'running')
+  const stopped = await Promise.all(running.map((step) => stopStep(tasker, work, step)))
+  await tasker.turns.take((turn) => finishRun(turn, run))
+  return stopped.every(Boolean)
+}
+
+async function stopStep(tasker: Tasker, work: WorkRow, row: RunStepRow): Promise<boolean> {
+  const { run, step, node, attempt } = row
+  try {
+    const { stopped } = await tasker.bus.ask('shazam.stop_step', {
+      repo: work.repo,
+      run,
+      step,
+      node,
+      attempt,
+    })
+    if (!stopped) return false
+  } catch (error) {
+    tasker.log.warn(
+      { err: Problem.of(error), run, step, node },
+      'a step could not be stopped, will try again',
+    )
+    return false
+  }
+  const error = `stopped: cancelled by ${work.cancelled_by}`
+  const ending = { state: 'stopped', exit: null, error, stdout: '' } as const
+  await tasker.turns.take((turn) => endStep(turn, work, row, ending))
+  return true
+}

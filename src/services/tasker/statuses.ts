@@ -1,0 +1,76 @@
+import type { NodeStatus } from '#contracts/tasker.ts'
+import { readWaits } from './read.ts'
+import type { NodeRow, WorkRow } from './tables.ts'
+import type { Tasker } from './tasker.ts'
+
+export async function readStatuses(tasker: Tasker, repo: string): Promise<NodeStatus[]> {
+  const nodes = await tasker.db
+    .selectFrom('tasker_nodes')
+    .selectAll()
+    .where('repo', '=', repo)
+    .orderBy('node')
+    .execute()
+  if (nodes.length === 0) return []
+  const works = await latestWorks(tasker, repo)
+  const running = await runningSyncs(tasker, repo)
+  const waits = await readWaits(tasker)
+  return nodes.flatMap((node) => {
+    const latest = works.get(node.work)
+    if (!latest) return []
+    const runs = running.get(node.node)
+    return [toStatus(node, latest, runs ?? latest, waits.of(latest))]
+  })
+}
+
+async function latestWorks({ db }: Tasker, repo: string): Promise<Map<string, WorkRow>> {
+  const rows = await db
+    .selectFrom('tasker_works')
+    .innerJoin('tasker_nodes', 'tasker_nodes.work', 'tasker_works.id')
+    .selectAll('tasker_works')
+    .where('tasker_nodes.repo', '=', repo)
+    .execute()
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** A newer work may wait behind the one that runs: then the node is being worked on all the same. */
+async function runningSyncs({ db }: Tasker, repo: string): Promise<Map<string, WorkRow>> {
+  const rows = await db
+    .selectFrom('tasker_works')
+    .innerJoin('tasker_locks', 'tasker_locks.work', 'tasker_works.id')
+    .select('tasker_locks.node as locked')
+    .selectAll('tasker_works')
+    .where('tasker_locks.repo', '=', repo)
+    .where('tasker_works.kind', '!=', 'run')
+    .execute()
+  return new Map(rows.map(({ locked, ...row }) => [locked, row]))
+}
+
+function toStatus(node: NodeRow, latest: WorkRow, shown: WorkRow, waits_for: string | null): NodeStatus {
+  return {
+    repo: node.repo,
+    node: node.node,
+    status: statusOf(shown, node.synced_commit),
+    commit: node.synced_commit,
+    waits_for,
+    error: latest.error,
+    work: latest.id,
+    changed_at: shown.changed_at,
+  }
+}
+
+/** The one table from the latest work of a node to the word for people. */
+export function statusOf(work: Pick<WorkRow, 'kind' | 'state'>, synced: string | null): NodeStatus['status'] {
+  if (work.kind === 'destroy' && (work.state === 'waiting' || work.state === 'running')) return 'destroying'
+  switch (work.state) {
+    case 'waiting':
+      return 'waiting'
+    case 'running':
+      return 'syncing'
+    case 'succeeded':
+      return 'synced'
+    case 'failed':
+      return 'out of sync'
+    default:
+      return synced === null ? 'new' : 'out of sync'
+  }
+}

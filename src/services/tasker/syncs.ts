@@ -1,0 +1,70 @@
+import type { Cause } from '#contracts/tasker.ts'
+import { causeSentence, describeWork } from './lines.ts'
+import { supersedeWork } from './states.ts'
+import type { NodeRow, WorkRow } from './tables.ts'
+import type { Turn } from './turn.ts'
+import { insertWork, waitingNodeWork } from './works.ts'
+
+/** What a node should be made to match. */
+export interface SyncWish {
+  repo: string
+  node: string
+  commit: string | null
+  fingerprint: string
+  cause: Cause
+  /** Milliseconds since the epoch; at once when absent. */
+  run_at?: number
+}
+
+export type DestroyWish = Omit<SyncWish, 'fingerprint'>
+
+/**
+ * Level-triggered: a waiting work reads everything when it starts, so one that wishes the same is kept, and any other
+ * that waits is superseded. At most one sync or destroy of a node waits.
+ */
+export async function queueSync(turn: Turn, wish: SyncWish): Promise<WorkRow> {
+  const waiting = await waitingNodeWork(turn.db, wish.repo, wish.node)
+  if (waiting && sameWish(waiting, wish)) return bringForward(turn, waiting, wish.run_at ?? turn.now)
+  return queueNodeWork(turn, { ...wish, kind: 'sync', goal: 'present' }, waiting)
+}
+
+/** The node left the repository: its server goes, and a sync that waits is no longer wanted. */
+export async function queueDestroy(turn: Turn, wish: DestroyWish): Promise<WorkRow> {
+  const waiting = await waitingNodeWork(turn.db, wish.repo, wish.node)
+  if (waiting?.kind === 'destroy' && waiting.attempt === 1) return bringForward(turn, waiting, turn.now)
+  return queueNodeWork(turn, { ...wish, kind: 'destroy', goal: 'absent', fingerprint: '' }, waiting)
+}
+
+const sameWish = (waiting: WorkRow, wish: SyncWish) =>
+  waiting.kind === 'sync' && waiting.commit === wish.commit && waiting.attempt === 1
+
+async function bringForward(turn: Turn, work: WorkRow, run_at: number): Promise<WorkRow> {
+  if (work.run_at <= run_at) return work
+  await turn.db.updateTable('tasker_works').set({ run_at }).where('id', '=', work.id).execute()
+  return { ...work, run_at }
+}
+
+type NodeWish = SyncWish & Pick<NodeRow, 'goal'> & { kind: 'sync' | 'destroy' }
+
+async function queueNodeWork(turn: Turn, wish: NodeWish, waiting?: WorkRow): Promise<WorkRow> {
+  const work = await insertWork(turn, { ...wish, nodes: [wish.node] })
+  if (waiting) await supersede(turn, waiting, work)
+  const { repo, node, goal, fingerprint } = wish
+  await turn.db
+    .insertInto('tasker_nodes')
+    .values({ repo, node, goal, fingerprint, work: work.id, synced_commit: null })
+    .onConflict((conflict) =>
+      conflict.columns(['repo', 'node']).doUpdateSet({ goal, fingerprint, work: work.id }),
+    )
+    .execute()
+  const text = `${describeWork(work)} queued: ${causeSentence(work)}`
+  turn.note({ repo, node, work: work.id, level: 'info', text })
+  return work
+}
+
+async function supersede(turn: Turn, old: WorkRow, next: WorkRow): Promise<void> {
+  await supersedeWork(turn, old)
+  const text = `${describeWork(old)} is superseded by ${describeWork(next)}`
+  const [node] = JSON.parse(old.nodes) as string[]
+  turn.note({ repo: old.repo, node, work: old.id, level: 'info', text })
+}

@@ -1,0 +1,108 @@
+import type { Cause, RunStep, Work, WorkState } from '#contracts/tasker.ts'
+
+/** One row. Each transaction of the tasker moves it first, so that replicas take turns and works have one order. */
+export interface TurnRow {
+  id: number
+  seq: number
+}
+
+export interface WorkRow {
+  id: string
+  /** The order of works: milliseconds of creation, moved on where two would be equal. The id is made from it. */
+  seq: number
+  repo: string
+  kind: Work['kind']
+  /** JSON: string[] */
+  nodes: string
+  state: WorkState
+  commit: string | null
+  task: string | null
+  attempt: number
+  /** Failures of this series that count. */
+  failures: number
+  /** Not before. */
+  run_at: number
+  /** JSON: Cause */
+  cause: string
+  error: string | null
+  error_code: string | null
+  /** Who asked a running run to stop. */
+  cancelled_by: string | null
+  created_at: number
+  started_at: number | null
+  ended_at: number | null
+  changed_at: number
+}
+
+export interface WorkNodeRow {
+  work: string
+  repo: string
+  node: string
+}
+
+/** Its primary key (repo, node) is the promise that two works never meet on one node. */
+export interface LockRow {
+  repo: string
+  node: string
+  work: string
+}
+
+/** What was last wished for a node and what it last reached. */
+export interface NodeRow {
+  repo: string
+  node: string
+  goal: 'present' | 'absent'
+  /** Of the descriptor that the latest sync is for. */
+  fingerprint: string
+  /** The latest sync or destroy. */
+  work: string
+  synced_commit: string | null
+}
+
+export interface RunRow {
+  work: string
+  /** JSON: the task's descriptor when the run was made. */
+  task: string
+  /** JSON: path -> text of the scripts that it uses. */
+  scripts: string
+  /** JSON: variables given by who started it. */
+  vars: string
+  /** JSON: the CloudEvent that started it, or null. */
+  event: string
+  /** JSON: the body of the webhook that started it, or null. */
+  payload: string
+}
+
+export interface RunStepRow {
+  run: string
+  step: number
+  node: string
+  name: string
+  state: RunStep['state']
+  attempt: number
+  exit: number | null
+  error: string | null
+  stdout: string
+  started_at: number | null
+  ended_at: number | null
+}
+
+export interface TriggerRow {
+  repo: string
+  task: string
+  pattern: string
+}
+
+export interface Tables {
+  tasker_turn: TurnRow
+  tasker_works: WorkRow
+  tasker_work_nodes: WorkNodeRow
+  tasker_locks: LockRow
+  tasker_nodes: NodeRow
+  tasker_runs: RunRow
+  tasker_run_steps: RunStepRow
+  tasker_triggers: TriggerRow
+}
+
+export const nodesOf = (work: Pick<WorkRow, 'nodes'>): string[] => JSON.parse(work.nodes)
+export const causeOf = (work: Pick<WorkRow, 'cause'>): Cause => JSON.parse(work.cause)

@@ -1,0 +1,81 @@
+import type { Kysely } from 'kysely'
+import type { Cause, Work } from '#contracts/tasker.ts'
+import { newId } from '#kit/ids.ts'
+import { announceWork } from './states.ts'
+import type { Tables, WorkRow } from './tables.ts'
+import { nextSeq, type Turn } from './turn.ts'
+
+export interface NewWork {
+  id?: string
+  repo: string
+  kind: Work['kind']
+  nodes: readonly string[]
+  commit: string | null
+  task?: string
+  cause: Cause
+  /** Milliseconds since the epoch; at once when absent. */
+  run_at?: number
+}
+
+/**
+ * Ids of works sort as they were queued, even within one millisecond: the registry fences by them.
+ * With `failed`, the work is kept as ended for that reason, so that who looks for it finds why it never began.
+ */
+export async function insertWork(turn: Turn, work: NewWork, failed: string | null = null): Promise<WorkRow> {
+  const seq = await nextSeq(turn.db, turn.now)
+  const row: WorkRow = {
+    id: work.id ?? newId(seq),
+    seq,
+    repo: work.repo,
+    kind: work.kind,
+    nodes: JSON.stringify(work.nodes),
+    state: failed === null ? 'waiting' : 'failed',
+    commit: work.commit,
+    task: work.task ?? null,
+    attempt: 1,
+    failures: 0,
+    run_at: work.run_at ?? turn.now,
+    cause: JSON.stringify(work.cause),
+    error: failed,
+    error_code: null,
+    cancelled_by: null,
+    created_at: turn.now,
+    started_at: null,
+    ended_at: failed === null ? null : turn.now,
+    changed_at: turn.now,
+  }
+  await turn.db.insertInto('tasker_works').values(row).execute()
+  if (work.nodes.length > 0) {
+    const rows = work.nodes.map((node) => ({ work: row.id, repo: row.repo, node }))
+    await turn.db.insertInto('tasker_work_nodes').values(rows).execute()
+  }
+  await announceWork(turn, row)
+  return row
+}
+
+export const findWork = (db: Kysely<Tables>, id: string): Promise<WorkRow | undefined> =>
+  db.selectFrom('tasker_works').selectAll().where('id', '=', id).executeTakeFirst()
+
+/** Waiting and running works in their order. */
+export const openWorks = (db: Kysely<Tables>): Promise<WorkRow[]> =>
+  db
+    .selectFrom('tasker_works')
+    .selectAll()
+    .where('state', 'in', ['waiting', 'running'])
+    .orderBy('seq')
+    .execute()
+
+/** The sync or destroy of a node that has not begun; there is at most one. */
+export const waitingNodeWork = (
+  db: Kysely<Tables>,
+  repo: string,
+  node: string,
+): Promise<WorkRow | undefined> =>
+  db
+    .selectFrom('tasker_works')
+    .innerJoin('tasker_nodes', 'tasker_nodes.work', 'tasker_works.id')
+    .selectAll('tasker_works')
+    .where('tasker_nodes.repo', '=', repo)
+    .where('tasker_nodes.node', '=', node)
+    .where('tasker_works.state', '=', 'waiting')
+    .executeTakeFirst()

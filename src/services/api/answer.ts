@@ -1,0 +1,114 @@
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
+import type { Identity } from '#contracts/profiles.ts'
+import { Problem } from '#kit/problem.ts'
+import { admit, bearer, watch } from './guard.ts'
+import type { Call, Context, Route } from './route.ts'
+import { encodeAll, type Message } from './sse.ts'
+
+interface Handlers {
+  preHandler: (request: FastifyRequest) => Promise<void>
+  handler: RouteHandlerMethod
+}
+
+/** How a route of the table is judged and answered. */
+export function answerRoute(route: Route, context: Context, closing: AbortSignal): Handlers {
+  const identities = new WeakMap<FastifyRequest, Identity>()
+  const { handle, stream } = route
+
+  const judge = (request: FastifyRequest) =>
+    admit(context.bus, route, request.params as Record<string, string>, bearer(request))
+
+  return {
+    async preHandler(request) {
+      if (route.access !== 'public') identities.set(request, await judge(request))
+    },
+    handler(request, reply) {
+      const gone = untilGone(reply, closing)
+      const call = callOf(route, request, identities.get(request), gone.signal)
+      if (stream) return sendStream(reply, stream(call, context), gone, watchToken)
+      return handle?.(call, context).then((answer) => reply.code(route.status ?? 200).send(answer))
+
+      function watchToken(cut: (problem: Problem) => void): () => void {
+        return watch(context.clock, () => judge(request), cut)
+      }
+    },
+  }
+}
+
+/** Aborts when the client has gone or the server stops. */
+function untilGone(reply: FastifyReply, closing: AbortSignal): AbortController {
+  const gone = new AbortController()
+  const abort = () => gone.abort()
+  if (closing.aborted) abort()
+  closing.addEventListener('abort', abort, { once: true })
+  reply.raw.once('close', () => {
+    closing.removeEventListener('abort', abort)
+    abort()
+  })
+  return gone
+}
+
+function callOf(
+  route: Route,
+  request: FastifyRequest,
+  identity: Identity | undefined,
+  signal: AbortSignal,
+): Call {
+  const params = request.params as Record<string, string>
+  const last = request.headers['last-event-id']
+  return {
+    params: params as Call['params'],
+    repo: route.scope === 'repo' ? `${params.owner}/${params.repo}` : '',
+    query: request.query,
+    body: request.body,
+    get identity() {
+      if (!identity)
+        throw new Problem('internal', { reason: `route ${route.id} is public and has no identity` })
+      return identity
+    },
+    signal,
+    lastEventId: Array.isArray(last) ? last[0] : last,
+  }
+}
+
+/** A reader that is slow holds the source back: nothing piles up. The stream ends with its token. */
+function sendStream(
+  reply: FastifyReply,
+  messages: AsyncIterable<Message>,
+  gone: AbortController,
+  watchToken: (cut: (problem: Problem) => void) => () => void,
+): FastifyReply {
+  let cut: Problem | undefined
+  const unwatch = watchToken((problem) => {
+    cut = problem
+    gone.abort()
+  })
+  reply.raw.once('close', unwatch)
+  async function* all(): AsyncGenerator<Message> {
+    try {
+      yield* messages
+      if (cut) yield ended(cut)
+    } catch (error) {
+      yield ended(Problem.of(error))
+    } finally {
+      unwatch()
+    }
+  }
+  return reply
+    .type('text/event-stream; charset=utf-8')
+    .header('x-accel-buffering', 'no')
+    .send(Readable.from(encodeAll(all()), { objectMode: false }))
+}
+
+/** Why a stream is over, when not because its reader left. */
+const ended = (problem: Problem): Message => ({
+  event: 'problem',
+  data: {
+    ...problem.data,
+    code: problem.code,
+    status: problem.status,
+    detail: problem.message,
+    next: problem.next,
+  },
+})

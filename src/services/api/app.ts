@@ -1,0 +1,97 @@
+import swagger from '@fastify/swagger'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import Value from 'typebox/value'
+import type { Log } from '#kit/log.ts'
+import { Problem } from '#kit/problem.ts'
+import { answerRoute } from './answer.ts'
+import { checkBrowser } from './browser.ts'
+import { modelNames, modelOf, openapi, schemaOf } from './document.ts'
+import { refuseTokenInQuery } from './guard.ts'
+import { errorHandler, sendProblem } from './problems.ts'
+import type { Context } from './route.ts'
+import { routes } from './routes.ts'
+
+const BODY_LIMIT = 1024 * 1024
+
+export interface AppOptions {
+  context: Context
+  log: Log
+  allowedHosts: readonly string[]
+  /** Aborts when the server stops: open streams end. */
+  closing: AbortSignal
+}
+
+/** The whole API, not listening yet. */
+export async function createApp({
+  context,
+  log,
+  allowedHosts,
+  closing,
+}: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 200, caseSensitive: true },
+  })
+  app.removeContentTypeParser('text/plain')
+  app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as Type.TSchema, httpPart))
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.setErrorHandler(errorHandler(log))
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      new Problem('not_found', { what: `route ${request.method} ${request.url.split('?')[0]}` }),
+    ),
+  )
+  app.addHook('onRequest', async (request) => {
+    checkBrowser(request, allowedHosts)
+    refuseTokenInQuery(request.query)
+  })
+  app.addHook('onSend', safeHeaders)
+  for (const name of modelNames) app.addSchema(modelOf(name))
+  await app.register(swagger, openapi)
+  await app.register(async (scope) => {
+    for (const route of routes)
+      scope.route({
+        method: route.method,
+        url: route.path,
+        schema: schemaOf(route),
+        ...answerRoute(route, context, closing),
+      })
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  return app
+}
+
+async function safeHeaders(_: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.headers({
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+  })
+}
+
+/** Values of paths and queries arrive as text and are converted; a body must fit as it is. */
+function validator(schema: Type.TSchema, part: string | undefined) {
+  const check = Compile(schema)
+  return (data: unknown) => {
+    const value = part === 'body' ? data : Value.Convert(schema, data)
+    if (check.Check(value)) return { value }
+    return { error: misfit(check.Errors(value), part) }
+  }
+}
+
+type Errors = readonly { keyword: string; instancePath: string; message: string; params: unknown }[]
+
+/** The most telling of the errors, as `body/vars: must be object`. */
+function misfit(errors: Errors, part = 'request'): Problem {
+  const extra = errors.find(({ keyword }) => keyword === 'additionalProperties')
+  const first = extra ?? errors.find(({ keyword }) => keyword !== 'boolean') ?? errors[0]
+  const where = `${part}${first?.instancePath ?? ''}`
+  const names = (first?.params as { additionalProperties?: string[] } | undefined)?.additionalProperties
+  const reason = names ? `unknown field ${names.join(', ')}` : (first?.message ?? 'does not fit')
+  return new Problem('invalid', { reason: `${where}: ${reason}` })
+}

@@ -1,0 +1,100 @@
+import type { FastifySchema } from 'fastify'
+import Type from 'typebox'
+import { strict } from '#contracts/define.ts'
+import { Name } from '#contracts/ids.ts'
+import { systemClock } from '#kit/clock.ts'
+import { silentLog } from '#kit/log.ts'
+import { Problem } from '#kit/problem.ts'
+import { createEventLog } from './events.ts'
+import { ProblemDocument } from './problems.ts'
+import type { Context, Declaration } from './route.ts'
+import { models } from './views.ts'
+
+/** Parameters of paths that are names; the others are any text. */
+const named = ['owner', 'repo', 'user', 'node', 'task']
+
+const names = new Map<unknown, string>(Object.entries(models).map(([name, schema]) => [schema, name]))
+
+export const openapi = {
+  openapi: {
+    openapi: '3.1.0',
+    info: {
+      title: 'devo.ps',
+      version: '1',
+      description: 'Servers and jobs from Git. Errors are RFC 9457 problems with `code` and `next`.',
+    },
+    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+  },
+  refResolver: {
+    buildLocalReference: (json: { $id?: unknown }, _base: unknown, _fragment: unknown, index: number) =>
+      typeof json.$id === 'string' ? json.$id : `schema-${index}`,
+  },
+} as const
+
+/** What fastify checks and the OpenAPI document says of a route. */
+export function schemaOf(route: Declaration): FastifySchema {
+  const params = [...route.path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
+  const success = route.response ? refer(route.response) : { type: 'string' }
+  return {
+    operationId: route.id,
+    summary: route.summary,
+    security: route.access === 'public' ? [] : [{ token: [] }],
+    ...(params.length > 0
+      ? { params: strict(Object.fromEntries(params.map((name) => [name, param(name)]))) }
+      : {}),
+    ...(route.query ? { querystring: route.query } : {}),
+    ...(route.body ? { body: route.body } : {}),
+    response: {
+      [route.status ?? 200]: route.response
+        ? success
+        : { description: 'server-sent events', content: { 'text/event-stream': { schema: success } } },
+      default: {
+        description: 'A problem (RFC 9457)',
+        content: { 'application/problem+json': { schema: refer(ProblemDocument) } },
+      },
+    },
+  } as FastifySchema
+}
+
+const param = (name: string) => (named.includes(name) ? Name : Type.String({ minLength: 1, maxLength: 200 }))
+
+/** The same schema, with a reference in place of everything that has a name. */
+function refer(schema: unknown): unknown {
+  const name = names.get(schema)
+  return name === undefined ? inner(schema) : { $ref: `${name}#` }
+}
+
+function inner(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(refer)
+  if (typeof schema !== 'object' || schema === null) return schema
+  return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, refer(value)]))
+}
+
+/** The model itself, with references to the models within it. */
+export const modelOf = (name: keyof typeof models) => ({ ...(inner(models[name]) as object), $id: name })
+
+/** The OpenAPI document, without a server and without a bus. */
+export async function openapiDocument(): Promise<object> {
+  const { createApp } = await import('./app.ts')
+  const nobody = () => {
+    throw new Problem('internal', { reason: 'nothing is asked while the document is made' })
+  }
+  const context: Context = {
+    bus: new Proxy({}, { get: nobody }) as Context['bus'],
+    clock: systemClock,
+    events: createEventLog(),
+    schemas: () => ({}),
+  }
+  const app = await createApp({
+    context,
+    log: silentLog,
+    allowedHosts: [],
+    closing: new AbortController().signal,
+  })
+  await app.ready()
+  const document = app.swagger()
+  await app.close()
+  return document
+}
+
+export const modelNames = Object.keys(models) as (keyof typeof models)[]

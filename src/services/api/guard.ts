@@ -1,0 +1,69 @@
+import type { FastifyRequest } from 'fastify'
+import type { Bus } from '#bus'
+import type { Identity } from '#contracts/profiles.ts'
+import type { Clock } from '#kit/clock.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
+import type { Declaration } from './route.ts'
+
+/** How often an open stream looks whether its token is still good, in milliseconds. */
+const RECHECK = 5000
+
+/** A token in an address ends up in histories, proxies and logs: it is refused, even when it would be good. */
+export function refuseTokenInQuery(query: unknown): void {
+  for (const [key, value] of Object.entries(query ?? {}))
+    if (/^(access_?)?token$|^api_?key$|^password$/i.test(key) || String(value).startsWith('devo_'))
+      throw new Problem('invalid', {
+        reason: `a token in an address ends up in logs; send it as \`Authorization: Bearer devo_…\` instead of \`${key}\``,
+      })
+}
+
+export function bearer(request: FastifyRequest): string {
+  const [, token] = /^Bearer (devo_\S+)$/i.exec(request.headers.authorization ?? '') ?? []
+  if (token === undefined)
+    throw new Problem('unauthenticated', {
+      reason: request.headers.authorization
+        ? 'the Authorization header is not `Bearer devo_…`'
+        : 'the request has no Authorization header',
+    })
+  return token
+}
+
+/** Who asks, once he proved to be somebody who may. Throws `unauthenticated`, `forbidden` or `not_found`. */
+export async function admit(
+  bus: Bus,
+  route: Declaration,
+  params: Record<string, string>,
+  token: string,
+): Promise<Identity> {
+  const identity = await bus.ask('profiles.authenticate', { kind: 'token', token })
+  const { access, scope } = route
+  if (access === 'public' || access === 'anybody') return identity
+  if (scope === 'self' && params.user === identity.user) return identity
+  const repo = scope === 'repo' ? { repo: `${params.owner}/${params.repo}` } : {}
+  await bus.ask('profiles.authorize', { user: identity.user, action: access, ...repo })
+  return identity
+}
+
+/** Calls `cut` once `check` is refused. A profiles service that is away for a moment cuts nobody. */
+export function watch(
+  clock: Clock,
+  check: () => Promise<unknown>,
+  cut: (problem: Problem) => void,
+): () => void {
+  let stopped = false
+  let undo = clock.after(RECHECK, look)
+  function look(): void {
+    check().then(again, (error) => {
+      if (isProblem(error) && error.status < 500) {
+        if (!stopped) cut(error)
+      } else again()
+    })
+  }
+  function again(): void {
+    if (!stopped) undo = clock.after(RECHECK, look)
+  }
+  return () => {
+    stopped = true
+    undo()
+  }
+}

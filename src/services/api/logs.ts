@@ -1,0 +1,49 @@
+import type { Bus } from '#bus'
+import type { Input } from '#contracts'
+import { isProblem, Problem } from '#kit/problem.ts'
+import { heartbeat, type Message } from './sse.ts'
+
+/** How long the logger holds an empty answer back, in milliseconds. It is also the beat of an idle stream. */
+const WAIT = 10_000
+const BATCH = 500
+
+type Filter = Omit<Input<'logger.query'>, 'limit' | 'wait' | 'text'> & { limit?: number }
+
+/**
+ * Lines in order of their sequence numbers, each exactly once: every question goes on where the last answer ended.
+ * Without a starting point the newest `limit` lines come first.
+ */
+export async function* followLines(
+  bus: Bus,
+  { limit, ...filter }: Filter,
+  lastEventId: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Message> {
+  let after = lastEventId === undefined ? filter.after : sequence(lastEventId)
+  while (!signal.aborted) {
+    const answer = await ask(bus, start(filter, after, limit), signal)
+    if (answer === undefined) return
+    for (const line of answer.lines) yield { id: String(line.seq), event: 'line', data: line }
+    if (answer.lines.length === 0) yield heartbeat
+    // Never beyond a line that was sent: an answer may be cut off at its limit.
+    after = answer.lines.at(-1)?.seq ?? after ?? answer.last
+  }
+}
+
+const start = (filter: Filter, after: number | undefined, limit = 100): Input<'logger.query'> =>
+  after === undefined ? { ...filter, limit } : { ...filter, after, limit: BATCH, wait: WAIT }
+
+/** Undefined when the stream is over. */
+async function ask(bus: Bus, query: Input<'logger.query'>, signal: AbortSignal) {
+  try {
+    return await bus.ask('logger.query', query, { signal, deadline: WAIT + 5000 })
+  } catch (error) {
+    if (signal.aborted || isProblem(error, 'cancelled')) return undefined
+    throw error
+  }
+}
+
+function sequence(id: string): number {
+  if (/^\d{1,15}$/.test(id)) return Number(id)
+  throw new Problem('invalid', { reason: `Last-Event-ID of a log is a sequence number, not \`${id}\`` })
+}

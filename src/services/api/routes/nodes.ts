@@ -1,0 +1,118 @@
+import Type from 'typebox'
+import { calls } from '#contracts'
+import { strict } from '#contracts/define.ts'
+import { NodePlan } from '#contracts/shazam.ts'
+import { Work } from '#contracts/tasker.ts'
+import { viewNode, viewNodes } from '../nodes.ts'
+import { type Route, route } from '../route.ts'
+import { Linked, NodeView } from '../views.ts'
+
+/** Reading many servers, one of which may be slow to refuse. */
+const LIVE_PLAN = 120_000
+const LINK = 60_000
+
+const Live = strict({
+  live: Type.Optional(Type.Boolean({ description: 'read the servers; false when absent' })),
+})
+const { repo: _repo, node: _node, ...link } = calls['shazam.link'].input.properties
+
+export const nodes: Route[] = [
+  route(
+    {
+      id: 'listNodes',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/nodes',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'Nodes: what is wished, what is, how it goes',
+      response: Type.Array(NodeView),
+    },
+    ({ repo }, { bus }) => viewNodes(bus, repo),
+  ),
+  route(
+    {
+      id: 'getNode',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/nodes/:node',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'A node',
+      response: NodeView,
+    },
+    ({ repo, params }, { bus }) => viewNode(bus, repo, params.node),
+  ),
+  route(
+    {
+      id: 'syncNode',
+      method: 'POST',
+      path: '/v1/repos/:owner/:repo/nodes/:node/sync',
+      access: 'node.sync',
+      scope: 'repo',
+      summary: 'Queues a sync of a node',
+      status: 202,
+      response: Type.Array(Work),
+    },
+    ({ repo, params, identity }, { bus }) =>
+      bus.ask('tasker.sync', { repo, node: params.node, by: identity.user }),
+  ),
+  route(
+    {
+      id: 'syncAll',
+      method: 'POST',
+      path: '/v1/repos/:owner/:repo/sync',
+      access: 'node.sync',
+      scope: 'repo',
+      summary: 'Queues a sync of every node',
+      status: 202,
+      response: Type.Array(Work),
+    },
+    ({ repo, identity }, { bus }) => bus.ask('tasker.sync', { repo, by: identity.user }),
+  ),
+  route(
+    {
+      id: 'linkNode',
+      method: 'POST',
+      path: '/v1/repos/:owner/:repo/nodes/:node/link',
+      access: 'node.link',
+      scope: 'repo',
+      summary:
+        'Takes an existing machine as the server of a node; the password or key is used once and not kept',
+      body: strict(link),
+      response: Linked,
+    },
+    ({ repo, params, body }, { bus }) =>
+      bus.ask('shazam.link', { repo, node: params.node, ...body }, { deadline: LINK }),
+  ),
+  route(
+    {
+      id: 'planNode',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/nodes/:node/plan',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'What a sync of a node would do',
+      query: Live,
+      response: Type.Array(NodePlan),
+    },
+    ({ repo, params, query, signal }, { bus }) =>
+      bus.ask(
+        'shazam.plan',
+        { repo, nodes: [params.node], live: query.live ?? false },
+        { deadline: LIVE_PLAN, signal },
+      ),
+  ),
+  route(
+    {
+      id: 'plan',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/plan',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'What a sync of every node would do',
+      query: Live,
+      response: Type.Array(NodePlan),
+    },
+    ({ repo, query, signal }, { bus }) =>
+      bus.ask('shazam.plan', { repo, live: query.live ?? false }, { deadline: LIVE_PLAN, signal }),
+  ),
+]

@@ -1,0 +1,173 @@
+import Type from 'typebox'
+import { Nothing, strict } from '#contracts/define.ts'
+import { Name } from '#contracts/ids.ts'
+import { Identity, Key, Token, User } from '#contracts/profiles.ts'
+import { Problem } from '#kit/problem.ts'
+import { type Route, route } from '../route.ts'
+import { NewToken } from '../views.ts'
+
+/** 90 days: a login by password is for a person at a machine. */
+const LOGIN_SECONDS = 90 * 24 * 3600
+
+const byNewest = (a: { created_at: number }, b: { created_at: number }) => b.created_at - a.created_at
+
+export const people: Route[] = [
+  route(
+    {
+      id: 'login',
+      method: 'POST',
+      path: '/v1/login',
+      access: 'public',
+      scope: 'platform',
+      summary: 'A token for a user and a password',
+      body: strict({ user: Type.String(), password: Type.String(), title: Type.Optional(Type.String()) }),
+      status: 201,
+      response: NewToken,
+    },
+    async ({ body }, { bus }) => {
+      const { user, password, title = 'login' } = body
+      const identity = await bus.ask('profiles.authenticate', { kind: 'password', user, password })
+      return bus.ask('profiles.create_token', { user: identity.user, title, expires_in: LOGIN_SECONDS })
+    },
+  ),
+  route(
+    {
+      id: 'me',
+      method: 'GET',
+      path: '/v1/me',
+      access: 'anybody',
+      scope: 'platform',
+      summary: 'Who the token belongs to',
+      response: Identity,
+    },
+    async ({ identity }) => identity,
+  ),
+  route(
+    {
+      id: 'listUsers',
+      method: 'GET',
+      path: '/v1/users',
+      access: 'user.read',
+      scope: 'platform',
+      summary: 'All users',
+      response: Type.Array(User),
+    },
+    (_, { bus }) => bus.ask('profiles.list_users', {}),
+  ),
+  route(
+    {
+      id: 'createUser',
+      method: 'POST',
+      path: '/v1/users',
+      access: 'user.write',
+      scope: 'platform',
+      summary: 'Makes a user',
+      body: strict({
+        name: Name,
+        email: Type.Optional(Type.String()),
+        password: Type.Optional(Type.String({ minLength: 8 })),
+        admin: Type.Optional(Type.Boolean()),
+      }),
+      status: 201,
+      response: User,
+    },
+    ({ body }, { bus }) => bus.ask('profiles.create_user', body),
+  ),
+  route(
+    {
+      id: 'deleteUser',
+      method: 'DELETE',
+      path: '/v1/users/:user',
+      access: 'user.write',
+      scope: 'platform',
+      summary: 'Removes a user with his keys and tokens',
+      response: Nothing,
+    },
+    ({ params, identity }, { bus }) => {
+      if (params.user === identity.user)
+        throw new Problem('conflict', { reason: 'An administrator cannot remove himself' })
+      return bus.ask('profiles.delete_user', { name: params.user })
+    },
+  ),
+  route(
+    {
+      id: 'listKeys',
+      method: 'GET',
+      path: '/v1/users/:user/keys',
+      access: 'user.read',
+      scope: 'self',
+      summary: 'SSH keys of a user',
+      response: Type.Array(Key),
+    },
+    ({ params }, { bus }) => bus.ask('profiles.list_keys', { user: params.user }),
+  ),
+  route(
+    {
+      id: 'addKey',
+      method: 'POST',
+      path: '/v1/users/:user/keys',
+      access: 'user.write',
+      scope: 'self',
+      summary: 'Adds an SSH key: one line of an OpenSSH public key file',
+      body: strict({ key: Type.String(), title: Type.Optional(Type.String()) }),
+      status: 201,
+      response: Key,
+    },
+    ({ params, body }, { bus }) => bus.ask('profiles.add_key', { user: params.user, ...body }),
+  ),
+  route(
+    {
+      id: 'removeKey',
+      method: 'DELETE',
+      path: '/v1/users/:user/keys/:fingerprint',
+      access: 'user.write',
+      scope: 'self',
+      summary: 'Removes an SSH key; the fingerprint is URL-encoded',
+      response: Nothing,
+    },
+    ({ params }, { bus }) =>
+      bus.ask('profiles.remove_key', { user: params.user, fingerprint: params.fingerprint }),
+  ),
+  route(
+    {
+      id: 'listTokens',
+      method: 'GET',
+      path: '/v1/users/:user/tokens',
+      access: 'user.read',
+      scope: 'self',
+      summary: 'Tokens of a user, newest first, without their values',
+      response: Type.Array(Token),
+    },
+    async ({ params }, { bus }) =>
+      (await bus.ask('profiles.list_tokens', { user: params.user })).toSorted(byNewest),
+  ),
+  route(
+    {
+      id: 'createToken',
+      method: 'POST',
+      path: '/v1/users/:user/tokens',
+      access: 'user.write',
+      scope: 'self',
+      summary: 'Makes a token: the only time that its value is seen',
+      body: strict({
+        title: Type.String(),
+        expires_in: Type.Optional(Type.Integer({ minimum: 1, description: 'seconds' })),
+      }),
+      status: 201,
+      response: NewToken,
+    },
+    ({ params, body }, { bus }) => bus.ask('profiles.create_token', { user: params.user, ...body }),
+  ),
+  route(
+    {
+      id: 'revokeToken',
+      method: 'DELETE',
+      path: '/v1/users/:user/tokens/:id',
+      access: 'user.write',
+      scope: 'self',
+      summary: 'Revokes a token: what is open with it ends',
+      response: Nothing,
+    },
+    ({ params }, { bus }) => bus.ask('profiles.revoke_token', { user: params.user, id: params.id }),
+  ),
+]

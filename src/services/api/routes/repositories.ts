@@ -1,0 +1,150 @@
+import Type from 'typebox'
+import { Nothing, strict } from '#contracts/define.ts'
+import { Name } from '#contracts/ids.ts'
+import { Collaborator, Role } from '#contracts/profiles.ts'
+import { Variable } from '#contracts/registry.ts'
+import { Problem } from '#kit/problem.ts'
+import { viewRepository, visibleRepositories } from '../repositories.ts'
+import { type Route, route } from '../route.ts'
+import { RepositoryView } from '../views.ts'
+
+const { scope, name, value } = Variable.properties
+
+export const repositories: Route[] = [
+  route(
+    {
+      id: 'listRepositories',
+      method: 'GET',
+      path: '/v1/repos',
+      access: 'anybody',
+      scope: 'platform',
+      summary: 'Repositories that one owns or shares; all for an administrator',
+      response: Type.Array(RepositoryView),
+    },
+    ({ identity }, { bus }) => visibleRepositories(bus, identity),
+  ),
+  route(
+    {
+      id: 'createRepository',
+      method: 'POST',
+      path: '/v1/repos',
+      access: 'repo.create',
+      scope: 'platform',
+      summary: 'Makes an empty repository; its owner is who asks, unless an administrator names another',
+      body: strict({ name: Name, owner: Type.Optional(Name) }),
+      status: 201,
+      response: RepositoryView,
+    },
+    async ({ body, identity }, { bus }) => {
+      const owner = body.owner ?? identity.user
+      if (owner !== identity.user && !identity.admin)
+        throw new Problem('forbidden', { user: identity.user, action: `make a repository of ${owner}` })
+      await bus.ask('profiles.get_user', { name: owner })
+      const repo = `${owner}/${body.name}`
+      await bus.ask('git.create_repository', { repo, by: identity.user })
+      return viewRepository(bus, repo, identity)
+    },
+  ),
+  route(
+    {
+      id: 'getRepository',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'A repository',
+      response: RepositoryView,
+    },
+    ({ repo, identity }, { bus }) => viewRepository(bus, repo, identity),
+  ),
+  route(
+    {
+      id: 'deleteRepository',
+      method: 'DELETE',
+      path: '/v1/repos/:owner/:repo',
+      access: 'repo.delete',
+      scope: 'repo',
+      summary: 'Removes a repository that has no nodes any more',
+      response: Nothing,
+    },
+    ({ repo, identity }, { bus }) => bus.ask('git.delete_repository', { repo, by: identity.user }),
+  ),
+  route(
+    {
+      id: 'listCollaborators',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/collaborators',
+      access: 'collaborator.read',
+      scope: 'repo',
+      summary: 'Who shares a repository, and with which role',
+      response: Type.Array(Collaborator),
+    },
+    ({ repo }, { bus }) => bus.ask('profiles.list_collaborators', { repo }),
+  ),
+  route(
+    {
+      id: 'setCollaborator',
+      method: 'PUT',
+      path: '/v1/repos/:owner/:repo/collaborators/:user',
+      access: 'collaborator.write',
+      scope: 'repo',
+      summary: 'Shares a repository with a user, or changes his role',
+      body: strict({ role: Role }),
+      response: Collaborator,
+    },
+    ({ repo, params, body }, { bus }) =>
+      bus.ask('profiles.set_collaborator', { repo, user: params.user, role: body.role }),
+  ),
+  route(
+    {
+      id: 'removeCollaborator',
+      method: 'DELETE',
+      path: '/v1/repos/:owner/:repo/collaborators/:user',
+      access: 'collaborator.write',
+      scope: 'repo',
+      summary: 'Ends sharing: the keys of the user leave the nodes',
+      response: Nothing,
+    },
+    ({ repo, params }, { bus }) => bus.ask('profiles.remove_collaborator', { repo, user: params.user }),
+  ),
+  route(
+    {
+      id: 'listVariables',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/variables',
+      access: 'var.read',
+      scope: 'repo',
+      summary: 'Variables that were set by hand, of the repository, its nodes and tasks',
+      response: Type.Array(Variable),
+    },
+    ({ repo }, { bus }) => bus.ask('registry.list_variables', { repo }),
+  ),
+  route(
+    {
+      id: 'setVariable',
+      method: 'PUT',
+      path: '/v1/repos/:owner/:repo/variables',
+      access: 'var.write',
+      scope: 'repo',
+      summary: 'Sets a variable; nodes that use it are synced',
+      body: strict({ scope, name, value }),
+      response: Variable,
+    },
+    ({ repo, body, identity }, { bus }) =>
+      bus.ask('registry.set_variable', { repo, ...body, by: identity.user }),
+  ),
+  route(
+    {
+      id: 'unsetVariable',
+      method: 'DELETE',
+      path: '/v1/repos/:owner/:repo/variables',
+      access: 'var.write',
+      scope: 'repo',
+      summary: 'Removes a variable',
+      query: strict({ scope, name }),
+      response: Nothing,
+    },
+    ({ repo, query, identity }, { bus }) =>
+      bus.ask('registry.unset_variable', { repo, ...query, by: identity.user }),
+  ),
+]

@@ -1,0 +1,151 @@
+import Type from 'typebox'
+import type { Bus } from '#bus'
+import { strict } from '#contracts/define.ts'
+import { Name } from '#contracts/ids.ts'
+import { Run, Work, workStates } from '#contracts/tasker.ts'
+import { Problem } from '#kit/problem.ts'
+import { type Route, route } from '../route.ts'
+import { TaskView, Webhook } from '../views.ts'
+
+const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 }))
+
+const State = Type.Union(workStates.map((state) => Type.Literal(state)))
+
+export const tasks: Route[] = [
+  route(
+    {
+      id: 'listTasks',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/tasks',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'Tasks, each with its latest run',
+      response: Type.Array(TaskView),
+    },
+    async ({ repo }, { bus }) => {
+      const { tasks } = await bus.ask('git.infrastructure', { repo })
+      return Promise.all(tasks.map((task) => viewTask(bus, repo, task)))
+    },
+  ),
+  route(
+    {
+      id: 'getTask',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/tasks/:task',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'A task with its latest run',
+      response: TaskView,
+    },
+    async ({ repo, params }, { bus }) => {
+      const { tasks } = await bus.ask('git.infrastructure', { repo })
+      const task = tasks.find(({ id }) => id === params.task)
+      if (!task) throw new Problem('not_found', { what: `task ${params.task} in ${repo}` })
+      return viewTask(bus, repo, task)
+    },
+  ),
+  route(
+    {
+      id: 'startRun',
+      method: 'POST',
+      path: '/v1/repos/:owner/:repo/tasks/:task/runs',
+      access: 'task.run',
+      scope: 'repo',
+      summary: 'Queues a run of a task',
+      body: strict({ vars: Type.Optional(Type.Record(Type.String(), Type.Unknown())) }),
+      status: 202,
+      response: Run,
+    },
+    ({ repo, params, body, identity }, { bus }) =>
+      bus.ask('tasker.start_run', { repo, task: params.task, ...body, by: identity.user }),
+  ),
+  route(
+    {
+      id: 'listRuns',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/runs',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'Runs, newest first',
+      query: strict({ task: Type.Optional(Name), limit: Limit }),
+      response: Type.Array(Run),
+    },
+    ({ repo, query }, { bus }) => bus.ask('tasker.list_runs', { repo, limit: 10, ...query }),
+  ),
+  route(
+    {
+      id: 'getRun',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/runs/:run',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'A run with its steps',
+      response: Run,
+    },
+    ({ repo, params }, { bus }) => bus.ask('tasker.get_run', { repo, run: params.run }),
+  ),
+  route(
+    {
+      id: 'listWorks',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/works',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'Works (syncs, destroys and runs), newest first',
+      query: strict({
+        node: Type.Optional(Name),
+        state: Type.Optional(State),
+        limit: Limit,
+      }),
+      response: Type.Array(Work),
+    },
+    ({ repo, query: { state, ...query } }, { bus }) =>
+      bus.ask('tasker.list_works', { repo, limit: 50, ...query, ...(state ? { states: [state] } : {}) }),
+  ),
+  route(
+    {
+      id: 'getWork',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/works/:work',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'A work',
+      response: Work,
+    },
+    ({ repo, params }, { bus }) => bus.ask('tasker.get_work', { repo, work: params.work }),
+  ),
+  route(
+    {
+      id: 'cancelWork',
+      method: 'POST',
+      path: '/v1/repos/:owner/:repo/works/:work/cancel',
+      access: 'task.cancel',
+      scope: 'repo',
+      summary: 'Cancels a work that waits or runs',
+      status: 202,
+      response: Work,
+    },
+    ({ repo, params, identity }, { bus }) =>
+      bus.ask('tasker.cancel', { repo, work: params.work, by: identity.user }),
+  ),
+  route(
+    {
+      id: 'listWebhooks',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/webhooks',
+      access: 'repo.read',
+      scope: 'repo',
+      summary: 'Webhook paths and the tasks that they start',
+      response: Type.Array(Webhook),
+    },
+    async ({ repo }, { bus }) => {
+      const { tasks } = await bus.ask('git.infrastructure', { repo })
+      return tasks.flatMap(({ id, triggers }) => triggers.webhooks.map(({ path }) => ({ path, task: id })))
+    },
+  ),
+]
+
+async function viewTask(bus: Bus, repo: string, task: Type.Static<typeof TaskView>['task']) {
+  const [last_run = null] = await bus.ask('tasker.list_runs', { repo, task: task.id, limit: 1 })
+  return { task, last_run }
+}

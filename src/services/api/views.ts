@@ -1,0 +1,70 @@
+import Type from 'typebox'
+import { nullable, strict } from '#contracts/define.ts'
+import { Finding, Node, Task } from '#contracts/descriptors.ts'
+import { Repository } from '#contracts/git.ts'
+import { CommitId, Name, RepoId, Time } from '#contracts/ids.ts'
+import { Line } from '#contracts/logger.ts'
+import { Health } from '#contracts/monitor.ts'
+import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profiles.ts'
+import { Server, Variable } from '#contracts/registry.ts'
+import { Change, NodePlan } from '#contracts/shazam.ts'
+import { Cause, NodeStatus, Run, RunStep, Work } from '#contracts/tasker.ts'
+import { ProblemDocument } from './problems.ts'
+
+/** A node from all sides: what is wished, what is, how it goes. */
+export const NodeView = strict({
+  repo: RepoId,
+  node: Name,
+  /** Null: taken out of the repository, not yet destroyed. */
+  descriptor: nullable(Node),
+  /** Null: no server yet. */
+  server: nullable(Server),
+  facts: Type.Record(Type.String(), Type.Unknown()),
+  applied: nullable(
+    strict({ commit: nullable(CommitId), at: Time, work: Type.String(), resources: Type.Integer() }),
+  ),
+  created_at: nullable(Time),
+  status: nullable(NodeStatus),
+  health: nullable(Health),
+})
+
+export const TaskView = strict({ task: Task, last_run: nullable(Run) })
+export const RepositoryView = strict({ ...Repository.properties, role: Role })
+export const Webhook = strict({ path: Type.String(), task: Name })
+export const Linked = strict({ host_key: Type.String(), os: Type.String() })
+export const NewToken = strict({ token: Type.String(), record: Token })
+export const Lines = strict({ lines: Type.Array(Line), last: Type.Integer() })
+
+/** Schemas that the OpenAPI document names; the rest is written in place. */
+export const models = {
+  Cause,
+  Change,
+  Collaborator,
+  Finding,
+  Health,
+  Identity,
+  Key,
+  Line,
+  Lines,
+  Linked,
+  NewToken,
+  Node,
+  NodePlan,
+  NodeStatus,
+  NodeView,
+  Problem: ProblemDocument,
+  Repository,
+  RepositoryView,
+  Run,
+  RunStep,
+  Server,
+  Task,
+  TaskView,
+  Token,
+  User,
+  Variable,
+  Webhook,
+  Work,
+}
+
+export type NodeView = Type.Static<typeof NodeView>

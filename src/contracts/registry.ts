@@ -51,9 +51,24 @@ export const Variable = strict({
   set_by: Type.String(),
 })
 
+/** A value of the tree of `registry.resolve` that could not be rendered. */
+export const Unresolved = strict({
+  /** Null: a variable of the task. */
+  node: nullable(Name),
+  /** Below the node: `configuration.nginx.http.vhosts.0.domain`, `vars.color`. */
+  at: Type.String(),
+  /** `db.ip is not known yet: node db has no server` */
+  reason: Type.String(),
+  /** The address that will be known later: `db.ip`. Null: waiting does not help. */
+  waits_for: nullable(Type.String()),
+})
+
+const Fence = strict({ work: Type.String(), attempt: Type.Integer() })
+
 const VariableKey = strict({ repo: RepoId, scope: Variable.properties.scope, name: Variable.properties.name })
 
 export const calls = {
+  /** Of a node without a record: an empty one (`server: null`, no facts). */
   'registry.get_node': call(strict({ repo: RepoId, node: Name }), NodeRecord),
   /** Every node that has a record; of one repository when named. */
   'registry.list_nodes': call(strict({ repo: Type.Optional(RepoId) }), Type.Array(NodeRecord)),
@@ -69,13 +84,14 @@ export const calls = {
       facts: Type.Optional(Tree),
       applied: Type.Optional(nullable(Applied)),
       created_at: Type.Optional(nullable(Time)),
-      fence: Type.Optional(strict({ work: Type.String(), attempt: Type.Integer() })),
+      fence: Type.Optional(Fence),
       /** Addresses that the configuration of this node used at compile time. */
       uses: Type.Optional(Type.Array(Type.String())),
     }),
     NodeRecord,
   ),
-  'registry.forget_node': call(strict({ repo: RepoId, node: Name }), Nothing),
+  /** Fenced like `record_node`; the fence outlives the record. */
+  'registry.forget_node': call(strict({ repo: RepoId, node: Name, fence: Type.Optional(Fence) }), Nothing),
   'registry.set_variable': call(
     strict({ ...VariableKey.properties, value: Type.Unknown(), by: Type.String() }),
     Variable,
@@ -89,8 +105,11 @@ export const calls = {
   ),
   /**
    * The tree in which templates of a repository are resolved:
-   * `{ NODE: { ip, pub_key, name, facts, configuration, vars }, vars, … }`. `configuration` has defaults merged and
-   * templates rendered. A task's or node's own variables stand bare when `task` or `node` is named.
+   * `{ NODE: { id, name, ip, pub_key, facts, configuration, vars }, vars, secrets, $unresolved }`. `configuration` has
+   * defaults merged and templates rendered. `ip` and `pub_key` are absent until they are known. A task's or node's own
+   * variables stand bare when `task` or `node` is named; docs/variables.md says which wins.
+   * A value that cannot be rendered yet is left out and listed in `$unresolved`, a list of `Unresolved`.
+   * Throws `invalid` when values refer to each other in a circle.
    */
   'registry.resolve': call(
     strict({
@@ -103,7 +122,10 @@ export const calls = {
     }),
     Tree,
   ),
-  /** Nodes whose configuration used an address or something below it. */
+  /**
+   * Nodes whose configuration depends on an address: used it, or something above or below it, or used the configuration
+   * of a node that did.
+   */
   'registry.used_by': call(strict({ repo: RepoId, address: Type.String() }), Type.Array(Name)),
   /** The key pair by which the platform enters the nodes of a repository; made at first use, the private half encrypted at rest. */
   'registry.platform_key': call(
@@ -123,3 +145,4 @@ export type Server = Type.Static<typeof Server>
 export type Applied = Type.Static<typeof Applied>
 export type NodeRecord = Type.Static<typeof NodeRecord>
 export type Variable = Type.Static<typeof Variable>
+export type Unresolved = Type.Static<typeof Unresolved>

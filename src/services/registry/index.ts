@@ -1,0 +1,47 @@
+import type { Service } from '#contracts/descriptors.ts'
+import { answerAll } from '#kit/answers.ts'
+import { defineService } from '#kit/service.ts'
+import { openSeal } from './master-key.ts'
+import { migrations } from './migrations.ts'
+import { createNodes } from './nodes.ts'
+import { createPlatformKeys } from './platform-keys.ts'
+import { forgetRepository } from './repositories.ts'
+import { createResolve } from './resolve.ts'
+import type { Tables } from './tables.ts'
+import { findDependents } from './uses.ts'
+import { createVariables } from './variables.ts'
+
+export interface RegistryOptions {
+  catalog: Service[]
+  /** Made at the first start, mode 0600, unless DEVOPS_MASTER_KEY is set. */
+  masterKeyFile: string
+}
+
+export const registry = defineService<RegistryOptions>({
+  name: 'registry',
+  migrations,
+  async start(parts, { catalog, masterKeyFile }) {
+    const store = parts.store.as<Tables>()
+    const seal = await openSeal(store, masterKeyFile)
+    const nodes = createNodes(parts)
+    const variables = createVariables(parts)
+    answerAll(parts, {
+      'registry.get_node': nodes.get,
+      'registry.list_nodes': nodes.list,
+      'registry.record_node': nodes.record,
+      'registry.forget_node': nodes.forget,
+      'registry.set_variable': variables.set,
+      'registry.unset_variable': variables.unset,
+      'registry.list_variables': variables.list,
+      'registry.variable_history': variables.history,
+      'registry.resolve': createResolve(parts, catalog),
+      'registry.used_by': ({ repo, address }) => findDependents(store.db, repo, [address]),
+      'registry.platform_key': createPlatformKeys(parts, seal),
+    })
+    parts.stack.defer(
+      parts.bus.on('registry', ['repo.deleted'], async (event, delivery) => {
+        await delivery.once((tx) => forgetRepository(tx, event.data.repo))
+      }),
+    )
+  },
+})

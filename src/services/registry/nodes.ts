@@ -1,0 +1,139 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Input } from '#contracts'
+import type { Applied, NodeRecord, Server } from '#contracts/registry.ts'
+import { Problem } from '#kit/problem.ts'
+import type { Parts } from '#kit/service.ts'
+import type { Store } from '#store'
+import { movedBetween } from './addresses.ts'
+import { announceMoved } from './announce.ts'
+import type { Tables } from './tables.ts'
+import { replaceUses } from './uses.ts'
+
+type Db = Store<Tables>['db']
+type Row = Tables['registry_nodes']
+type Fence = NonNullable<Input<'registry.record_node'>['fence']>
+
+const emptyRecord = (repo: string, node: string): NodeRecord => ({
+  repo,
+  node,
+  server: null,
+  facts: {},
+  applied: null,
+  created_at: null,
+})
+
+function toRecord(row: Row): NodeRecord {
+  if (row.forgotten === 1) return emptyRecord(row.repo, row.node)
+  return {
+    repo: row.repo,
+    node: row.node,
+    server: row.server === null ? null : (JSON.parse(row.server) as Server),
+    facts: JSON.parse(row.facts) as Record<string, unknown>,
+    applied: row.applied === null ? null : (JSON.parse(row.applied) as Applied),
+    created_at: row.created_at,
+  }
+}
+
+const findRow = (db: Db, repo: string, node: string): Promise<Row | undefined> =>
+  db
+    .selectFrom('registry_nodes')
+    .selectAll()
+    .where('repo', '=', repo)
+    .where('node', '=', node)
+    .executeTakeFirst()
+
+export async function findNodes(db: Db, repo?: string): Promise<NodeRecord[]> {
+  const rows = await db
+    .selectFrom('registry_nodes')
+    .selectAll()
+    .where('forgotten', '=', 0)
+    .$if(repo !== undefined, (query) => query.where('repo', '=', repo ?? ''))
+    .orderBy('repo')
+    .orderBy('node')
+    .execute()
+  return rows.map(toRecord)
+}
+
+/** The fence to keep. Throws `fenced` for an older work, or an older attempt of the same work. */
+function passFence(
+  row: Row | undefined,
+  fence: Fence | undefined,
+): Pick<Row, 'fence_work' | 'fence_attempt'> {
+  const last = { fence_work: row?.fence_work ?? null, fence_attempt: row?.fence_attempt ?? null }
+  if (!fence) return last
+  const { fence_work: work, fence_attempt: attempt } = last
+  const older =
+    work !== null && (fence.work < work || (fence.work === work && fence.attempt < (attempt ?? 0)))
+  if (older) throw new Problem('fenced', { current: `${attempt} of work ${work}` })
+  return { fence_work: fence.work, fence_attempt: fence.attempt }
+}
+
+/** What of a record has an address. */
+const addressable = ({ server, facts }: NodeRecord): Record<string, unknown> => ({
+  ...(server && { ip: server.host }),
+  ...(facts.pub_key !== undefined && { pub_key: facts.pub_key }),
+  facts,
+})
+
+async function saveRow(
+  db: Db,
+  record: NodeRecord,
+  rest: Pick<Row, 'fence_work' | 'fence_attempt' | 'forgotten'>,
+) {
+  const { repo, node, server, facts, applied, created_at } = record
+  const values = {
+    server: server && JSON.stringify(server),
+    facts: JSON.stringify(facts),
+    applied: applied && JSON.stringify(applied),
+    created_at,
+    ...rest,
+  }
+  await db
+    .insertInto('registry_nodes')
+    .values({ repo, node, ...values })
+    .onConflict((conflict) => conflict.columns(['repo', 'node']).doUpdateSet(values))
+    .execute()
+}
+
+export function createNodes({ bus, store: any }: Parts) {
+  const store = any.as<Tables>()
+
+  return {
+    async get({ repo, node }: Input<'registry.get_node'>): Promise<NodeRecord> {
+      const row = await findRow(store.db, repo, node)
+      return row ? toRecord(row) : emptyRecord(repo, node)
+    },
+
+    list: ({ repo }: Input<'registry.list_nodes'>): Promise<NodeRecord[]> => findNodes(store.db, repo),
+
+    record: ({ repo, node, fence, uses, ...written }: Input<'registry.record_node'>): Promise<NodeRecord> =>
+      store.transaction(async (tx) => {
+        const row = await findRow(tx.db, repo, node)
+        const kept = passFence(row, fence)
+        const before = row ? toRecord(row) : emptyRecord(repo, node)
+        const given = Object.entries(written).filter(([, value]) => value !== undefined)
+        const after = { ...before, ...Object.fromEntries(given) } as NodeRecord
+        await saveRow(tx.db, after, { ...kept, forgotten: 0 })
+        if (uses) await replaceUses(tx.db, repo, node, uses)
+        const [then, now] = [addressable(before), addressable(after)]
+        if (!isDeepStrictEqual(then, now))
+          await announceMoved(bus, tx, repo, movedBetween(then, now, node), `node ${node}`)
+        return after
+      }),
+
+    /** The row stays for its fence: a worker that was overtaken must not bring the node back. */
+    async forget({ repo, node, fence }: Input<'registry.forget_node'>): Promise<Record<string, never>> {
+      await store.transaction(async (tx) => {
+        const row = await findRow(tx.db, repo, node)
+        const kept = passFence(row, fence)
+        if (!row && !fence) return
+        const before = row ? toRecord(row) : emptyRecord(repo, node)
+        await saveRow(tx.db, emptyRecord(repo, node), { ...kept, forgotten: 1 })
+        await replaceUses(tx.db, repo, node, [])
+        const moved = movedBetween(addressable(before), { facts: {} }, node)
+        await announceMoved(bus, tx, repo, moved, `node ${node}`)
+      })
+      return {}
+    },
+  }
+}

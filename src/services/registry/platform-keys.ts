@@ -1,0 +1,40 @@
+import ssh2 from 'ssh2'
+import type { Input, Output } from '#contracts'
+import type { Parts } from '#kit/service.ts'
+import type { Seal } from './master-key.ts'
+import type { Tables } from './tables.ts'
+
+/** One ed25519 key pair a repository, by which the platform enters its nodes. */
+export function createPlatformKeys({ clock, store: any }: Parts, seal: Seal) {
+  const store = any.as<Tables>()
+
+  const find = (repo: string) =>
+    store.db.selectFrom('registry_platform_keys').selectAll().where('repo', '=', repo).executeTakeFirst()
+
+  async function make(repo: string): Promise<void> {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: `devo.ps ${repo}` })
+    const row = {
+      repo,
+      public_key: pair.public.trim(),
+      private_key: seal.seal(pair.private, contextOf(repo)),
+      created_at: clock.now(),
+    }
+    // Of two who make one at once, the first wins and both read it.
+    await store.transaction(async (tx) => {
+      await tx.db
+        .insertInto('registry_platform_keys')
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
+    })
+  }
+
+  return async ({ repo }: Input<'registry.platform_key'>): Promise<Output<'registry.platform_key'>> => {
+    if (!(await find(repo))) await make(repo)
+    const row = await find(repo)
+    if (!row) throw new Error(`the platform key of ${repo} was deleted while it was made`)
+    return { public_key: row.public_key, private_key: seal.open(row.private_key, contextOf(repo)).reveal() }
+  }
+}
+
+const contextOf = (repo: string): string => `platform key of ${repo}`

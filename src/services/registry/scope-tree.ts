@@ -1,0 +1,162 @@
+import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
+import type { NodeRecord, Unresolved, Variable } from '#contracts/registry.ts'
+import { Problem } from '#kit/problem.ts'
+import { withDefaults } from '#language'
+import { servicesOf } from '#language/service-graph.ts'
+import { headOf } from './addresses.ts'
+import { type Leaf, leavesOf, type Missing, type Place, renderLeaves, type Tree } from './leaves.ts'
+
+export interface Sources {
+  infrastructure: Infrastructure
+  records: readonly NodeRecord[]
+  variables: readonly Variable[]
+  catalog: readonly Service[]
+}
+
+/** Whose variables stand bare. */
+export interface Viewer {
+  node?: string | undefined
+  task?: string | undefined
+}
+
+/** Where a task's variables live while they are rendered; no name of a node can be like it. */
+const TASK = '$task'
+
+/**
+ * The tree in which templates are resolved: contract of `registry.resolve`. What a descriptor wrote is a template;
+ * what was set through the registry is a value and never rendered.
+ */
+export function buildScope(sources: Sources, viewer: Viewer): Tree {
+  const { infrastructure, variables } = sources
+  const common = { vars: setIn(variables, 'repo'), secrets: {} }
+  const nodes = nodeTrees(sources)
+  const task = taskVariables(sources, viewer.task)
+  const own = (id: string | undefined): Tree => (id === undefined ? {} : (nodes[id]?.vars ?? {}))
+  if (viewer.node !== undefined && !nodes[viewer.node])
+    throw new Problem('not_found', { what: `node ${viewer.node} in ${infrastructure.repo}` })
+
+  const placeOf = (holders: Record<string, Tree>): Place => ({
+    scope: { ...liveView([common.vars, ...Object.values(holders)]), ...nodes, ...common },
+    canonical: (address) => canonical(address, nodes, holders),
+    explain: (address) => notYet(address, nodes),
+  })
+  const leaves = Object.entries(nodes).flatMap(([id, tree]) => {
+    const place = placeOf({ [`${id}.vars`]: tree.vars })
+    const written = writtenVariables(infrastructure, variables, id)
+    return [
+      ...written.flatMap((name) => leavesOf(place, tree.vars, name, `${id}.vars.${name}`)),
+      ...leavesOf(place, tree as Tree, 'configuration', `${id}.configuration`),
+    ]
+  })
+  const viewerVars = own(viewer.node)
+  const taskPlace = placeOf({
+    ...(viewer.node !== undefined && { [`${viewer.node}.vars`]: viewerVars }),
+    [TASK]: task.all,
+  })
+  const taskLeaves = task.written.flatMap((name) => leavesOf(taskPlace, task.all, name, `${TASK}.${name}`))
+  const missing = renderLeaves([...leaves, ...taskLeaves])
+  return {
+    ...common.vars,
+    ...viewerVars,
+    ...task.all,
+    ...nodes,
+    ...common,
+    $unresolved: [...missing].map(([leaf, why]) => unresolved(leaf, why)),
+  }
+}
+
+interface NodeTree extends Tree {
+  vars: Tree
+}
+
+function nodeTrees({ infrastructure, records, variables, catalog }: Sources): Record<string, NodeTree> {
+  const services = new Map([...catalog, ...infrastructure.services].map((service) => [service.id, service]))
+  const recorded = new Map(records.map((record) => [record.node, record]))
+  return Object.fromEntries(
+    infrastructure.nodes.map((node) => {
+      const record = recorded.get(node.id)
+      const tree: NodeTree = {
+        id: node.id,
+        name: node.name ?? node.id,
+        ...(record?.server && { ip: record.server.host }),
+        ...(record?.facts.pub_key !== undefined && { pub_key: record.facts.pub_key }),
+        facts: record?.facts ?? {},
+        configuration: configurationOf(node, services),
+        vars: { ...structuredClone(node.vars), ...setIn(variables, `node:${node.id}`) },
+      }
+      return [node.id, tree]
+    }),
+  )
+}
+
+/** With the defaults of all services that the node has, also those that it does not name. */
+function configurationOf(node: Node, services: ReadonlyMap<string, Service>): Tree {
+  const merged: Tree = { ...node.configuration }
+  for (const id of servicesOf(Object.keys(node.services), services)) {
+    const service = services.get(id)
+    if (service) merged[id] = withDefaults(service.options, node.configuration[id] ?? {})
+  }
+  return structuredClone(merged)
+}
+
+const setIn = (variables: readonly Variable[], scope: string): Tree =>
+  Object.fromEntries(variables.filter((each) => each.scope === scope).map(({ name, value }) => [name, value]))
+
+function writtenVariables(
+  infrastructure: Infrastructure,
+  variables: readonly Variable[],
+  id: string,
+): string[] {
+  const set = setIn(variables, `node:${id}`)
+  const written = infrastructure.nodes.find((node) => node.id === id)?.vars ?? {}
+  return Object.keys(written).filter((name) => !Object.hasOwn(set, name))
+}
+
+function taskVariables({ infrastructure, variables }: Sources, id: string | undefined) {
+  if (id === undefined) return { all: {}, written: [] }
+  const task = infrastructure.tasks.find((each) => each.id === id)
+  if (!task) throw new Problem('not_found', { what: `task ${id} in ${infrastructure.repo}` })
+  const set = setIn(variables, `task:${id}`)
+  const all: Tree = { ...structuredClone(task.vars), ...set }
+  return { all, written: Object.keys(task.vars).filter((name) => !Object.hasOwn(set, name)) }
+}
+
+/** The keys of all trees as one; of equal keys the last tree's. Values are read anew each time. */
+function liveView(trees: readonly Tree[]): Tree {
+  const view: Tree = {}
+  for (const tree of trees)
+    for (const key of Object.keys(tree))
+      Object.defineProperty(view, key, { enumerable: true, configurable: true, get: () => tree[key] })
+  return view
+}
+
+function canonical(address: string, nodes: Tree, holders: Record<string, Tree>): string {
+  const head = headOf(address)
+  if (head === 'vars' || head === 'secrets' || Object.hasOwn(nodes, head)) return address
+  const holder = Object.keys(holders).findLast((prefix) => Object.hasOwn(holders[prefix] ?? {}, head))
+  return holder === undefined ? address : `${holder}.${address}`
+}
+
+/** What only the creation or the first sync of a node brings. */
+function notYet(address: string, nodes: Record<string, NodeTree>): Missing | undefined {
+  const [id = '', field = ''] = address.split('.')
+  const node = nodes[id]
+  if (!node) return undefined
+  if (field === 'ip' && node.ip === undefined)
+    return { reason: `${id}.ip is not known yet: node ${id} has no server`, waits_for: address }
+  const synced = Object.keys(node.facts as Tree).length > 0
+  if ((field === 'pub_key' && node.pub_key === undefined) || (field === 'facts' && !synced))
+    return { reason: `${address} is not known yet: node ${id} was never synced`, waits_for: address }
+  return undefined
+}
+
+function unresolved({ address }: Leaf, { reason, waits_for }: Missing): Unresolved {
+  const [head, ...rest] = address.split('.')
+  const isTask = head === TASK
+  return {
+    node: isTask ? null : (head ?? ''),
+    at: isTask ? `vars.${rest.join('.')}` : rest.join('.'),
+    reason,
+    waits_for,
+  }
+}

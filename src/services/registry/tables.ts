@@ -1,0 +1,55 @@
+/** Tables of the registry. JSON is text, times are milliseconds since the epoch. */
+export interface Tables {
+  registry_nodes: {
+    repo: string
+    node: string
+    server: string | null
+    facts: string
+    applied: string | null
+    created_at: number | null
+    /** The work and attempt that wrote last: older ones are fenced off, also after the node was forgotten. */
+    fence_work: string | null
+    fence_attempt: number | null
+    /** 1: kept for its fence only. */
+    forgotten: number
+  }
+  /** Which node's configuration used which address when it was last compiled. */
+  registry_uses: {
+    repo: string
+    node: string
+    address: string
+    /** The address up to its first dot. */
+    head: string
+  }
+  registry_variables: {
+    repo: string
+    scope: string
+    name: string
+    value: string
+    set_at: number
+    set_by: string
+  }
+  registry_variable_history: {
+    repo: string
+    scope: string
+    name: string
+    /** Counts from 1 for each variable. */
+    version: number
+    /** Null: it was unset. */
+    value: string | null
+    set_at: number
+    set_by: string
+  }
+  registry_platform_keys: {
+    repo: string
+    public_key: string
+    /** Sealed under the master key. */
+    private_key: string
+    created_at: number
+  }
+  /** One row: a text sealed under the master key, to tell at start whether the key is the right one. */
+  registry_seal: {
+    id: number
+    sealed: string
+  }
+}

@@ -1,0 +1,221 @@
+import { Compile } from 'typebox/compile'
+import type Type from 'typebox'
+import { isDeepStrictEqual } from 'node:util'
+import type { Node, Service } from '#contracts/descriptors.ts'
+import { Problem } from '#kit/problem.ts'
+import { addressesIn, nearest, renderTree, withDefaults } from '#language'
+import { renderShell } from '#language/shell.ts'
+import { checkOptions } from '#language/options.ts'
+import { broken, expand } from './expand.ts'
+import { type Graph, type Handler, hider } from './graph.ts'
+import { inOrder } from './order.ts'
+import type { Item } from './resources/composite.ts'
+import { kindOf, kinds } from './resources/index.ts'
+import type { Kind, Resource } from './resources/kind.ts'
+import { secretsIn } from './secrets.ts'
+
+type Tree = Record<string, unknown>
+
+export interface CompileInput {
+  node: Node
+  /** The platform's services and the repository's own. */
+  catalog: readonly Service[]
+  /** What `registry.resolve` answers. */
+  scope: Tree
+  /** Who may log in to the node. */
+  keys: readonly { user: string; key: string }[]
+  /** The platform's own public key. */
+  platformKey: string
+}
+
+/** Descriptor, catalog and variables -> the graph of a node. Pure: the same input gives the same bytes. Throws `invalid`. */
+export function compile(input: CompileInput): Graph {
+  const services = chosenServices(input.node, input.catalog)
+  const configuration = configurations(input, services)
+  const secrets = secretsIn(input.scope, services, configuration)
+  const scope = serviceScope(input, configuration)
+  const drafts = new Map<string, Resource & { from: string }>()
+  for (const service of services) compileService(service, scope, drafts)
+  const resources = inOrder(withImplied([...drafts.values()].map(({ from: _, ...resource }) => resource)))
+  const handlers = services.flatMap((service) => handlersOf(service, scope))
+  checkNotified(resources, handlers)
+  return {
+    node: input.node.id,
+    resources,
+    handlers,
+    lines: factLines(services),
+    manifest: resources.map(({ id, kind, notify, ...wish }) => ({
+      id,
+      kind,
+      notify,
+      ...kindOf(kind).entry({ id, kind, notify, ...wish }, { hide: hider(secrets) }),
+    })),
+    uses: usesOf(input, services),
+    secrets,
+  }
+}
+
+/** Those of every node first, each after all that it requires. */
+function chosenServices(node: Node, catalog: readonly Service[]): Service[] {
+  const byId = new Map(catalog.map((service) => [service.id, service]))
+  const base = catalog.filter((service) => service.base).map(({ id }) => id)
+  const chosen = new Map<string, Service>()
+  const choose = (id: string, wanted: string) => {
+    if (chosen.has(id)) return
+    const service = byId.get(id)
+    if (!service) throw new Problem('invalid', { reason: `unknown service ${JSON.stringify(id)}, wanted by ${wanted}` })
+    chosen.set(id, service)
+    for (const required of service.requires) choose(required, `service ${id}`)
+  }
+  for (const id of [...base.toSorted(), ...Object.keys(node.services).toSorted()]) choose(id, `node ${node.id}`)
+  const firsts = new Set(base)
+  const sorted = [...chosen.values()].toSorted((a, b) => Number(firsts.has(b.id)) - Number(firsts.has(a.id)))
+  return inOrder(sorted)
+}
+
+function configurations({ node, scope }: CompileInput, services: readonly Service[]): Record<string, Tree> {
+  const resolved = (scope[node.id] as { configuration?: Record<string, Tree> } | undefined)?.configuration ?? {}
+  return Object.fromEntries(
+    services.map((service) => {
+      const written = resolved[service.id] ?? renderTree(node.configuration[service.id] ?? {}, scope)
+      const configuration = withDefaults(service.options, written)
+      // Templates are known now: what they gave must fit as well as what is written down.
+      checkOptions(service.options, configuration, [], (at, message, severity) => {
+        if (severity === 'warning') return
+        const address = ['configuration', service.id, ...at].join('.')
+        throw new Problem('invalid', { reason: `node ${node.id}, ${address}: ${message}` })
+      })
+      return [service.id, configuration]
+    }),
+  )
+}
+
+/** What the templates of services see: the repository's values, `node`, `access.keys`, and each service by its id. */
+function serviceScope({ node, scope, keys, platformKey }: CompileInput, configuration: Record<string, Tree>): Tree {
+  const lines = keys.map(({ user, key }) => `${key.trim()} ${user}`).toSorted()
+  const access = { keys: [...(platformKey ? [`${platformKey.trim().split(' ').slice(0, 2).join(' ')} devo.ps`] : []), ...lines] }
+  const known = (scope[node.id] ?? {}) as Tree
+  const self = { ...known, id: node.id, name: node.name ?? node.id, services: node.services, vars: known.vars ?? node.vars }
+  return { ...scope, ...configuration, node: self, access }
+}
+
+function compileService(service: Service, scope: Tree, drafts: Map<string, Resource & { from: string }>): void {
+  const packages: string[] = []
+  const placed: string[] = []
+  for (const item of expand(service, scope)) {
+    const draft = toResource(service, item)
+    const { id, kind } = draft
+    draft.requires.push(...packages.filter((other) => other !== id))
+    // A unit is started when its files are in place.
+    if (kind === 'unit') draft.requires.push(...placed)
+    if (kind === 'package') packages.push(id)
+    if (kind === 'file' || kind === 'link' || kind === 'absent') placed.push(id)
+    const twin = drafts.get(id)
+    drafts.set(id, twin ? merge(twin, draft) : draft)
+  }
+}
+
+function merge(first: Resource & { from: string }, second: Resource & { from: string }): Resource & { from: string } {
+  const bare = ({ requires: _r, notify: _n, from: _f, ...props }: Resource & { from: string }) => props
+  if (!isDeepStrictEqual(bare(first), bare(second)))
+    throw new Problem('invalid', {
+      reason: `${first.id} is wished in two ways, by service ${first.from} and by service ${second.from}`,
+    })
+  const both = (key: 'requires' | 'notify') => [...new Set([...first[key], ...second[key]])]
+  return { ...first, requires: both('requires'), notify: both('notify') }
+}
+
+const common = new Set(['requires', 'notify', 'except'])
+
+function toResource(service: Service, item: Item): Resource & { from: string } {
+  const kind = [...kinds.values()].find(({ name }) => Object.hasOwn(item, name))
+  const at = JSON.stringify(item).slice(0, 120)
+  if (!kind) throw broken(service, at, `names no kind of resource${meant(Object.keys(item))}`)
+  const { requires = [], notify = [], except, ...own } = item
+  check(service, kind, own, at)
+  const list = (value: unknown) => (Array.isArray(value) ? value : [value]).map(String)
+  return {
+    ...kind.wish(String(item[kind.name]), own),
+    kind: kind.name,
+    requires: list(requires),
+    notify: list(notify).map((name) => (name.includes('/') ? name : `${service.id}/${name}`)),
+    ...(except === 'container' ? { except } : {}),
+    from: service.id,
+  }
+}
+
+function meant(keys: string[]): string {
+  const near = keys.map((key) => nearest(key, kinds.keys())).find((name) => name !== undefined)
+  return near === undefined ? '' : `, did you mean ${JSON.stringify(near)}?`
+}
+
+const validators = new Map<string, ReturnType<typeof Compile>>()
+
+function check(service: Service, kind: Kind, item: Item, at: string): void {
+  const properties = (kind.schema as Type.TObject).properties
+  for (const key of Object.keys(item)) {
+    if (Object.hasOwn(properties, key) || common.has(key)) continue
+    const near = nearest(key, Object.keys(properties))
+    throw broken(service, at, `${kind.name} has no ${JSON.stringify(key)}${near === undefined ? '' : `, did you mean ${JSON.stringify(near)}?`}`)
+  }
+  const validator = validators.get(kind.name) ?? Compile(kind.schema)
+  validators.set(kind.name, validator)
+  const [error] = validator.Errors(item)
+  if (!error) return
+  const key = error.instancePath.slice(1) || kind.name
+  const wanted = properties[key.split('/')[0] ?? ''] as { description?: string } | undefined
+  throw broken(service, at, `${key} ${error.message}${wanted?.description ? ` (${wanted.description})` : ''}`)
+}
+
+/** Folders, owners and the like, where they are wished too. What is required and not there is a mistake. */
+function withImplied(resources: Resource[]): Resource[] {
+  const ids = new Set(resources.map(({ id }) => id))
+  return resources.map((wish) => {
+    const missing = wish.requires.find((id) => !ids.has(id))
+    if (missing) {
+      const near = nearest(missing, ids)
+      throw new Problem('invalid', { reason: `${wish.id} requires ${missing}, which is not there${near ? `, did you mean ${near}?` : ''}` })
+    }
+    const implied = kindOf(wish.kind).implies?.(wish) ?? []
+    const requires = [...new Set([...wish.requires, ...implied])].filter((id) => ids.has(id) && id !== wish.id)
+    return { ...wish, requires }
+  })
+}
+
+function handlersOf(service: Service, scope: Tree): Handler[] {
+  return Object.entries(service.handlers).map(([name, written]) => {
+    const handler: Handler = { id: `${service.id}/${name}` }
+    if (written.unit !== undefined) handler.unit = String((renderTree({ unit: written.unit }, scope) as Tree).unit)
+    if (written.do === 'reload' || written.do === 'restart') handler.do = written.do
+    if (written.run !== undefined) handler.run = renderShell(String(written.run), scope)
+    if (written.check !== undefined) handler.check = renderShell(String(written.check), scope)
+    if (!handler.run && !(handler.unit && handler.do))
+      throw broken(service, `handlers.${name}`, 'needs a unit and do: reload or restart, or run')
+    return handler
+  })
+}
+
+function checkNotified(resources: readonly Resource[], handlers: readonly Handler[]): void {
+  const ids = handlers.map(({ id }) => id)
+  for (const { id, notify } of resources) {
+    const unknown = notify.find((name) => !ids.includes(name))
+    if (!unknown) continue
+    const near = nearest(unknown, ids)
+    throw new Problem('invalid', { reason: `${id} notifies ${unknown}, which is no handler${near ? `, did you mean ${near}?` : ''}` })
+  }
+}
+
+function factLines(services: readonly Service[]): Record<string, string> {
+  return Object.fromEntries(
+    services.flatMap(({ id, facts }) => Object.entries(facts).map(([name, line]) => [`${id}.${name}`, line])),
+  )
+}
+
+/** Of the node's own configuration, and of services of the repository; not what a service says of itself. */
+function usesOf({ node, scope }: CompileInput, services: readonly Service[]): string[] {
+  const local = new Set([...services.map(({ id }) => id), 'node', 'access', 'forloop'])
+  const inside = services.flatMap(({ resources, handlers, templates }) => addressesIn([resources, handlers, templates]))
+  const root = (address: string) => address.split('.')[0] ?? ''
+  const outer = inside.filter((address) => !local.has(root(address)) && Object.hasOwn(scope, root(address)))
+  return [...new Set([...addressesIn([node.configuration, node.vars]), ...outer])].toSorted()
+}

@@ -1,0 +1,74 @@
+import { Problem } from '#kit/problem.ts'
+import { render, renderText, renderTree } from '#language'
+import { renderShell } from '#language/shell.ts'
+import type { Service } from '#contracts/descriptors.ts'
+import { type Item, composites } from './resources/composite.ts'
+
+type Tree = Record<string, unknown>
+
+/** Keys that say how an item is made, not what it is. */
+const structure = new Set(['if', 'for', 'resources', 'template', 'source', 'content', 'run', 'unless', 'only_if', 'check'])
+const shell = ['run', 'unless', 'only_if', 'check'] as const
+
+/** The resource templates of a service in a scope: conditions judged, loops unrolled, values rendered. */
+export function expand(service: Service, scope: Tree): Item[] {
+  return service.resources.flatMap((item, at) => expandItem(service, item, scope, `resources[${at}]`))
+}
+
+function expandItem(service: Service, item: Item, scope: Tree, at: string): Item[] {
+  return scopesOf(service, item, scope, at).flatMap((inner) => {
+    if (item.if !== undefined && !holds(String(item.if), inner)) return []
+    if (!Array.isArray(item.resources)) return compose(service, renderItem(service, item, inner, at), at)
+    return item.resources.flatMap((nested: Item, i) => expandItem(service, nested, inner, `${at}.resources[${i}]`))
+  })
+}
+
+/** `for: vhost in nginx.vhosts` gives a scope for each item; a map gives items `{key, value}`. */
+function scopesOf(service: Service, item: Item, scope: Tree, at: string): Tree[] {
+  if (item.for === undefined) return [scope]
+  const [, name, expression] = /^\s*([A-Za-z_]\w*)\s+in\s+(.+)$/s.exec(String(item.for)) ?? []
+  if (!name || !expression) throw broken(service, at, `for is written as \`name in list\`, got ${JSON.stringify(item.for)}`)
+  const list = render(`{{ ${expression} }}`, scope)
+  if (list === null) return []
+  const items = Array.isArray(list) ? list : typeof list === 'object' ? entries(list as Tree) : undefined
+  if (!items) throw broken(service, at, `for needs a list or a map, and ${expression} is ${JSON.stringify(list)}`)
+  return items.map((value) => ({ ...scope, [name]: value }))
+}
+
+const entries = (map: Tree) => Object.entries(map).map(([key, value]) => ({ key, value }))
+
+const holds = (condition: string, scope: Tree) => renderText(`{% if ${condition} %}1{% endif %}`, scope) === '1'
+
+function renderItem(service: Service, item: Item, scope: Tree, at: string): Item {
+  const plain = Object.fromEntries(Object.entries(item).filter(([key]) => !structure.has(key)))
+  const rendered: Item = renderTree(plain, scope)
+  for (const key of shell) if (item[key] !== undefined) rendered[key] = renderShell(String(item[key]), scope)
+  const content = contentOf(service, item, scope, at)
+  if (content !== undefined) rendered.content = content
+  // An option that is unset leaves the key out.
+  return Object.fromEntries(Object.entries(rendered).filter(([, value]) => value !== null && value !== undefined))
+}
+
+function contentOf(service: Service, item: Item, scope: Tree, at: string): string | undefined {
+  const given = ['template', 'source', 'content'].filter((key) => item[key] !== undefined)
+  if (given.length > 1) throw broken(service, at, `has ${given.join(' and ')}: one of them says the content`)
+  if (item.content !== undefined) return renderText(String(item.content), scope)
+  const name = item.template ?? item.source
+  if (name === undefined) return undefined
+  const text = service.templates[String(name)]
+  if (text === undefined) throw broken(service, at, `there is no file templates/${name}`)
+  return item.template === undefined ? text : renderText(text, scope)
+}
+
+function compose(service: Service, item: Item, at: string): Item[] {
+  const composite = Object.keys(item).find((key) => Object.hasOwn(composites, key))
+  if (!composite) return [item]
+  try {
+    return composites[composite]?.(item).flatMap((each) => compose(service, each, at)) ?? []
+  } catch (error) {
+    throw broken(service, at, error instanceof Error ? error.message : String(error))
+  }
+}
+
+export const broken = (service: { id: string }, at: string, reason: string): Problem =>
+  new Problem('invalid', { reason: `services/${service.id} ${at}: ${reason}` })

@@ -1,0 +1,31 @@
+import { quote } from '../quote.ts'
+import type { Fact } from './state.ts'
+
+/** Shell lines that only look. Each has ten seconds, no input, and cannot reach the frame of the answer. */
+export const checks: Fact = {
+  name: 'checks',
+  script: ({ checks }) =>
+    [...checks.values()]
+      .map((line) => `timeout 10 sh -c ${quote(line)} </dev/null >/dev/null 2>&1; printf '%s\\n' $?`)
+      .join('\n'),
+  read(answer, state, questions) {
+    const codes = answer.split('\n')
+    for (const [at, id] of [...questions.checks.keys()].entries()) state.checks.set(id, codes[at] === '0')
+  },
+}
+
+/** The catalog's own facts: the first line that each prints, NUL between them. */
+export const lines: Fact = {
+  name: 'lines',
+  script: ({ lines }) =>
+    [...lines.values()]
+      .map((line) => `timeout 10 sh -c ${quote(line)} </dev/null 2>/dev/null | head -c 1000; printf '\\0'`)
+      .join('\n'),
+  read(answer, state, questions) {
+    const texts = answer.split('\0')
+    for (const [at, name] of [...questions.lines.keys()].entries()) {
+      const text = (texts[at] ?? '').trim().split('\n')[0]
+      if (text) state.lines.set(name, text)
+    }
+  },
+}

@@ -1,0 +1,161 @@
+/** What the kinds of resources want to know of a node. Sets, so that a thing is looked at once however many ask. */
+export interface Questions {
+  paths: Set<string>
+  /** Of these, the content's SHA-256 as well. */
+  hashes: Set<string>
+  packages: Set<string>
+  units: Set<string>
+  users: Set<string>
+  groups: Set<string>
+  /** Resource id -> shell line; the answer is whether it succeeds. */
+  checks: Map<string, string>
+  /** `SERVICE.NAME` -> shell line; the answer is its first line of output. */
+  lines: Map<string, string>
+}
+
+export interface State {
+  system: SystemFact
+  /** A path that is absent here is absent on the node. */
+  files: Map<string, FileFact>
+  packages: Map<string, PackageFact>
+  units: Map<string, UnitFact>
+  users: Map<string, UserFact>
+  groups: Map<string, GroupFact>
+  checks: Map<string, boolean>
+  lines: Map<string, string>
+  /** Ids of resources that our own hand brought to the node, noted there before it was done. */
+  made: Set<string>
+  /** Handlers that were notified and have not run: a former apply was cut. */
+  pending: Set<string>
+  /** Text of files, fetched only for diffs. */
+  contents: Map<string, string>
+}
+
+export interface SystemFact {
+  os: { id: string; version: string; codename: string; name: string }
+  kernel: string
+  architecture: string
+  cpus: number
+  /** Bytes. */
+  memory: number
+  /** Bytes. */
+  swap: number
+  /** Paths of active swap areas. */
+  swaps: string[]
+  disks: { mount: string; size: number }[]
+  addresses: string[]
+  boot_id: string
+  /** The kernel's, and the one that `/etc/hostname` gives at the next boot. */
+  hostname: string
+  static_hostname: string
+  hosts: string[]
+  container: boolean
+  /** Of the devops user; empty before there is one. */
+  pub_key: string
+}
+
+export interface FileFact {
+  type: 'file' | 'directory' | 'link' | 'other'
+  /** Octal, without a leading zero. */
+  mode: string
+  owner: string
+  group: string
+  size: number
+  /** Where a link leads. */
+  to: string
+  sha256?: string
+}
+
+export interface PackageFact {
+  /** dpkg's: `installed`, `config-files`, `half-configured` … */
+  status: string
+  version: string
+}
+
+export interface UnitFact {
+  load: string
+  active: string
+  /** `enabled`, `disabled`, `static`, `masked` …; empty when there is no unit file. */
+  enabled: string
+  needs_reload: boolean
+}
+
+export interface UserFact {
+  uid: number
+  gid: number
+  comment: string
+  home: string
+  shell: string
+  /** Supplementary groups. */
+  groups: string[]
+}
+
+export interface GroupFact {
+  gid: number
+  members: string[]
+}
+
+export const noQuestions = (): Questions => ({
+  paths: new Set(),
+  hashes: new Set(),
+  packages: new Set(),
+  units: new Set(),
+  users: new Set(),
+  groups: new Set(),
+  checks: new Map(),
+  lines: new Map(),
+})
+
+export const blankState = (): State => ({
+  system: {
+    os: { id: '', version: '', codename: '', name: '' },
+    kernel: '',
+    architecture: '',
+    cpus: 0,
+    memory: 0,
+    swap: 0,
+    swaps: [],
+    disks: [],
+    addresses: [],
+    boot_id: '',
+    hostname: '',
+    static_hostname: '',
+    hosts: [],
+    container: false,
+    pub_key: '',
+  },
+  files: new Map(),
+  packages: new Map(),
+  units: new Map(),
+  users: new Map(),
+  groups: new Map(),
+  checks: new Map(),
+  lines: new Map(),
+  made: new Set(),
+  pending: new Set(),
+  contents: new Map(),
+})
+
+/** One batch of the probe: the shell text that answers a kind of question, and the reader of its answer. */
+export interface Fact {
+  name: string
+  /** Empty when nothing is asked. */
+  script(questions: Questions): string
+  read(answer: string, state: State, questions: Questions): void
+}
+
+/** Splits into groups that are safely below the size limit of a command's arguments. */
+export function batches(words: Iterable<string>, bytes = 60_000): string[][] {
+  const groups: string[][] = []
+  let size = Number.POSITIVE_INFINITY
+  for (const word of words) {
+    const length = Buffer.byteLength(word) + 8
+    if (size + length > bytes) {
+      groups.push([])
+      size = 0
+    }
+    groups.at(-1)?.push(word)
+    size += length
+  }
+  return groups
+}

@@ -1,0 +1,23 @@
+import { quote } from '../quote.ts'
+import { type Fact, batches } from './state.ts'
+
+/** systemd answers in the order of the question, a block each: an alias may answer under another name. */
+export const units: Fact = {
+  name: 'units',
+  script: ({ units }) =>
+    batches(units)
+      .map((group) => `systemctl show -p LoadState,ActiveState,UnitFileState,NeedDaemonReload -- ${quote(group)}`)
+      .join('\necho\n'),
+  read(answer, state, questions) {
+    const blocks = answer.trim().split(/\n\n+/)
+    for (const [at, name] of [...questions.units].entries()) {
+      const fields = Object.fromEntries((blocks[at] ?? '').split('\n').map((line) => line.split('=', 2)))
+      state.units.set(name, {
+        load: fields.LoadState ?? 'not-found',
+        active: fields.ActiveState ?? 'inactive',
+        enabled: fields.UnitFileState ?? '',
+        needs_reload: fields.NeedDaemonReload === 'yes',
+      })
+    }
+  },
+}

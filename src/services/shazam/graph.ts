@@ -1,0 +1,32 @@
+import type { Entry, Resource } from './resources/kind.ts'
+
+/** All that should be on a node, in order: what compile makes and plan compares. Plain JSON. */
+export interface Graph {
+  node: string
+  resources: Resource[]
+  handlers: Handler[]
+  /** `SERVICE.NAME` -> shell line that prints a fact. */
+  lines: Record<string, string>
+  manifest: Entry[]
+  /** Addresses of other values that the configuration used. */
+  uses: string[]
+  /** Shown to nobody; longest first. */
+  secrets: string[]
+}
+
+/** What runs once, at the end, when a resource that notifies it has changed. */
+export interface Handler {
+  /** `nginx/reload` */
+  id: string
+  /** A unit and what is done to it when it runs … */
+  unit?: string
+  do?: 'reload' | 'restart'
+  /** … or lines for sh. */
+  run?: string
+  /** A shell line that must succeed first. */
+  check?: string
+}
+
+/** Text without the secrets of a graph. */
+export const hider = (secrets: readonly string[]) => (text: string) =>
+  secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text)

@@ -1,0 +1,80 @@
+import type { Change } from '#contracts/shazam.ts'
+import type { State } from './facts/state.ts'
+import { type Graph, hider } from './graph.ts'
+import { kindOf } from './resources/index.ts'
+import type { Entry, Resource, Step } from './resources/kind.ts'
+
+/** One thing to do, in order. */
+export interface Action {
+  resource: string
+  kind: string
+  script: string
+  /** Resources whose failure forbids this one. */
+  requires: string[]
+  notify: string[]
+  /** Noted on the node before it is done: it was not there before us. */
+  made: boolean
+  /** The resource leaves. */
+  removes: boolean
+}
+
+export interface Plan {
+  /** One for each resource, and for each that leaves. */
+  changes: Change[]
+  actions: Action[]
+  /** Handlers that a former apply owes. */
+  pending: string[]
+}
+
+/** Wish minus state. Pure. */
+export function planLive(graph: Graph, state: State, applied: readonly Entry[]): Plan {
+  const hide = hider(graph.secrets)
+  const owned = new Map(applied.map((entry) => [entry.id, entry]))
+  const wished = new Set(graph.resources.map(({ id }) => id))
+  const plan: Plan = { changes: [], actions: [], pending: pendingHandlers(graph, state) }
+  for (const entry of applied.toReversed()) {
+    if (!wished.has(entry.id)) add(plan, hide, entry, removal(entry, state), true)
+  }
+  const moving = new Set<string>()
+  for (const wish of graph.resources) {
+    const stale = wish.requires.some((id) => moving.has(id))
+    const entry = owned.get(wish.id)
+    const step = stepFor(wish, state, { stale, hide, ...(entry ? { owned: entry } : {}) })
+    if (step.script && changesOthers.has(wish.kind)) moving.add(wish.id)
+    add(plan, hide, wish, step, false)
+  }
+  return plan
+}
+
+/** Kinds that may change more on the node than what they name. */
+const changesOthers = new Set(['package', 'command', 'user'])
+
+function stepFor(wish: Resource, state: State, context: Parameters<ReturnType<typeof kindOf>['plan']>[2]): Step {
+  if (wish.except === 'container' && state.system.container)
+    return { verdict: 'skipped', summary: `${wish.id}: the node is a container, and this belongs to its host` }
+  return kindOf(wish.kind).plan(wish, state, context)
+}
+
+function removal(entry: Entry, state: State): Step {
+  const kind = kindOf(entry.kind)
+  if (entry.present_before && kind.keepsBefore)
+    return { verdict: 'skipped', summary: `${entry.id} was there before us: it stays` }
+  return kind.remove?.(entry, state) ?? { verdict: 'no change', summary: `${entry.id} is owned no more` }
+}
+
+function add(plan: Plan, hide: (text: string) => string, of: Resource | Entry, step: Step, removes: boolean): void {
+  plan.changes.push({
+    resource: of.id,
+    verdict: step.verdict,
+    summary: hide(step.summary),
+    ...(step.diff === undefined ? {} : { diff: step.diff }),
+  })
+  if (step.script === undefined) return
+  const requires = removes ? [] : ((of as Resource).requires ?? [])
+  const { id, kind, notify } = of
+  plan.actions.push({ resource: id, kind, script: step.script, requires, notify, made: step.creates === true, removes })
+}
+
+function pendingHandlers(graph: Graph, state: State): string[] {
+  return graph.handlers.map(({ id }) => id).filter((id) => state.pending.has(id))
+}

@@ -1,0 +1,91 @@
+import { PassThrough } from 'node:stream'
+import type Docker from 'dockerode'
+
+export interface ContainerWish {
+  name: string
+  hostname: string
+  image: string
+  labels: Record<string, string>
+  /** Bytes. */
+  memory?: number
+  cpus?: number
+  binds?: string[]
+  ports?: Docker.PortMap
+}
+
+/**
+ * A container handled like a small VM: systemd is its init, it survives the engine's restart. systemd needs the cgroup
+ * tree: read-only is enough (and all that works) with version 1, version 2 wants to write.
+ */
+export function containerOptions(wish: ContainerWish, cgroup: '1' | '2'): Docker.ContainerCreateOptions {
+  return {
+    name: wish.name,
+    Hostname: wish.hostname,
+    Image: wish.image,
+    Labels: wish.labels,
+    StopSignal: 'SIGRTMIN+3',
+    StopTimeout: 20,
+    ExposedPorts: Object.fromEntries(Object.keys(wish.ports ?? {}).map((port) => [port, {}])),
+    HostConfig: {
+      CapAdd: ['SYS_ADMIN', 'NET_ADMIN'],
+      SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'],
+      // The engine's default forbids programs in /tmp, which no VM does.
+      Tmpfs: { '/run': 'exec,mode=755', '/run/lock': '', '/tmp': 'exec,mode=1777' },
+      Binds: [`/sys/fs/cgroup:/sys/fs/cgroup:${cgroup === '1' ? 'ro' : 'rw'}`, ...(wish.binds ?? [])],
+      CgroupnsMode: 'host',
+      RestartPolicy: { Name: 'unless-stopped' },
+      PortBindings: wish.ports,
+      Memory: wish.memory,
+      NanoCpus: wish.cpus && Math.round(wish.cpus * 1e9),
+    } as Docker.HostConfig,
+  }
+}
+
+export async function cgroupVersion(docker: Docker): Promise<'1' | '2'> {
+  const info = (await docker.info()) as { CgroupVersion?: string }
+  return info.CgroupVersion === '2' ? '2' : '1'
+}
+
+/** Runs a shell text in a container as root. Throws with its output when it fails. */
+export async function execIn(docker: Docker, container: Docker.Container, script: string): Promise<string> {
+  const exec = await container.exec({
+    Cmd: ['sh', '-c', script],
+    User: 'root',
+    AttachStdout: true,
+    AttachStderr: true,
+  })
+  const stream = await exec.start({})
+  const [out, err] = [new PassThrough(), new PassThrough()]
+  docker.modem.demuxStream(stream, out, err)
+  const printed = [collect(out), collect(err)]
+  await new Promise((resolve, reject) => {
+    stream.once('end', resolve)
+    stream.once('close', resolve)
+    stream.once('error', reject)
+  })
+  out.end()
+  err.end()
+  const [stdout = '', stderr = ''] = await Promise.all(printed)
+  const { ExitCode } = await exec.inspect()
+  if (ExitCode !== 0) throw new Error(`exit ${ExitCode}: ${(stderr || stdout).trim()}`)
+  return stdout
+}
+
+async function collect(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+/**
+ * Waits for systemd, makes the host keys that the image leaves out, starts sshd and prints its public host keys.
+ * pam_nologin turns everybody but root away while /run/nologin is there, so that is waited for too.
+ */
+export const awaken = `set -e
+timeout 60 sh -c 'until systemctl list-units >/dev/null 2>&1; do sleep 0.05; done'
+ssh-keygen -A >/dev/null
+systemctl enable ssh >/dev/null 2>&1
+systemctl start ssh
+timeout 60 sh -c 'while [ -e /run/nologin ]; do sleep 0.05; done'
+cat /etc/ssh/ssh_host_*_key.pub
+`

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto'
+import Docker from 'dockerode'
+import type { RepoId } from '#contracts/ids.ts'
+import { isProblem } from '#kit/problem.ts'
+import { fingerprintOfLine } from '../transport/algorithms.ts'
+import { welcome } from '../welcome.ts'
+import { awaken, cgroupVersion, containerOptions, execIn } from './docker-container.ts'
+import { limits, ports, sizes, volumes } from './docker-options.ts'
+import { type Made, type Provider, refusal, type Wish } from './index.ts'
+
+export const nodeImage = 'devops-node:12'
+
+export interface DockerOptions {
+  /** Tells the containers of this platform from those of another on the same engine. */
+  plane: string
+  docker?: Docker
+}
+
+type Who = { repo: RepoId; node: string }
+
+/** Servers that are containers with an init: for trying out, for tests, for small machines. */
+export function dockerProvider({ plane, docker = new Docker() }: DockerOptions): Provider {
+  const labels = ({ repo, node }: Who) => ({
+    'ps.devo.plane': plane,
+    'ps.devo.repo': repo,
+    'ps.devo.node': node,
+  })
+  const look = async (who: Who) => {
+    const label = Object.entries(labels(who)).map(([key, value]) => `${key}=${value}`)
+    const [found] = await docker.listContainers({ all: true, filters: { label } })
+    return found
+  }
+  const remove = async (id: string) => {
+    await docker.getContainer(id).remove({ force: true, v: true }).catch(unlessGone)
+  }
+
+  /** Another name than before is another container: the engine refuses a second of the same name, so racing is safe. */
+  async function make(wish: Wish): Promise<Docker.Container> {
+    const { repo, node, descriptor, token } = wish
+    const prefix = `devops-${short(plane)}-${repo.replace('/', '-')}`
+    const options = containerOptions(
+      {
+        name: containerName(plane, wish),
+        hostname: node,
+        image: String(descriptor.image ?? nodeImage),
+        labels: { ...labels({ repo, node }), 'ps.devo.token': token },
+        binds: volumes(descriptor, prefix),
+        ports: ports(descriptor),
+        ...limits(descriptor),
+      },
+      await cgroupVersion(docker),
+    )
+    return await docker.createContainer(options)
+  }
+
+  async function obtain(wish: Wish): Promise<Docker.Container> {
+    const found = await look(wish)
+    if (found?.Labels['ps.devo.token'] === wish.token) return docker.getContainer(found.Id)
+    // Left by a creation that was given up before its record was made.
+    if (found) await remove(found.Id)
+    try {
+      return await make(wish)
+    } catch (error) {
+      const twin = statusOf(error) === 409 ? await look(wish) : undefined
+      if (twin) return docker.getContainer(twin.Id)
+      throw error
+    }
+  }
+
+  async function start(container: Docker.Container): Promise<void> {
+    // 304: it runs already.
+    await container.start().catch((error: unknown) => {
+      if (statusOf(error) !== 304) throw error
+    })
+  }
+
+  async function made(container: Docker.Container): Promise<Made> {
+    const keys = await execIn(docker, container, awaken)
+    const { Id, NetworkSettings } = await container.inspect()
+    const networks = Object.values(NetworkSettings.Networks)
+    const host = networks.map((network) => network.IPAddress).find(Boolean)
+    if (!host) throw refusal('docker', 'retry', `container ${Id.slice(0, 12)} has no address yet`)
+    const hostKeys = keys.split('\n').flatMap((line) => fingerprintOfLine(line) ?? [])
+    return { id: Id, host, port: 22, user: 'devops', hostKeys }
+  }
+
+  return {
+    name: 'docker',
+    async create(wish) {
+      return await sorted(async () => {
+        const container = await obtain(wish)
+        await start(container)
+        const server = await made(container)
+        await execIn(docker, container, welcome(wish.publicKey))
+        return server
+      })
+    },
+    async find(wish) {
+      return await sorted(async () => {
+        const found = await look(wish)
+        if (found?.Labels['ps.devo.token'] !== wish.token) return undefined
+        const container = docker.getContainer(found.Id)
+        await start(container)
+        return await made(container)
+      })
+    },
+    async destroy(server) {
+      await sorted(async () => {
+        const found = await look(server)
+        if (found) await remove(found.Id)
+      })
+    },
+    async sizes() {
+      return Object.entries(sizes).map(([id, { memory, cpus }]) => ({
+        id,
+        description: `${memory} MiB memory, ${cpus} processors`,
+      }))
+    },
+    locations: async () => [{ id: 'local', description: 'the machine of this Docker engine' }],
+    async images() {
+      const images = await sorted(() => docker.listImages())
+      return images.flatMap((image) => (image.RepoTags ?? []).map((id) => ({ id, description: image.Id })))
+    },
+  }
+}
+
+/** Readable, and unique for a plane, repository and node although owners and repositories have dashes too. */
+export const containerName = (plane: string, { repo, node }: Who): string =>
+  `devops-${repo.replace('/', '-')}-${node}-${short(`${plane} ${repo} ${node}`)}`
+
+const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 8)
+
+const statusOf = (error: unknown): number | undefined => (error as { statusCode?: number }).statusCode
+
+/** 404: no such container. 409: its removal is under way. */
+function unlessGone(error: unknown): void {
+  const status = statusOf(error)
+  if (status !== 404 && status !== 409) throw error
+}
+
+async function sorted<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    throw isProblem(error) ? error : sort(error)
+  }
+}
+
+function sort(error: unknown) {
+  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
+  if (code === 'EACCES')
+    return refusal('docker', 'credentials', 'the platform’s user may not use the Docker engine: add it to group docker', error)
+  if (code === 'ENOENT' || code === 'ECONNREFUSED')
+    return refusal('docker', 'retry', 'the Docker engine does not answer: start it with tools/setup', error)
+  if (statusCode === 404 && /no such image/i.test(message)) {
+    const image = /no such image:?\s*([^\s"]+)/i.exec(message)?.[1] ?? 'of the node'
+    return refusal('docker', 'final', `image ${image} is not on this machine: make it with tools/setup, or name another`, error)
+  }
+  if (/port is already allocated|address already in use/i.test(message)) return refusal('docker', 'final', message, error)
+  if (/no space left|cannot allocate memory/i.test(message)) return refusal('docker', 'quota', message, error)
+  return refusal('docker', statusCode === 400 ? 'final' : 'retry', message, error)
+}

@@ -1,0 +1,50 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Change } from '#contracts/shazam.ts'
+import { type Graph, hider } from './graph.ts'
+import { unified } from './resources/difference.ts'
+import type { Entry } from './resources/kind.ts'
+
+/** What would change, judged by what was last recorded: no look at the node. Null: nothing was ever applied. */
+export function planRecorded(graph: Graph, applied: readonly Entry[] | null): Change[] {
+  const owned = new Map((applied ?? []).map((entry) => [entry.id, entry]))
+  const wished = new Set(graph.manifest.map(({ id }) => id))
+  const leaving = (applied ?? []).toReversed().filter(({ id }) => !wished.has(id))
+  return [
+    ...leaving.map(({ id, present_before }): Change =>
+      present_before
+        ? { resource: id, verdict: 'change', summary: `give up ${id}, which was there before` }
+        : { resource: id, verdict: 'change', summary: `remove ${id}` },
+    ),
+    ...graph.manifest.map((wish) => compare(wish, owned.get(wish.id), hider(graph.secrets))),
+  ]
+}
+
+function compare(wish: Entry, entry: Entry | undefined, hide: (text: string) => string): Change {
+  const resource = wish.id
+  if (!entry) return { resource, verdict: 'change', summary: `add ${resource}`, ...difference('', wish, hide) }
+  if (entry.incomplete) return { resource, verdict: 'change', summary: `try ${resource} again: it failed the last time` }
+  const keys = [...new Set([...Object.keys(wish), ...Object.keys(entry)])]
+  const changed = keys.filter((key) => !silent.has(key) && !isDeepStrictEqual(wish[key], entry[key]))
+  if (changed.length === 0) return { resource, verdict: 'no change', summary: `${resource} is as recorded` }
+  const before = typeof entry.content === 'string' ? entry.content : undefined
+  return {
+    resource,
+    verdict: 'change',
+    summary: hide(`change ${resource}: ${changed.map((key) => say(key, entry[key], wish[key])).join(', ')}`),
+    ...(before === undefined ? {} : difference(before, wish, hide)),
+  }
+}
+
+/** Told by another key, or no property of the wish. */
+const silent = new Set(['id', 'kind', 'content', 'notify', 'present_before', 'incomplete'])
+
+function say(key: string, from: unknown, to: unknown): string {
+  if (key.endsWith('sha256')) return key === 'sha256' ? 'content' : key.replace('_sha256', '')
+  return `${key} ${JSON.stringify(from ?? null)} -> ${JSON.stringify(to ?? null)}`
+}
+
+function difference(before: string, wish: Entry, hide: (text: string) => string): { diff?: string } {
+  if (typeof wish.content !== 'string') return {}
+  const diff = unified(String(wish.path), hide(before), hide(wish.content))
+  return diff === undefined ? {} : { diff }
+}

@@ -1,0 +1,57 @@
+import Type from 'typebox'
+import { quote } from '../quote.ts'
+import { change, type Kind, type Resource, unchanged } from './kind.ts'
+import { above, differences, type Owned, own, ownerIds, plainMode } from './owner.ts'
+import { Account, Mode, Path } from './pattern.ts'
+
+export interface Directory extends Resource, Owned {
+  path: string
+  /** Holds people's data: never removed by us. */
+  keep?: boolean
+}
+
+export const directoryKind: Kind<Directory> = {
+  name: 'directory',
+  keepsBefore: true,
+  schema: Type.Object({
+    directory: Path,
+    owner: Type.Optional(Account),
+    group: Type.Optional(Account),
+    mode: Type.Optional(Mode),
+    keep: Type.Optional(Type.Boolean()),
+  }),
+  wish(path, item) {
+    const owner = (item.owner as string) ?? 'root'
+    return {
+      id: `directory:${path}`,
+      path,
+      owner,
+      group: (item.group as string) ?? owner,
+      mode: plainMode((item.mode as string) ?? '0755'),
+      ...(item.keep ? { keep: true } : {}),
+    }
+  },
+  implies: (wish) => [...above(wish.path), ...ownerIds(wish)],
+  ask: (wish, questions) => void questions.paths.add(wish.path as string),
+  plan(wish, state) {
+    const found = state.files.get(wish.path)
+    if (!found) {
+      const script = `mkdir -p -- ${quote(wish.path)}\n${own(wish, wish.path)}`
+      return change(`create directory ${wish.path}`, script, { creates: true })
+    }
+    if (found.type !== 'directory') {
+      const said = `${wish.path} is a ${found.type} where a directory is wished: remove it by hand`
+      return change(said, `echo ${quote(said)}; exit 1`)
+    }
+    const changes = differences(wish, found)
+    if (changes.length === 0) return unchanged(`directory ${wish.path} is as wished`)
+    return change(`directory ${wish.path}: ${changes.join(', ')}`, own(wish, wish.path))
+  },
+  entry: ({ path, owner, group, mode, keep }) => ({ path, owner, group, mode, ...(keep ? { keep } : {}) }),
+  remove(owned, state) {
+    const path = owned.path as string
+    if (state.files.get(path)?.type !== 'directory') return unchanged(`directory ${path} is gone`)
+    if (owned.keep || owned.present_before) return { verdict: 'skipped', summary: `directory ${path} is kept with what is in it` }
+    return change(`remove directory ${path} if it is empty`, `rmdir --ignore-fail-on-non-empty -- ${quote(path)}`)
+  },
+}

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import Type from 'typebox'
+import type { FileFact } from '../facts/state.ts'
+import { quote } from '../quote.ts'
+import { unified } from './difference.ts'
+import { change, type Entry, type Kind, type Resource, type Step, unchanged } from './kind.ts'
+import { above, differences, type Owned, own, ownerIds, plainMode } from './owner.ts'
+import { Account, Mode, Path } from './pattern.ts'
+
+export interface File extends Resource, Owned {
+  path: string
+  content: string
+  sha256: string
+  /** A shell line that must succeed before the file takes its place; `{file}` is the new one. */
+  check?: string
+  /** Written only where there is none: from then on it is the user's. */
+  once?: boolean
+  /** The content is shown to nobody. */
+  secret?: boolean
+}
+
+/** Contents up to this size are kept in the manifest, to show what a push would change without a look at the node. */
+const KEPT = 64 * 1024
+
+export const fileKind: Kind<File> = {
+  name: 'file',
+  schema: Type.Object({
+    file: Path,
+    content: Type.String(),
+    owner: Type.Optional(Account),
+    group: Type.Optional(Account),
+    mode: Type.Optional(Mode),
+    check: Type.Optional(Type.String()),
+    once: Type.Optional(Type.Boolean()),
+    secret: Type.Optional(Type.Boolean()),
+  }),
+  wish(path, item) {
+    const content = item.content as string
+    const owner = (item.owner as string) ?? 'root'
+    return {
+      id: `file:${path}`,
+      path,
+      content,
+      sha256: sha256(content),
+      owner,
+      group: (item.group as string) ?? owner,
+      mode: plainMode((item.mode as string) ?? '0644'),
+      ...(item.check ? { check: item.check as string } : {}),
+      ...(item.once ? { once: true } : {}),
+      ...(item.secret ? { secret: true } : {}),
+    }
+  },
+  implies: (wish) => [...above(wish.path), ...ownerIds(wish)],
+  ask(wish, questions) {
+    questions.paths.add(wish.path as string)
+    questions.hashes.add(wish.path as string)
+  },
+  plan(wish, state, { owned, hide }) {
+    const found = state.files.get(wish.path)
+    if (found?.type === 'directory') return blocked(wish)
+    if (found && wish.once) return unchanged(`${wish.path} is there, and is the user's`)
+    const same = found?.type === 'file' && found.sha256 === wish.sha256
+    const ownership = found ? differences(wish, found) : []
+    if (same && ownership.length === 0) return unchanged(`${wish.path} is as wished`)
+    if (same) return change(`${wish.path}: ${ownership.join(', ')}`, own(wish, wish.path))
+    const before = found && knownContent(found, state.contents.get(wish.path), owned)
+    const diff = wish.secret || before === undefined ? undefined : unified(wish.path, hide(before), hide(wish.content))
+    return change(summary(wish, found, ownership), write(wish, found !== undefined && !owned), {
+      creates: !found,
+      ...(diff ? { diff } : {}),
+    })
+  },
+  entry({ path, content, sha256, owner, group, mode, once, secret }, { hide }) {
+    const open = !secret && Buffer.byteLength(content) <= KEPT && hide(content) === content
+    return { path, sha256, owner, group, mode, ...(once ? { once } : {}), ...(open ? { content } : {}) }
+  },
+  remove(owned, state) {
+    const path = owned.path as string
+    const found = state.files.get(path)
+    if (!found) return unchanged(`${path} is gone`)
+    if (found.type === 'directory') return { verdict: 'skipped', summary: `${path} is a directory now: left alone` }
+    return change(owned.present_before ? `restore ${path}` : `remove ${path}`, `remove_file ${quote(path)}`)
+  },
+}
+
+export const sha256 = (content: string) => createHash('sha256').update(content).digest('hex')
+
+const blocked = (wish: File): Step =>
+  change(`${wish.path} is a directory where a file is wished`, `echo ${quote(`${wish.path} is a directory: remove it by hand`)}; exit 1`)
+
+function summary(wish: File, found: FileFact | undefined, ownership: string[]): string {
+  const size = `${Buffer.byteLength(wish.content)} bytes`
+  if (!found) return `create ${wish.path}, ${size}`
+  if (found.type !== 'file') return `replace the ${found.type} ${wish.path} by a file, ${size}`
+  return [`change ${wish.path}, ${size}`, ...ownership].join('; ')
+}
+
+/** The text on the node, when we know it without looking again. */
+function knownContent(found: FileFact, fetched: string | undefined, owned: Entry | undefined) {
+  if (fetched !== undefined) return fetched
+  return owned?.sha256 === found.sha256 && typeof owned?.content === 'string' ? owned.content : undefined
+}
+
+/**
+ * `write_file` of the prelude takes the content on its input. Only base64 travels: no byte of a file is ever read as
+ * shell, whatever it holds.
+ */
+function write(wish: File, keep: boolean): string {
+  const content = Buffer.from(wish.content)
+  const packed = content.length > 2048
+  const text = (packed ? gzipSync(content, { level: 6 }) : content).toString('base64')
+  const lines = text.replace(/.{1,76}/g, '$&\n')
+  const flags = [...(keep ? ['keep'] : []), ...(packed ? ['gzip'] : []), ...(wish.once ? ['once'] : [])]
+  const args = [wish.path, `${wish.owner}:${wish.group}`, wish.mode, wish.sha256, ...flags]
+  const check = wish.check ? `check() { ${wish.check.replaceAll('{file}', '"$1"')}\n}\n` : 'check() { :; }\n'
+  return `${check}write_file ${quote(args)} <<'BASE64'\n${lines}BASE64`
+}

@@ -1,0 +1,77 @@
+import type Type from 'typebox'
+import type { Questions, State } from '../facts/state.ts'
+
+export type Verdict = 'no change' | 'change' | 'unknown until it runs' | 'skipped'
+
+/** A wish, as plain JSON: what should be on the node. Kinds add their own properties. */
+export interface Resource {
+  /** `file:/etc/nginx/nginx.conf` */
+  id: string
+  kind: string
+  /** Ids of resources without which this one is not tried. */
+  requires: string[]
+  /** Ids of handlers that run when this one has changed. */
+  notify: string[]
+  /** Where it makes no sense. */
+  except?: 'container'
+}
+
+/** An entry of the manifest: what we own on a node, with all that is needed to compare and to remove it. */
+export interface Entry {
+  id: string
+  kind: string
+  /** It was there before us, so it stays when it is wished no more. */
+  present_before?: boolean
+  /** It was tried and did not succeed. */
+  incomplete?: boolean
+  notify: string[]
+  [key: string]: unknown
+}
+
+/** What there is to do about one resource. */
+export interface Step {
+  verdict: Verdict
+  /** One line for people. */
+  summary: string
+  diff?: string
+  /** Lines for sh, run as root with `set -e`. Exit 77 says that there was nothing to change after all. */
+  script?: string
+  /** The thing was not on the node before. */
+  creates?: boolean
+}
+
+/** How one kind of resource is wished, looked at, made and removed. All pure. */
+export interface Kind<R extends Resource = Resource> {
+  name: string
+  /** The value of the key that names the kind, and the other keys of the item in `service.yml`. */
+  schema: Type.TSchema
+  /** From a rendered item; defaults are filled here. */
+  wish(name: string, item: Record<string, unknown>): Omit<R, keyof Resource> & { id: string }
+  /** Resources that it needs when they are in the graph too. */
+  implies?(wish: R): string[]
+  ask(wish: R | (Entry & Partial<R>), questions: Questions): void
+  plan(wish: R, state: State, context: Context): Step
+  /** What the manifest says of it, beyond id, kind and notify. */
+  entry(wish: R, context: Pick<Context, 'hide'>): Record<string, unknown>
+  /** What was there before us is not removed (files are given back instead). */
+  keepsBefore?: boolean
+  /** Undefined: nothing is left behind by this kind. */
+  remove?(owned: Entry & Partial<R>, state: State): Step
+}
+
+export interface Context {
+  /** What we own of it already. */
+  owned?: Entry
+  /** Something that it needs will change before it: what was looked at may not hold any more. */
+  stale: boolean
+  /** Replaces secrets by `***`. */
+  hide(text: string): string
+}
+
+export const unchanged = (summary: string): Step => ({ verdict: 'no change', summary })
+export const change = (summary: string, script: string, more: Partial<Step> = {}): Step => ({
+  verdict: 'change',
+  summary,
+  script,
+  ...more,
+})

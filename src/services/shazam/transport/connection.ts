@@ -1,0 +1,30 @@
+/** One node, entered. Each `exec` is a session of its own on the kept link; after a cut the next one enters anew. */
+export interface Connection {
+  /**
+   * Runs a shell line. A stream that has a callback is not collected; a callback that returns a promise holds the
+   * stream back until it resolves. `code` is null when a signal ended the command.
+   * Throws `unreachable` (also when the link is cut before the end: what ran may go on), `host_key`, `cancelled`.
+   */
+  exec(command: string, options?: ExecOptions): Promise<ExecResult>
+  readonly target: Target
+}
+
+export interface Target {
+  node: string
+  host: string
+  port: number
+  user: string
+}
+
+export interface ExecOptions {
+  stdin?: string | Uint8Array
+  onStdout?(chunk: Buffer): void | Promise<void>
+  onStderr?(chunk: Buffer): void | Promise<void>
+  signal?: AbortSignal
+}
+
+export interface ExecResult {
+  code: number | null
+  stdout: string
+  stderr: string
+}

@@ -1,0 +1,142 @@
+import type { Clock } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
+import { Problem } from '#kit/problem.ts'
+import type { Secret } from '#kit/secret.ts'
+import type { Connection, ExecResult, Target } from './connection.ts'
+import { openGate } from './gate.ts'
+import { type Link, openLink } from './link.ts'
+import { type NodeLinks, nodeLinks } from './node-links.ts'
+
+export interface TransportOptions {
+  clock: Clock
+  log: Log
+  /** Milliseconds without a command after which a link is closed; 5 minutes when absent. */
+  idle?: number
+  /** Milliseconds for connecting, key exchange and login; 15,000 when absent. */
+  timeout?: number
+  /** Handshakes at the same time: they are what costs a core. 16 when absent. */
+  handshakes?: number
+}
+
+export interface Address extends Target {
+  repo: string
+  /** Accepted `SHA256:…`; empty: the key shown is pinned through `pin`. */
+  hostKeys: readonly string[]
+  /** Asked for only when a link is opened. */
+  privateKey(): Promise<Secret>
+  /** Records the key that was shown at first contact; the first command waits for it. */
+  pin?(hostKey: string): Promise<void>
+}
+
+export interface Transport extends AsyncDisposable {
+  /** Costs nothing: a link is opened by the first command, and shared by everybody with the same address. */
+  connection(address: Address): Connection
+  /** Closes the links of a node, for instance because its server is no more. */
+  close(repo: string, node: string): void
+  /** Links that are open or being opened. */
+  readonly links: number
+}
+
+interface Entry {
+  address: Address
+  links: NodeLinks
+  cancelIdle?: () => void
+}
+
+const IDLE = 5 * 60_000
+const TIMEOUT = 15_000
+const HANDSHAKES = 16
+
+export function openTransport(options: TransportOptions): Transport {
+  const { clock, log, idle = IDLE, timeout = TIMEOUT } = options
+  const handshakes = openGate(options.handshakes ?? HANDSHAKES)
+  const entries = new Map<string, Entry>()
+  let open = 0
+  let closed = false
+
+  async function enter(entry: Entry, onDead: () => void): Promise<Link> {
+    const { address } = entry
+    open++
+    let counted = true
+    const gone = () => {
+      if (counted) open--
+      counted = false
+      onDead()
+    }
+    try {
+      const privateKey = await address.privateKey()
+      const link = await handshakes.run(() =>
+        openLink(address, { privateKey, hostKeys: address.hostKeys }, { clock, timeout, onDead: gone }),
+      )
+      await pinned(entry, link).catch((error: unknown) => {
+        link.close()
+        throw error
+      })
+      log.debug({ node: address.node, host: address.host }, 'node entered')
+      return link
+    } catch (error) {
+      gone()
+      throw error
+    }
+  }
+
+  /** From here on only the key that was seen first is accepted, whether or not recording it succeeded. */
+  async function pinned(entry: Entry, link: Link): Promise<void> {
+    if (entry.address.hostKeys.length > 0) return
+    entry.address = { ...entry.address, hostKeys: [link.hostKey] }
+    await entry.address.pin?.(link.hostKey)
+  }
+
+  function entryOf(address: Address): Entry {
+    const key = JSON.stringify([address.repo, address.node, address.host, address.port, address.user])
+    const known = entries.get(key)
+    if (known) {
+      if (address.hostKeys.length > 0) known.address = address
+      return known
+    }
+    const entry: Entry = {
+      address,
+      links: nodeLinks(
+        (onDead) => enter(entry, onDead),
+        () => {
+          entry.cancelIdle = clock.after(idle, () => forget(key, entry))
+        },
+      ),
+    }
+    entries.set(key, entry)
+    return entry
+  }
+
+  function forget(key: string, entry: Entry) {
+    entry.cancelIdle?.()
+    entry.links.close()
+    if (entries.get(key) === entry) entries.delete(key)
+  }
+
+  return {
+    connection({ repo, ...rest }) {
+      const address = { repo, ...rest }
+      const { node, host, port, user } = address
+      return {
+        target: { node, host, port, user },
+        async exec(command, execOptions): Promise<ExecResult> {
+          if (closed) throw new Problem('cancelled', { call: 'the command' })
+          const entry = entryOf(address)
+          entry.cancelIdle?.()
+          return await entry.links.exec(command, execOptions)
+        },
+      }
+    },
+    close(repo, node) {
+      for (const [key, entry] of entries)
+        if (entry.address.repo === repo && entry.address.node === node) forget(key, entry)
+    },
+    get links() {
+      return open
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true
+      for (const [key, entry] of entries) forget(key, entry)
+    },
+  }
+}

@@ -1,0 +1,125 @@
+import { connect as connectSocket, type Socket } from 'node:net'
+import { Client, type ConnectConfig } from 'ssh2'
+import type { Clock } from '#kit/clock.ts'
+import { Problem } from '#kit/problem.ts'
+import type { Secret } from '#kit/secret.ts'
+import { algorithms, fingerprint } from './algorithms.ts'
+import type { ExecOptions, ExecResult, Target } from './connection.ts'
+import { unreachable } from './reasons.ts'
+import { runOnChannel } from './session.ts'
+
+export interface Login {
+  privateKey?: Secret
+  password?: Secret
+  /** Accepted fingerprints. Empty: whatever is shown is accepted and reported in `Link.hostKey`. */
+  hostKeys: readonly string[]
+}
+
+/** One SSH connection. */
+export interface Link {
+  /** Fingerprint of the key that the server showed. */
+  readonly hostKey: string
+  readonly dead: boolean
+  exec(command: string, options?: ExecOptions): Promise<ExecResult>
+  close(): void
+}
+
+export interface OpenOptions {
+  clock: Clock
+  /** Milliseconds for TCP, key exchange and login together. */
+  timeout: number
+  onDead?(): void
+}
+
+/** Enters a server. The host key is checked before anything of ours is shown to it. */
+export async function openLink(target: Target, login: Login, options: OpenOptions): Promise<Link> {
+  const client = new Client()
+  const socket = connectSocket({ host: target.host, port: target.port, noDelay: true })
+  const seen = { key: '' }
+  try {
+    await handshake(client, socket, target, login, options, seen)
+  } catch (error) {
+    client.on('error', () => {})
+    client.destroy()
+    socket.destroy()
+    throw error
+  }
+  return keepLink(client, target, seen.key, options)
+}
+
+function handshake(
+  client: Client,
+  socket: Socket,
+  target: Target,
+  login: Login,
+  options: OpenOptions,
+  seen: { key: string },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const undo = options.clock.after(options.timeout, () => fail({ code: 'ETIMEDOUT' }))
+    const fail = (error: unknown) => {
+      undo()
+      reject(refusedKey(target, login, seen.key) ?? unreachable(target, error))
+    }
+    socket.once('error', fail)
+    client.on('error', fail)
+    client.once('close', () => fail({ message: 'the server closed the connection during the login' }))
+    client.once('ready', () => {
+      undo()
+      resolve()
+    })
+    client.connect(configuration(socket, target, login, seen))
+  })
+}
+
+function configuration(socket: Socket, target: Target, login: Login, seen: { key: string }): ConnectConfig {
+  return {
+    sock: socket,
+    username: target.user,
+    privateKey: login.privateKey?.reveal(),
+    password: login.password?.reveal(),
+    algorithms,
+    agentForward: false,
+    readyTimeout: 0,
+    keepaliveInterval: 15_000,
+    keepaliveCountMax: 3,
+    hostVerifier: (key: Buffer) => {
+      seen.key = fingerprint(key)
+      return accepts(login, seen.key)
+    },
+  }
+}
+
+const accepts = (login: Login, key: string) => login.hostKeys.length === 0 || login.hostKeys.includes(key)
+
+function refusedKey(target: Target, login: Login, shown: string): Problem | undefined {
+  if (!shown || accepts(login, shown)) return undefined
+  const reason = `${target.host}:${target.port} shows ${shown}, pinned is ${login.hostKeys.join(' or ')}`
+  return new Problem('host_key', { node: target.node, reason, shown })
+}
+
+function keepLink(client: Client, target: Target, hostKey: string, options: OpenOptions): Link {
+  let dead = false
+  let cause: unknown
+  client.on('error', (error) => {
+    cause = error
+  })
+  client.once('close', () => {
+    dead = true
+    options.onDead?.()
+  })
+  return {
+    hostKey,
+    get dead() {
+      return dead
+    },
+    exec: (command, execOptions = {}) =>
+      runOnChannel(client, command, execOptions, () =>
+        unreachable(target, cause ?? { message: 'the connection was cut' }),
+      ),
+    close() {
+      client.end()
+      client.destroy()
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import { Problem } from '#kit/problem.ts'
+
+const words: Record<string, string> = {
+  ECONNREFUSED: 'the connection is refused: nothing listens on this port',
+  ECONNRESET: 'the connection was reset',
+  EPIPE: 'the connection was cut',
+  ETIMEDOUT: 'it does not answer in time',
+  EHOSTUNREACH: 'there is no route to the host',
+  ENETUNREACH: 'there is no route to the network',
+  EHOSTDOWN: 'the host is down',
+  ENOTFOUND: 'its name is not found',
+  EAI_AGAIN: 'the name server does not answer',
+}
+
+/** Why a node cannot be entered. `cause` in the data: `network` may pass by itself, `authentication` needs a person. */
+export function unreachable(target: { node: string; host: string; port: number; user: string }, error: unknown): Problem {
+  const { code, level, message } = describe(error)
+  const where = `${target.host}:${target.port}`
+  if (level === 'client-authentication')
+    return new Problem(
+      'unreachable',
+      { node: target.node, reason: `${where} refuses the login of ${target.user}`, cause: 'authentication' },
+      { cause: error },
+    )
+  const reason = level === 'client-timeout' ? words.ETIMEDOUT : (words[code] ?? message)
+  return new Problem('unreachable', { node: target.node, reason: `${where}: ${reason}`, cause: 'network' }, { cause: error })
+}
+
+function describe(error: unknown): { code: string; level: string; message: string } {
+  const { code = '', level = '', message = String(error) } = (error ?? {}) as { code?: string; level?: string; message?: string }
+  return { code: String(code), level: String(level), message }
+}

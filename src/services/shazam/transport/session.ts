@@ -1,0 +1,97 @@
+import type { Readable } from 'node:stream'
+import type { Client, ClientChannel } from 'ssh2'
+import { Problem } from '#kit/problem.ts'
+import type { ExecOptions, ExecResult } from './connection.ts'
+
+/** What one command may print when nobody streams it. */
+const COLLECT_LIMIT = 64 * 1024 * 1024
+
+/** The server refused one more session: `MaxSessions` of its sshd. */
+export class SessionRefused extends Error {}
+
+/** Runs a command in a session of its own. `cut` makes the error for a link that ends before the command does. */
+export async function runOnChannel(
+  client: Client,
+  command: string,
+  options: ExecOptions,
+  cut: () => Problem,
+): Promise<ExecResult> {
+  if (options.signal?.aborted) throw cancelled(command)
+  const channel = await openChannel(client, command, cut)
+  const ended = endOf(channel)
+  const abort = () => {
+    channel.signal('TERM')
+    channel.close()
+  }
+  options.signal?.addEventListener('abort', abort, { once: true })
+  if (options.signal?.aborted) abort()
+  try {
+    // A command may end without reading its input.
+    channel.on('error', () => {})
+    channel.end(options.stdin ?? '')
+    const [stdout, stderr, exit] = await Promise.all([
+      drain(channel, options.onStdout),
+      drain(channel.stderr, options.onStderr),
+      ended,
+    ])
+    if (options.signal?.aborted) throw cancelled(command)
+    if (!exit.seen) throw cut()
+    return { code: exit.code, stdout, stderr }
+  } catch (error) {
+    channel.close()
+    throw error
+  } finally {
+    options.signal?.removeEventListener('abort', abort)
+  }
+}
+
+const cancelled = (command: string) => new Problem('cancelled', { call: command.slice(0, 60) })
+
+function openChannel(client: Client, command: string, cut: () => Problem): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const lost = () => reject(cut())
+    client.once('close', lost)
+    const done = (error: (Error & { reason?: unknown }) | undefined, channel: ClientChannel) => {
+      client.off('close', lost)
+      if (!error) return resolve(channel)
+      reject(error.reason === undefined ? cut() : new SessionRefused(error.message, { cause: error }))
+    }
+    try {
+      client.exec(command, done)
+    } catch {
+      client.off('close', lost)
+      reject(cut())
+    }
+  })
+}
+
+function endOf(channel: ClientChannel): Promise<{ seen: boolean; code: number | null }> {
+  let seen = false
+  let code: number | null = null
+  channel.on('exit', (status: number | null) => {
+    seen = true
+    code = status
+  })
+  return new Promise((resolve) => channel.once('close', () => resolve({ seen, code })))
+}
+
+/** By events: an async iterator would destroy the channel at the end of its output, before the exit status came. */
+function drain(stream: Readable, take?: (chunk: Buffer) => void | Promise<void>): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  return new Promise((resolve, reject) => {
+    stream.on('data', (chunk: Buffer) => {
+      if (!take) {
+        size += chunk.length
+        if (size > COLLECT_LIMIT) reject(new Problem('internal', { reason: 'a command printed more than 64 MiB' }))
+        else chunks.push(chunk)
+        return
+      }
+      const busy = take(chunk)
+      if (!busy) return
+      stream.pause()
+      busy.then(() => stream.resume(), reject)
+    })
+    stream.once('end', () => resolve(Buffer.concat(chunks).toString()))
+  })
+}

@@ -1,0 +1,99 @@
+import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
+import { checkAddressCycles, checkEventCycles } from './cycles.ts'
+import { readDescriptors } from './descriptors.ts'
+import { type Known, type ReadNode, readNode, templatesOf } from './node.ts'
+import { checkTemplate, type World } from './references.ts'
+import { checkRepositoryServices, readRepositoryServices } from './repository-services.ts'
+import { checkScripts, readScripts } from './scripts.ts'
+import { type ReadTask, readTask } from './task.ts'
+import { checkTargetServices, checkTaskTemplates, checkWebhooks } from './task-checks.ts'
+import { compare, sortFindings } from './text.ts'
+
+export interface File {
+  path: string
+  content: string
+}
+
+export interface CheckOptions {
+  catalog: readonly Service[]
+  /** `owner/name`, for the answer only. */
+  repo?: string
+  /** Names of the variables set apart from the descriptors. Without them an unknown bare name is only a warning. */
+  variables?: readonly string[]
+  /** Providers that nodes may name. */
+  providers?: readonly string[]
+}
+
+export interface Checked {
+  /** Canonical when no finding is an error; what could be read otherwise. */
+  infrastructure: Infrastructure
+  /** All, sorted by path and line. */
+  findings: Finding[]
+}
+
+const providersOfToday = ['docker', 'ssh']
+
+/** Judges the files of a repository, all of them together. Files outside of its known folders are ignored. */
+export function checkRepository(files: readonly File[], options: CheckOptions): Checked {
+  const findings: Finding[] = []
+  const sorted = [...files].sort((a, b) => compare(a.path, b.path))
+  const own = readRepositoryServices(sorted, options.catalog, findings)
+  const services = new Map([...options.catalog, ...own.services].map((service) => [service.id, service]))
+  checkRepositoryServices(own, services, findings)
+  const scripts = readScripts(sorted, findings)
+  const drafts = readDescriptors(sorted, findings)
+  const known: Known = {
+    services,
+    providers: options.providers ?? providersOfToday,
+    nodes: new Set(drafts.nodes.keys()),
+    tasks: new Set(drafts.tasks.keys()),
+    scripts,
+  }
+  const nodes = mapValues(drafts.nodes, (document, id) => readNode(id, document, known))
+  const tasks = mapValues(drafts.tasks, (document, id) => readTask(id, document, known))
+  checkReferences(
+    nodes,
+    tasks,
+    scripts,
+    { nodes, services, variables: options.variables && new Set(options.variables) },
+    findings,
+  )
+  const infrastructure: Infrastructure = {
+    repo: options.repo ?? 'local/local',
+    commit: null,
+    nodes: [...nodes.values()].map(({ node }) => node),
+    tasks: [...tasks.values()].map(({ task }) => task),
+    scripts,
+    services: own.services,
+  }
+  return { infrastructure, findings: sortFindings(findings) }
+}
+
+function checkReferences(
+  nodes: ReadonlyMap<string, ReadNode>,
+  tasks: ReadonlyMap<string, ReadTask>,
+  scripts: Readonly<Record<string, string>>,
+  world: World,
+  findings: Finding[],
+): void {
+  for (const read of nodes.values()) checkNodeTemplates(read, world)
+  for (const read of tasks.values()) {
+    checkTaskTemplates(read, world)
+    checkTargetServices(read, world)
+  }
+  checkScripts(scripts, tasks, world, findings)
+  checkWebhooks(tasks)
+  checkEventCycles(tasks)
+  checkAddressCycles(nodes)
+}
+
+function checkNodeTemplates({ node, document }: ReadNode, world: World): void {
+  const scope = { kind: 'node', variables: new Set(Object.keys(node.vars)) } as const
+  for (const part of ['configuration', 'vars'] as const)
+    for (const { text, at } of templatesOf(node[part], [part]))
+      checkTemplate(text, at, document.report, scope, world)
+}
+
+function mapValues<A, B>(map: ReadonlyMap<string, A>, change: (value: A, key: string) => B): Map<string, B> {
+  return new Map([...map].map(([key, value]) => [key, change(value, key)]))
+}

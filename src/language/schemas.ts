@@ -1,0 +1,98 @@
+import { Node, type Option, Service, Task } from '#contracts/descriptors.ts'
+import { itemOf } from './options.ts'
+
+type Schema = Record<string, unknown>
+
+/**
+ * JSON Schemas (2020-12) of what people write, for editors: the contracts' own, with the services and options of a
+ * catalog filled in. What may be left out is not required.
+ */
+export function jsonSchemas(catalog: readonly Service[]): { node: Schema; task: Schema; service: Schema } {
+  const selectable = catalog.filter((service) => !service.base)
+  const version = { type: 'string', description: "a version, '*' for the distribution's" }
+  const node = {
+    ...plain(Node.properties),
+    services: {
+      anyOf: [
+        {
+          type: 'object',
+          additionalProperties: version,
+          properties: properties(selectable, (each) => ({ ...version, title: each.title })),
+        },
+        { type: 'array', items: { type: 'string', examples: selectable.map((each) => each.id) } },
+      ],
+    },
+    configuration: {
+      type: 'object',
+      properties: properties(catalog, (each) => ({ title: each.title, ...optionsSchema(each.options) })),
+    },
+  }
+  const triggers = plain(Task.properties.triggers)
+  return {
+    node: top('Node', node, ['id', 'type', 'provider']),
+    task: top('Task', { ...plain(Task.properties), triggers: { ...triggers, required: [] } }, [
+      'id',
+      'type',
+      'steps',
+    ]),
+    service: top('Service', withoutTemplates(plain(Service.properties)), []),
+  }
+}
+
+const properties = (catalog: readonly Service[], schemaOf: (service: Service) => Schema): Schema =>
+  Object.fromEntries(catalog.map((service) => [service.id, schemaOf(service)]))
+
+const withoutTemplates = ({ templates: _, ...rest }: Schema): Schema => rest
+
+function top(title: string, fields: Schema, required: string[]): Schema {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title,
+    type: 'object',
+    properties: fields,
+    required,
+    additionalProperties: false,
+  }
+}
+
+/** Without the library's own marks, which are no JSON. */
+const plain = (value: unknown): Schema => JSON.parse(JSON.stringify(value)) as Schema
+
+function optionsSchema(options: Record<string, Option>): Schema {
+  const written = Object.entries(options).filter(([, option]) => option.removed === undefined)
+  const required = written
+    .filter(([, option]) => option.required && option.default === undefined)
+    .map(([name]) => name)
+  return {
+    type: 'object',
+    properties: Object.fromEntries(written.map(([name, option]) => [name, optionSchema(option)])),
+    ...(required.length > 0 && { required }),
+    additionalProperties: false,
+  }
+}
+
+const template = { type: 'string', pattern: '^\\{\\{.*\\}\\}$' }
+
+function optionSchema(option: Option): Schema {
+  const { description } = option
+  const notes = {
+    ...(description !== undefined && { description }),
+    ...(option.default !== undefined && { default: option.default }),
+  }
+  // Whatever the type, a template may stand in its place.
+  return { ...notes, anyOf: [valueSchema(option), template] }
+}
+
+function valueSchema(option: Option): Schema {
+  const { type, minimum, maximum, allowed, pattern } = option
+  if (type === 'array') return { type, items: optionSchema(itemOf(option)) }
+  if (type === 'group' || type === 'object')
+    return option.options ? optionsSchema(option.options) : { type: 'object' }
+  return {
+    type,
+    ...(minimum !== undefined && { minimum }),
+    ...(maximum !== undefined && { maximum }),
+    ...(allowed && { enum: allowed }),
+    ...(pattern !== undefined && { pattern }),
+  }
+}

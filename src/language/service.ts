@@ -1,0 +1,166 @@
+import type { Finding } from '#contracts/descriptors.ts'
+import { type Option, Service } from '#contracts/descriptors.ts'
+import { namePattern } from '#contracts/ids.ts'
+import { asTree, field, isTree, refuseUnknownKeys, type Tree } from './fields.ts'
+import { checkOption, isTemplated } from './options.ts'
+import { compile } from './pattern.ts'
+import { shapeTroubles } from './shape.ts'
+import { type At, type Report, readDocuments } from './source.ts'
+import { addressUses, faultOf } from './templates.ts'
+import { show, sortFindings, unknownName } from './text.ts'
+
+/**
+ * A service out of its files: `service.yml` and `templates/NAME`, paths inside of its folder. `folder` is how findings
+ * name the place. There is a service only when there is no error.
+ */
+export function parseService(
+  id: string,
+  files: Record<string, string>,
+  folder = `services/${id}`,
+): { service?: Service; findings: Finding[] } {
+  const findings: Finding[] = []
+  const found = ['service.yml', 'service.yaml', 'service.json'].find((name) => Object.hasOwn(files, name))
+  const path = `${folder}/${found ?? 'service.yml'}`
+  const fail = (message: string) =>
+    findings.push({ severity: 'error', path, line: 1, column: 1, at: '', message })
+  const templates = templatesOf(files)
+  checkTemplateFiles(templates, folder, findings)
+  if (!namePattern.test(id))
+    fail(`a service is named with letters, digits, - and _, at most 63, got ${show(id)}`)
+  if (found === undefined) fail('is missing')
+  const [document, ...more] = found === undefined ? [] : readDocuments(path, files[found] ?? '', findings)
+  if (found !== undefined && !document && findings.length === 0) fail('is empty')
+  for (const other of more) other.report([], 'a service has one document')
+  const service = document && readService(id, document.value, templates, document.report)
+  const hasError = findings.some((finding) => finding.severity === 'error')
+  return { ...(service && !hasError && { service }), findings: sortFindings(findings) }
+}
+
+function templatesOf(files: Record<string, string>): Record<string, string> {
+  const templates: Record<string, string> = {}
+  for (const [path, content] of Object.entries(files))
+    if (path.startsWith('templates/')) templates[path.slice('templates/'.length)] = content
+  return templates
+}
+
+function checkTemplateFiles(templates: Record<string, string>, folder: string, findings: Finding[]): void {
+  for (const [name, text] of Object.entries(templates)) {
+    const path = `${folder}/templates/${name}`
+    const fault = templateFault(text)
+    if (fault)
+      findings.push({
+        severity: 'error',
+        path,
+        line: fault.line,
+        column: fault.column,
+        at: '',
+        message: fault.message,
+      })
+  }
+}
+
+function templateFault(text: string) {
+  try {
+    addressUses(text)
+  } catch (error) {
+    return faultOf(error)
+  }
+}
+
+const keys = new Set(Object.keys(Service.properties).filter((key) => key !== 'templates'))
+const optionKeys = new Set(
+  'type description default required minimum maximum allowed pattern options items removed secret'.split(' '),
+)
+const commandKeys = new Set(['description', 'options', 'unit', 'do', 'script', 'user'])
+
+function readService(
+  id: string,
+  value: unknown,
+  templates: Record<string, string>,
+  report: Report,
+): Service | undefined {
+  const tree = asTree({ value, at: [] }, report)
+  if (!tree) return undefined
+  refuseUnknownKeys(tree, keys, [], report, { templates: 'templates are the files of the folder templates/' })
+  if (tree.id !== undefined && tree.id !== id)
+    report(['id'], `must be the name of its folder, ${show(id)}, got ${show(tree.id)}`)
+  readOptions(tree, [], report)
+  const commands = asTree(field(tree, [], report, 'commands'), report) ?? {}
+  for (const [name, command] of Object.entries(commands)) checkCommand(name, command, templates, report)
+  checkLeafTemplates(tree.resources, ['resources'], report)
+  checkLeafTemplates(tree.handlers, ['handlers'], report)
+  const service = { id, title: id, ...fill(tree), templates }
+  for (const { at, message } of shapeTroubles(Service, service)) report(at, message)
+  return service as unknown as Service
+}
+
+/** Absent lists and maps are empty. Empty values (`start:`) are absent or empty maps. */
+function fill(tree: Tree): Tree {
+  const empty = { tags: [], requires: [], options: {}, commands: {}, resources: [], handlers: {}, facts: {} }
+  const written = Object.fromEntries(Object.entries(tree).filter(([, value]) => value !== null))
+  return { ...structuredClone(empty), ...known(written, keys) }
+}
+
+const known = (tree: Tree, names: ReadonlySet<string>): Tree =>
+  Object.fromEntries(Object.entries(tree).filter(([key]) => names.has(key)))
+
+function readOptions(holder: Tree, at: At, report: Report): void {
+  const found = field(holder, at, report, 'options')
+  const options = asTree(found, report)
+  if (!found || !options) return
+  for (const [name, option] of Object.entries(options)) {
+    const here = [...found.at, name]
+    if (!isTree(option)) report(here, `must be a map with at least a type, got ${show(option)}`)
+    else checkOptionShape(option, here, report)
+  }
+}
+
+function checkOptionShape(option: Tree, at: At, report: Report): void {
+  refuseUnknownKeys(option, optionKeys, at, report)
+  readOptions(option, at, report)
+  const { type, pattern, minimum, maximum } = option
+  if (typeof pattern === 'string' && !compile(pattern))
+    report([...at, 'pattern'], `is not a regular expression: ${show(pattern)}`)
+  if (typeof minimum === 'number' && typeof maximum === 'number' && minimum > maximum)
+    report([...at, 'minimum'], `is more than the maximum, ${minimum} > ${maximum}`)
+  if (type === 'group' && !isTree(option.options)) report(at, 'a group needs options')
+  if (typeof type !== 'string' || (option.default ?? null) === null || option.removed !== undefined) return
+  // A default that itself breaks the rules would pass unseen into every node.
+  checkOption(option as unknown as Option, option.default, [...at, 'default'], (_, message, severity) =>
+    report([...at, 'default'], message, severity),
+  )
+}
+
+function checkCommand(
+  name: string,
+  command: unknown,
+  templates: Record<string, string>,
+  report: Report,
+): void {
+  const at = ['commands', name]
+  if (!/^[A-Za-z0-9_-]+( [A-Za-z0-9_-]+)*$/.test(name))
+    report(at, `a command is named with words, got ${show(name)}`)
+  if (!isTree(command)) {
+    report(at, 'must be a map with unit and do, or script')
+    return
+  }
+  refuseUnknownKeys(command, commandKeys, at, report)
+  readOptions(command, at, report)
+  const hasUnit = command.unit !== undefined && command.do !== undefined
+  if (hasUnit === (command.script !== undefined)) report(at, 'needs either unit and do, or script')
+  if (typeof command.script === 'string' && !Object.hasOwn(templates, command.script))
+    report(
+      [...at, 'script'],
+      `${unknownName('template', command.script, Object.keys(templates))}; it would be templates/${command.script}`,
+    )
+}
+
+function checkLeafTemplates(value: unknown, at: At, report: Report): void {
+  if (typeof value === 'string' && isTemplated(value)) {
+    const fault = templateFault(value)
+    if (fault) report(at, fault.message)
+  } else if (Array.isArray(value))
+    value.forEach((item, i) => void checkLeafTemplates(item, [...at, i], report))
+  else if (isTree(value))
+    for (const [key, item] of Object.entries(value)) checkLeafTemplates(item, [...at, key], report)
+}

@@ -1,0 +1,413 @@
+import { Problem } from '#kit/problem.ts'
+import { show } from './text.ts'
+
+/**
+ * Follows the quoting of a POSIX or bash script over its literal parts, and quotes each value for where it stands.
+ * What it cannot follow with certainty it does not guess: from there on (`lost`) only values that are harmless
+ * everywhere are accepted.
+ */
+export class ShellQuoter {
+  text = ''
+  private readonly frames: Frame[] = [{ kind: 'plain', depth: 0, nested: false }]
+  private pending: Heredoc[] = []
+  /** The last literal character, when it changes the meaning of what follows: an open `\` or `$`. */
+  private dangling = ''
+  /** Words of the simple command so far, and the one that is being written. */
+  private words: string[] = []
+  private word = ''
+  /** Digits were put out bare: before a redirection they would be a file descriptor. */
+  private digits: { at: number; value: string } | undefined
+
+  literal(text: string): void {
+    if (text === '') return
+    this.settleDigits(text)
+    this.dangling = ''
+    for (let i = 0; i < text.length; ) i += this.step(text, i)
+    this.text += text
+  }
+
+  value(value: string): void {
+    if (value.includes('\0')) refuse(value, 'it contains a NUL character')
+    const frame = this.frame
+    if (this.dangling !== '') refuse(value, `a ${this.dangling} stands right before it`)
+    const quoted = this.quoted(frame, value)
+    this.digits = frame.kind === 'plain' && /^\d+$/.test(quoted) ? { at: this.text.length, value } : undefined
+    this.text += quoted
+    this.word += quoted === '' ? '' : 'x'
+    if (frame.kind === 'heredoc') this.followHeredocValue(frame, value, quoted)
+  }
+
+  private quoted(frame: Frame, value: string): string {
+    switch (frame.kind) {
+      case 'plain':
+        if (this.word !== '' && this.isCode())
+          return this.harmless(value, 'it is part of a program for another interpreter')
+        return isBare(value) ? value : singleQuoted(value)
+      case 'single':
+        if (frame.code) return this.harmless(value, 'it is part of a program for another interpreter')
+        return value.replaceAll("'", "'\\''")
+      case 'double':
+        if (frame.code) return this.harmless(value, 'it is part of a program for another interpreter')
+        return value.replace(/[\\$"`]/g, '\\$&')
+      case 'comment':
+        return value.replace(/[\r\n]/g, ' ')
+      case 'heredoc':
+        if (frame.code) return this.harmless(value, 'it is part of a program for another interpreter')
+        if (frame.lost) return this.harmless(value, 'the place in the script is too intricate')
+        return frame.quoted ? value : value.replace(/[\\$`]/g, '\\$&')
+      case 'arithmetic':
+        return /^-?\d{1,18}$/.test(value) ? value : refuse(value, 'only whole numbers can stand in $((…))')
+      case 'parameter':
+        return this.harmless(value, 'it stands inside a parameter expansion')
+      case 'backtick':
+        return this.harmless(value, 'it stands between backticks; $(…) can quote it')
+      case 'lost':
+        return this.harmless(value, `the place in the script is too intricate (${frame.why})`)
+    }
+  }
+
+  private harmless(value: string, why: string): string {
+    return isBare(value) ? value : refuse(value, why)
+  }
+
+  /** `echo 2>f` is not `echo '2' >f`. */
+  private settleDigits(next: string): void {
+    if (this.digits && /^[<>]/.test(next))
+      this.text = `${this.text.slice(0, this.digits.at)}'${this.digits.value}'`
+    this.digits = undefined
+  }
+
+  private get frame(): Frame {
+    return this.frames[this.frames.length - 1] as Frame
+  }
+
+  /** Follows the text from `i`; returns how many characters were read. */
+  private step(text: string, i: number): number {
+    const frame = this.frame
+    switch (frame.kind) {
+      case 'plain':
+        return this.stepPlain(frame, text, i)
+      case 'single':
+        if (text[i] === "'") this.frames.pop()
+        return 1
+      case 'double':
+        return this.stepDouble(text, i)
+      case 'comment':
+        if (text[i] !== '\n') return 1
+        this.frames.pop()
+        return 0
+      case 'heredoc':
+        return this.stepHeredoc(frame, text, i)
+      case 'arithmetic':
+        return this.stepArithmetic(frame, text, i)
+      case 'parameter':
+        return this.stepParameter(frame, text, i)
+      case 'backtick':
+        if (text[i] === '\\') return this.escape(text, i)
+        if (text[i] === '`') this.frames.pop()
+        if (text[i] === '$') this.note(text, i)
+        return 1
+      case 'lost':
+        if (text[i] === '\\') return this.escape(text, i)
+        if (text[i] === '$') this.note(text, i)
+        return 1
+    }
+  }
+
+  private stepPlain(frame: Plain, text: string, i: number): number {
+    const char = text[i] ?? ''
+    switch (char) {
+      case '\\':
+        this.word += 'x'
+        return this.escape(text, i)
+      case "'":
+      case '"':
+        this.push(
+          char === '"' ? { kind: 'double', code: this.isCode() } : { kind: 'single', code: this.isCode() },
+        )
+        this.word += 'x'
+        return 1
+      case '`':
+        this.word += 'x'
+        this.push({ kind: 'backtick' })
+        return 1
+      case '$':
+        this.word += 'x'
+        return this.stepDollar(text, i, true)
+      case '#':
+        if (this.word === '') this.push({ kind: 'comment' })
+        else this.word += char
+        return 1
+      case ' ':
+      case '\t':
+        this.endWord()
+        return 1
+      case '\n':
+        this.endCommand()
+        this.startHeredocs(frame)
+        return 1
+      case ';':
+      case '|':
+      case '&':
+        this.endCommand()
+        return 1
+      case '(':
+        return this.openParenthesis(frame, text, i)
+      case ')':
+        return this.closeParenthesis(frame)
+      case '<':
+        return this.stepLess(frame, text, i)
+      case '>':
+        this.endWord()
+        return 1
+      default:
+        this.word += char
+        return 1
+    }
+  }
+
+  private openParenthesis(frame: Plain, text: string, i: number): number {
+    if (text[i + 1] === '(' && this.word === '') this.lose('((')
+    if (/[?*+@!=]$/.test(this.word)) this.lose('a pattern or array in parentheses')
+    this.endCommand()
+    if (frame.nested) frame.depth++
+    return 1
+  }
+
+  private closeParenthesis(frame: Plain): number {
+    this.endCommand()
+    if (!frame.nested) return 1
+    if (frame.depth === 0) {
+      this.frames.pop()
+      this.words = frame.words ?? []
+      this.word = 'x'
+    } else frame.depth--
+    return 1
+  }
+
+  private stepLess(frame: Plain, text: string, i: number): number {
+    if (text.startsWith('<<<', i)) {
+      this.endWord()
+      return 3
+    }
+    if (text.startsWith('<(', i)) {
+      this.endWord()
+      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words })
+      this.words = []
+      return 2
+    }
+    if (!text.startsWith('<<', i)) {
+      this.endWord()
+      return 1
+    }
+    const found = /^<<(-?)[ \t]*('[^'\n]*'|"[^"\n\\$`]*"|\\?[A-Za-z0-9_.-]+)(?=[\s;|&<>)])/.exec(
+      text.slice(i, i + 300),
+    )
+    if (!found || frame.nested || this.word.includes('[')) {
+      this.lose('a here-document')
+      return 2
+    }
+    const [all, dash, mark = ''] = found
+    const quoted = /['"\\]/.test(mark)
+    this.endWord()
+    this.pending.push({
+      mark: mark.replace(/['"\\]/g, ''),
+      quoted,
+      tabs: dash === '-',
+      code: this.words.some(isInterpreter),
+    })
+    return all.length
+  }
+
+  private startHeredocs(frame: Plain): void {
+    if (this.pending.length === 0) return
+    if (frame.nested) this.lose('a here-document that begins inside $(…)')
+    // The first that was named is read first: it goes on top.
+    for (const heredoc of this.pending.reverse())
+      this.push({ kind: 'heredoc', ...heredoc, line: '', hasValue: false, lost: false })
+    this.pending = []
+  }
+
+  private stepDouble(text: string, i: number): number {
+    const char = text[i]
+    if (char === '\\') return this.escape(text, i)
+    if (char === '"') this.frames.pop()
+    if (char === '`') this.push({ kind: 'backtick' })
+    return char === '$' ? this.stepDollar(text, i, false) : 1
+  }
+
+  private stepDollar(text: string, i: number, isPlain: boolean): number {
+    this.note(text, i)
+    const rest = text.slice(i, i + 2000)
+    const simple = /^\$\{[^{}'"`\\$]*\}/.exec(rest)
+    if (simple) return simple[0].length
+    if (rest.startsWith('${')) {
+      this.push({ kind: 'parameter', isPlain })
+      return 2
+    }
+    if (rest.startsWith('$((')) {
+      this.push({ kind: 'arithmetic', depth: 0 })
+      return 3
+    }
+    if (rest.startsWith('$(')) {
+      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words })
+      this.words = []
+      this.word = ''
+      return 2
+    }
+    if (rest.startsWith('$[') || (isPlain && rest.startsWith("$'"))) this.lose(rest.slice(0, 2))
+    return 1
+  }
+
+  private stepArithmetic(frame: Arithmetic, text: string, i: number): number {
+    const char = text[i] ?? ''
+    if (char === '(') frame.depth++
+    else if (char === ')' && frame.depth > 0) frame.depth--
+    else if (char === ')') {
+      if (text[i + 1] !== ')') this.lose('$((')
+      else this.frames.pop()
+      return 2
+    } else if (char === '$') {
+      const simple = /^\$(?:\{\w+\}|\w+|[#?])/.exec(text.slice(i, i + 200))
+      if (simple) return simple[0].length
+      this.note(text, i)
+      this.lose('$((')
+    } else if (!/[\w\s+*/%<>=!&|^~?:,[\]-]/.test(char)) this.lose('$((')
+    return 1
+  }
+
+  private stepParameter(frame: Parameter, text: string, i: number): number {
+    const char = text[i]
+    if (char === '}') this.frames.pop()
+    else if (char === '$') return this.stepDollar(text, i, frame.isPlain)
+    else if (char === '`') this.push({ kind: 'backtick' })
+    else if (char === '\\' || char === "'" || char === '"' || char === '{') {
+      if (!frame.isPlain || char === '{') this.lose('${')
+      else if (char === '\\') return this.escape(text, i)
+      else this.push({ kind: char === '"' ? 'double' : 'single', code: false })
+    }
+    return 1
+  }
+
+  private stepHeredoc(frame: HeredocFrame, text: string, i: number): number {
+    const char = text[i] ?? ''
+    if (char === '\n') {
+      this.endHeredocLine(frame)
+      return 1
+    }
+    let length = 1
+    if (!frame.quoted && char === '\\') length = this.escape(text, i)
+    else if (!frame.quoted && (char === '$' || char === '`'))
+      length = this.stepHeredocExpansion(frame, text, i)
+    // A line that ends in a backslash goes on, yet the mark is looked for in each line as it is written.
+    const read = text.slice(i, i + length)
+    if (read.endsWith('\n')) {
+      frame.line += read.slice(0, -1)
+      this.endHeredocLine(frame)
+    } else frame.line += read
+    return length
+  }
+
+  private stepHeredocExpansion(frame: HeredocFrame, text: string, i: number): number {
+    this.note(text, i)
+    const rest = text.slice(i, i + 2000)
+    const simple = /^(?:\$\{[^{}'"`\\$\n]*\}|\$\([^()'"`\\#{}<\n]*\)|`[^`\\\n]*`)/.exec(rest)
+    if (simple) return simple[0].length
+    if (/^(?:`|\$[({[])/.test(rest)) frame.lost = true
+    return 1
+  }
+
+  private endHeredocLine(frame: HeredocFrame): void {
+    const line = frame.tabs ? frame.line.replace(/^\t+/, '') : frame.line
+    if (line === frame.mark) {
+      if (frame.hasValue) refuse(frame.line, `its line ends the here-document ${frame.mark}`)
+      this.frames.pop()
+    }
+    frame.line = ''
+    frame.hasValue = false
+  }
+
+  private followHeredocValue(frame: HeredocFrame, value: string, quoted: string): void {
+    frame.hasValue ||= value !== ''
+    const [first = '', ...more] = quoted.split('\n')
+    frame.line += first
+    for (const line of more) {
+      this.endHeredocLine(frame)
+      frame.line = line
+      frame.hasValue = true
+    }
+  }
+
+  private escape(text: string, i: number): number {
+    if (i + 1 < text.length) return 2
+    this.dangling = '\\'
+    return 1
+  }
+
+  private note(text: string, i: number): void {
+    if (i + 1 === text.length && text[i] === '$') this.dangling = '$'
+  }
+
+  private push(frame: Frame): void {
+    this.frames.push(frame)
+  }
+
+  private lose(why: string): void {
+    this.push({ kind: 'lost', why })
+  }
+
+  private endWord(): void {
+    if (this.word === '') return
+    const inSubstitution = this.frame.kind === 'plain' && this.frame.nested
+    const word = this.word
+    this.word = ''
+    this.words.push(word)
+    // The `)` of its branches cannot be told from the one that closes the substitution.
+    if (inSubstitution && word === 'case') this.lose('case inside $(…)')
+  }
+
+  private endCommand(): void {
+    this.endWord()
+    this.words = []
+  }
+
+  /** Is the word that begins here a program for some other interpreter: `sh -c "…"`, `eval "…"`, `ssh host "…"`? */
+  private isCode(): boolean {
+    const previous = this.words[this.words.length - 1] ?? ''
+    if (this.words.some((word) => /^(?:.*\/)?(?:eval|ssh|trap)$/.test(word))) return true
+    return /^(?:-\w*[ce]|--command|--eval|--execute)$/.test(previous) && this.words.some(isInterpreter)
+  }
+}
+
+type Heredoc = { mark: string; quoted: boolean; tabs: boolean; code: boolean }
+type HeredocFrame = Heredoc & { kind: 'heredoc'; line: string; hasValue: boolean; lost: boolean }
+type Plain = { kind: 'plain'; depth: number; nested: boolean; words?: string[] }
+type Arithmetic = { kind: 'arithmetic'; depth: number }
+type Parameter = { kind: 'parameter'; isPlain: boolean }
+type Frame =
+  | Plain
+  | HeredocFrame
+  | Arithmetic
+  | Parameter
+  | { kind: 'single' | 'double'; code: boolean }
+  | { kind: 'comment' | 'backtick' }
+  | { kind: 'lost'; why: string }
+
+const isInterpreter = (word: string): boolean =>
+  /^(?:.*\/)?(?:(?:ba|da|z|k|a)?sh|su|runuser|ssh|eval|python[\d.]*|perl|ruby|node|php|awk|xargs)$/.test(word)
+
+/** Means itself wherever it stands: no quoting, no expansion, no reserved word, no assignment. */
+const isBare = (value: string): boolean =>
+  /^[A-Za-z0-9_./:@%+-]+$/.test(value) && !value.includes('..') && !reserved.has(value)
+
+const reserved = new Set(
+  'if then else elif fi for while until do done case esac in function select time coproc'.split(' '),
+)
+
+const singleQuoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`
+
+function refuse(value: string, why: string): never {
+  throw new Problem('invalid', {
+    reason: `the value ${show(value)} cannot be put into the script safely: ${why}. Give it to a variable first, X={{ … }}, and use "$X"`,
+  })
+}

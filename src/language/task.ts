@@ -1,0 +1,183 @@
+import type { Step, Task } from '#contracts/descriptors.ts'
+import { namePattern } from '#contracts/ids.ts'
+import {
+  asList,
+  asText,
+  asTree,
+  type Found,
+  field,
+  isTree,
+  readVars,
+  refuseUnknownKeys,
+  type Tree,
+} from './fields.ts'
+import { checkType, type Known } from './node.ts'
+import { checkOptions } from './options.ts'
+import type { At, Document, Report } from './source.ts'
+import { stepKind } from './steps.ts'
+import { compare, show, unknownName } from './text.ts'
+import { type ReadTriggers, readTriggers } from './triggers.ts'
+
+export interface ReadStep {
+  step: Step
+  at: At
+  /** Its own targets, or the task's. */
+  targets: readonly string[]
+}
+
+export interface ReadTask {
+  task: Task
+  document: Document
+  steps: ReadStep[]
+  triggers: ReadTriggers
+}
+
+const keys = new Set(['id', 'name', 'type', 'vars', 'triggers', 'when', 'targets', 'on', 'steps', 'do'])
+const stepKeys = new Set(['id', 'name', 'run', 'options', 'targets', 'on', 'vars'])
+
+/** A task descriptor in canonical form; whatever is wrong with it is reported. */
+export function readTask(id: string, document: Document, known: Known): ReadTask {
+  const { report } = document
+  const tree = isTree(document.value) ? document.value : {}
+  refuseUnknownKeys(tree, keys, [], report)
+  const name = asText(field(tree, [], report, 'name'), report)
+  checkType(tree, 'task', report)
+  const triggers = readTriggers(field(tree, [], report, 'triggers', 'when'), report, known)
+  const targets = readTargets(field(tree, [], report, 'targets', 'on'), report, known)
+  const steps = readSteps(tree, targets, report, known)
+  const task: Task = {
+    id,
+    ...(name !== undefined && { name }),
+    type: 'task',
+    vars: readVars(tree, [], report),
+    triggers: triggers.triggers,
+    targets,
+    steps: steps.map(({ step }) => step),
+  }
+  return { task, document, steps, triggers }
+}
+
+function readTargets(found: Found | undefined, report: Report, known: Known): string[] {
+  const list = asList(found, report)
+  if (!found || !list) return []
+  const targets: string[] = []
+  list.forEach((target, i) => {
+    const at = [...found.at, i]
+    if (typeof target !== 'string') report(at, `must be the id of a node, got ${show(target)}`)
+    else if (!known.nodes.has(target)) report(at, unknownName('node', target, known.nodes))
+    else if (targets.includes(target)) report(at, `node ${show(target)} is named twice`)
+    else targets.push(target)
+  })
+  return targets
+}
+
+function readSteps(tree: Tree, targets: readonly string[], report: Report, known: Known): ReadStep[] {
+  const found = field(tree, [], report, 'steps', 'do')
+  if (!found) report([], 'steps is missing: a task needs at least one step')
+  const list = asList(found, report)
+  if (!found || !list) return []
+  if (list.length === 0) report(found.at, 'a task needs at least one step')
+  const ids = new Set<string>()
+  return list.flatMap((written, i) => {
+    const read = readStep(written, [...found.at, i], targets, report, known)
+    if (read?.step.id !== undefined) {
+      if (ids.has(read.step.id))
+        report([...read.at, 'id'], `id ${show(read.step.id)} is used by an earlier step of this task`)
+      ids.add(read.step.id)
+    }
+    return read ?? []
+  })
+}
+
+function readStep(
+  written: unknown,
+  at: At,
+  taskTargets: readonly string[],
+  report: Report,
+  known: Known,
+): ReadStep | undefined {
+  const tree = typeof written === 'string' ? { run: written } : written
+  if (!isTree(tree)) {
+    report(at, `must be a step, a map with run, got ${show(written)}`)
+    return undefined
+  }
+  refuseUnknownKeys(tree, stepKeys, at, report)
+  const id = readStepId(field(tree, at, report, 'id'), report)
+  const name = asText(field(tree, at, report, 'name'), report)
+  const targetsFound = field(tree, at, report, 'targets', 'on')
+  const own = readTargets(targetsFound, report, known)
+  const hasTargets = Array.isArray(targetsFound?.value) && targetsFound.value.length > 0
+  const targets = hasTargets ? own : taskTargets
+  const options = asTree(field(tree, at, report, 'options'), report)
+  const runFound = field(tree, at, report, 'run')
+  const run = asText(runFound, report)
+  if (!runFound) report(at, 'run is missing: say what the step does')
+  if (targets.length === 0 && !hasTargets)
+    report(at, 'runs nowhere: name nodes in the targets of the task or of the step')
+  const step: Step = {
+    ...(id !== undefined && { id }),
+    ...(name !== undefined && { name }),
+    run: run ?? '',
+    ...(options && { options }),
+    ...(own.length > 0 && { targets: own }),
+    ...(Object.hasOwn(tree, 'vars') && { vars: readVars(tree, at, report) }),
+  }
+  if (run !== undefined && runFound) checkRun(step, at, report, known)
+  return { step, at, targets }
+}
+
+function readStepId(found: Found | undefined, report: Report): string | undefined {
+  const id = asText(found, report)
+  if (!found || id === undefined || namePattern.test(id)) return id
+  report(found.at, `must be letters, digits, - and _, at most 63, got ${show(id)}`)
+}
+
+function checkRun(step: Step, at: At, report: Report, known: Known): void {
+  const kind = stepKind(step.run)
+  const here = [...at, 'run']
+  if (kind.kind === 'command') checkCommand(kind, step, at, report, known)
+  else if (step.options) report([...at, 'options'], 'only a command of a service has options: use vars')
+  if (kind.kind === 'script') checkScript(kind.path, here, report, known)
+  if (kind.kind === 'inline' && /(^|\n)[ \t]*devops([ \t]|$)/.test(step.run))
+    report(here, '"devops …" is a step of its own: it cannot be one line of several, nor stand alone')
+}
+
+function checkScript(path: string, at: At, report: Report, known: Known): void {
+  if (Object.hasOwn(known.scripts, path)) return
+  const [file = ''] = path.split(' ')
+  if (file !== path && Object.hasOwn(known.scripts, file))
+    report(at, `a script takes no arguments, use vars, got ${show(path)}`)
+  else report(at, unknownName('script', path, Object.keys(known.scripts).sort(compare)))
+}
+
+function checkCommand(
+  { service: id, command: name }: { service: string; command: string },
+  step: Step,
+  at: At,
+  report: Report,
+  known: Known,
+): void {
+  const here = [...at, 'run']
+  if (/\{[{%]/.test(`${id} ${name}`)) {
+    report(here, 'the service and its command are written out: templates go into options')
+    return
+  }
+  const service = known.services.get(id)
+  if (!service) {
+    const withCommands = [...known.services.values()].filter((each) => Object.keys(each.commands).length > 0)
+    report(
+      here,
+      unknownName(
+        'service',
+        id,
+        withCommands.map((each) => each.id),
+      ),
+    )
+    return
+  }
+  const command = Object.hasOwn(service.commands, name) ? service.commands[name] : undefined
+  if (command) checkOptions(command.options ?? {}, step.options ?? {}, [...at, 'options'], report)
+  else if (name === '')
+    report(here, `needs a command of ${id}: ${Object.keys(service.commands).sort(compare).join(', ')}`)
+  else report(here, unknownName(`command of ${id}`, name, Object.keys(service.commands)))
+}

@@ -1,0 +1,241 @@
+import {
+  analyzeSync,
+  Context,
+  Liquid,
+  LiquidError,
+  Output,
+  type Template,
+  toValueSync,
+  UndefinedVariableError,
+} from 'liquidjs'
+import { Problem } from '#kit/problem.ts'
+import { isTree, type Tree } from './fields.ts'
+import { nearest } from './nearest.ts'
+import { isTemplated } from './options.ts'
+import { show, unknownName } from './text.ts'
+
+/** No tag that reads files, changes what it is given, or writes past the escaping of an output. */
+const allowedTags = new Set([
+  'assign',
+  'capture',
+  'case',
+  'comment',
+  '#',
+  'for',
+  'break',
+  'continue',
+  'if',
+  'unless',
+  'raw',
+])
+const longestOutput = 16 * 1024 * 1024
+
+function engine(outputEscape?: (value: unknown) => string): Liquid {
+  const liquid = new Liquid({
+    strictVariables: true,
+    strictFilters: true,
+    ownPropertyOnly: true,
+    // `{% if x %}` and `x | default: 1` are the ways to ask whether x is there.
+    lenientIf: true,
+    templates: {},
+    parseLimit: 4 * 1024 * 1024,
+    renderLimit: 2000,
+    memoryLimit: 50_000_000,
+    timezoneOffset: 0,
+    locale: 'en',
+    ...(outputEscape && { outputEscape }),
+  })
+  for (const tag of Object.keys(liquid.tags)) if (!allowedTags.has(tag)) delete liquid.tags[tag]
+  liquid.registerFilter('json', (value: unknown) => JSON.stringify(value ?? null))
+  return liquid
+}
+
+/** Text of a value: nothing for nothing, JSON for lists and maps. */
+export function textOf(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+export class Templates {
+  readonly liquid: Liquid
+  private readonly parsed = new Map<string, Template[]>()
+
+  constructor(outputEscape?: (value: unknown) => string) {
+    this.liquid = engine(outputEscape)
+  }
+
+  parse(text: string): Template[] {
+    let templates = this.parsed.get(text)
+    if (templates) return templates
+    templates = this.liquid.parse(text)
+    if (this.parsed.size >= 5000) this.parsed.clear()
+    if (text.length < 20_000) this.parsed.set(text, templates)
+    return templates
+  }
+
+  context(scope: Tree): Context {
+    return new Context(scope, this.liquid.options, { sync: true }, { liquid: this.liquid })
+  }
+}
+
+const typed = new Templates()
+const textual = new Templates(textOf)
+
+/** A template rendered in a scope. `{{ x }}` alone keeps the type of x; anything else gives text. Throws `invalid`. */
+export function render(text: string, scope: Tree): unknown {
+  if (!isTemplated(text)) return text
+  return explain(text, scope, () => {
+    const templates = typed.parse(text)
+    const [only, ...more] = templates
+    if (only instanceof Output && more.length === 0) {
+      const value = toValueSync(only.value.value(typed.context(scope), false)) as unknown
+      return value === undefined ? null : value
+    }
+    return rendered(textual, text, scope)
+  })
+}
+
+/** A template of a file or message rendered to text. Throws `invalid`. */
+export function renderText(text: string, scope: Tree): string {
+  if (!isTemplated(text)) return text
+  return explain(text, scope, () => rendered(textual, text, scope))
+}
+
+function rendered(templates: Templates, text: string, scope: Tree): string {
+  const result = templates.liquid.renderSync(templates.parse(text), templates.context(scope)) as unknown
+  const output = String(result ?? '')
+  if (output.length > longestOutput)
+    throw new Problem('invalid', { reason: 'a template gives more than 16 MiB' })
+  return output
+}
+
+/** Every string of a tree rendered, once: what comes out of a template is never read as one. Keys stay. */
+export function renderTree<T>(value: T, scope: Tree): T
+export function renderTree(value: unknown, scope: Tree): unknown {
+  if (typeof value === 'string') return render(value, scope)
+  if (Array.isArray(value)) return value.map((item) => renderTree(item, scope))
+  if (!isTree(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renderTree(item, scope)]))
+}
+
+/** Runs a rendering; whatever the engine throws becomes a problem that says which template and what would be right. */
+export function explain<T>(text: string, scope: Tree, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof Problem) throw error
+    const reason = undefinedIn(error, scope) ?? faultOf(error).message
+    throw new Problem('invalid', { reason: `${reason}, in the template ${show(text)}` }, { cause: error })
+  }
+}
+
+function undefinedIn(error: unknown, scope: Tree): string | undefined {
+  if (!(error instanceof UndefinedVariableError)) return undefined
+  const name = /undefined variable: ([^,]*)/.exec(error.message)?.[1] ?? ''
+  const segments = name.split('.')
+  const last = segments.pop() ?? ''
+  let holder: unknown = scope
+  for (const segment of segments) holder = isTree(holder) ? holder[segment] : undefined
+  const near = isTree(holder) ? nearest(last, Object.keys(holder)) : undefined
+  const meant = near === undefined ? '' : `, did you mean ${show([...segments, near].join('.'))}?`
+  return `unknown variable ${show(name)}${meant}`
+}
+
+export interface Fault {
+  message: string
+  /** Inside the template, from 1. */
+  line: number
+  column: number
+}
+
+/** What the engine complains about, in our words. */
+export function faultOf(error: unknown): Fault {
+  const message = error instanceof Error ? error.message : String(error)
+  const place = /, line:(\d+)(?:, col:(\d+))?/.exec(message)
+  const at = { line: Number(place?.[1] ?? 1), column: Number(place?.[2] ?? 1) }
+  const plain =
+    (error instanceof LiquidError ? message.replace(/, line:\d+.*/s, '') : message).split('\n')[0] ?? ''
+  const filter = /^undefined filter: (.*)/.exec(plain)?.[1]
+  if (filter !== undefined) return { ...at, message: unknownName('filter', filter, filterNames()) }
+  const tag = /^tag "?([^"]*)"? not found/.exec(plain)?.[1]
+  if (tag !== undefined) return { ...at, message: unknownName('tag', tag, allowedTags) }
+  return {
+    ...at,
+    message: /limit exceeded|call stack/.test(plain) ? `the template asks for too much: ${plain}` : plain,
+  }
+}
+
+const filterNames = () => Object.keys(typed.liquid.filters)
+
+/** An address that a template uses: names and numbers up to the first that is only known when it is rendered. */
+export interface Use {
+  segments: (string | number)[]
+  /** Asked for with `| default` or in an `if`: need not exist. */
+  optional: boolean
+  line: number
+  column: number
+}
+
+const usesOf = new Map<string, Use[]>()
+
+/** Throws what the engine throws when the template is not one: see `faultOf`. */
+export function addressUses(text: string): Use[] {
+  if (!isTemplated(text)) return []
+  const known = usesOf.get(text)
+  if (known) return known
+  const uses = analyse(text)
+  if (usesOf.size >= 5000) usesOf.clear()
+  if (text.length < 20_000) usesOf.set(text, uses)
+  return uses
+}
+
+function analyse(text: string): Use[] {
+  const { globals } = analyzeSync(typed.parse(text), { partials: false })
+  const optional = optionalAddresses(text)
+  return Object.values(globals)
+    .flat()
+    .map(({ segments, location }) => {
+      const end = segments.findIndex((segment) => typeof segment === 'object')
+      const fixed = (end < 0 ? segments : segments.slice(0, end)) as (string | number)[]
+      return {
+        segments: fixed,
+        optional: optional.has(fixed.join('.')),
+        line: location.row,
+        column: location.col,
+      }
+    })
+}
+
+/** What a template itself allows to be absent: the address before `| default`, and all in the conditions of `if`. */
+function optionalAddresses(text: string): Set<string> {
+  const defaulted = [...text.matchAll(/([\w.-]+)\s*\|\s*default\b/g)].map((match) => match[1] ?? '')
+  const asked = [...text.matchAll(/\{%-?\s*(?:if|elsif|unless)\b(.*?)-?%\}/gs)].flatMap(
+    (match) => match[1]?.match(/[\w.-]+/g) ?? [],
+  )
+  return new Set([...defaulted, ...asked])
+}
+
+/** The dotted addresses (`db.ip`) that the templates of a text or tree use, each once; none of a text that is no template. */
+export function addressesIn(value: unknown): string[] {
+  const found = new Set<string>()
+  collectAddresses(value, found)
+  return [...found]
+}
+
+function collectAddresses(value: unknown, found: Set<string>): void {
+  if (typeof value === 'string') {
+    for (const use of usesOrNone(value)) found.add(use.segments.join('.'))
+  } else if (Array.isArray(value)) {
+    for (const item of value) collectAddresses(item, found)
+  } else if (isTree(value)) {
+    for (const item of Object.values(value)) collectAddresses(item, found)
+  }
+}
+
+function usesOrNone(text: string): Use[] {
+  try {
+    return addressUses(text)
+  } catch {
+    return []
+  }
+}

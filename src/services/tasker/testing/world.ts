@@ -1,0 +1,181 @@
+import type { BusEvent } from '#bus'
+import { embeddedBus } from '#bus/embedded.ts'
+import type { EventPattern } from '#contracts'
+import type { Infrastructure } from '#contracts/descriptors.ts'
+import type { NewLine } from '#contracts/logger.ts'
+import type { NodeJob, StepJob } from '#contracts/shazam.ts'
+import { silentLog } from '#kit/log.ts'
+import { Problem } from '#kit/problem.ts'
+import { startService } from '#kit/service.ts'
+import type { Store } from '#store'
+import { openSqlite } from '#store/sqlite.ts'
+import { type FakeClock, fakeClock } from '#testing/clock.ts'
+import { until } from '#testing/until.ts'
+import { type TaskerOptions, tasker } from '../index.ts'
+import type { Tables } from '../tables.ts'
+
+export const REPO = 'ann/site'
+
+/** The tasker on a real store and bus; its neighbours answer at the contract, and a test says what they say. */
+export class World implements AsyncDisposable {
+  readonly store: Store<Tables>
+  readonly clock: FakeClock
+  /** Repository -> tip. */
+  readonly tips = new Map<string, Infrastructure>()
+  readonly lines: NewLine[] = []
+  /** Jobs as shazam got them, in order. */
+  readonly nodeJobs: NodeJob[] = []
+  readonly stepJobs: StepJob[] = []
+  readonly events: BusEvent[] = []
+  /** What `registry.resolve` gives, besides the nodes. */
+  resolved: Record<string, unknown> = { vars: {} }
+  /** Whether shazam finds something to stop. */
+  stops = true
+  readonly #options: TaskerOptions
+  #bus: Awaited<ReturnType<typeof embeddedBus>> | undefined
+  #stack = new AsyncDisposableStack()
+
+  private constructor(store: Store<Tables>, options: TaskerOptions) {
+    this.store = store
+    this.clock = fakeClock()
+    this.#options = options
+  }
+
+  static async open(options: TaskerOptions = {}): Promise<World> {
+    const world = new World(openSqlite(':memory:').as<Tables>(), options)
+    await world.#start()
+    return world
+  }
+
+  get bus() {
+    if (!this.#bus) throw new Error('the world is stopped')
+    return this.#bus
+  }
+
+  async #start(): Promise<void> {
+    const { store, clock } = this
+    const log = silentLog
+    this.#stack = new AsyncDisposableStack()
+    this.#bus = await embeddedBus({ store, clock, log, source: 'test' })
+    this.#stack.use(this.#bus)
+    this.#answer()
+    this.#watch()
+    this.#stack.use(await startService(tasker, { bus: this.#bus, store, clock, log }, this.#options))
+  }
+
+  /** Stops bus and service in the middle of whatever they do, and starts both anew on the same store. */
+  async restart(): Promise<void> {
+    await this.#stack.disposeAsync()
+    await this.#start()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync()
+    await this.store[Symbol.asyncDispose]()
+  }
+
+  #answer(): void {
+    const { bus } = this
+    bus.answer('git.infrastructure', async ({ repo }) => {
+      const tip = this.tips.get(repo)
+      if (!tip) throw new Problem('not_found', { what: `repository ${repo}` })
+      return tip
+    })
+    bus.answer('git.list_repositories', async ({ owner }) =>
+      [...this.tips.values()]
+        .filter(({ repo }) => repo.startsWith(`${owner}/`))
+        .map(({ repo, commit }) => ({ repo, commit, created_at: 0, branch: 'main' })),
+    )
+    bus.answer('profiles.collaborations', async ({ user }) => [{ repo: REPO, user, role: 'write' }])
+    bus.answer('registry.resolve', async () => this.resolved)
+    bus.answer('shazam.command', async ({ service, command }) => ({
+      template: `${service} ${command} {{ options.size }}`,
+      user: 'root',
+      defaults: { size: 3 },
+    }))
+    bus.answer('shazam.stop_step', async () => ({ stopped: this.stops }))
+    bus.answer('logger.append', async ({ lines }) => {
+      this.lines.push(...lines)
+      return { last: this.lines.length }
+    })
+  }
+
+  #watch(): void {
+    const patterns: EventPattern[] = [
+      'work.changed',
+      'task.*.run.start',
+      'task.*.run.success',
+      'task.*.run.error',
+    ]
+    this.bus.on('test.events', patterns, async (event) => void this.events.push(event))
+    this.bus.work('shazam.nodes', async (job) => void this.nodeJobs.push(job), { concurrency: 20 })
+    this.bus.work('shazam.steps', async (job) => void this.stepJobs.push(job), { concurrency: 20 })
+  }
+
+  /** Makes this the tip and tells of it. */
+  async push(tip: Infrastructure, by = 'ann'): Promise<void> {
+    const before = this.tips.get(tip.repo)?.commit ?? null
+    this.tips.set(tip.repo, tip)
+    const data = { repo: tip.repo, branch: 'main', before, after: tip.commit, by }
+    await this.bus.publish('repo.pushed', { subject: tip.repo, data })
+  }
+
+  /** The n-th job that shazam gets, from 1. */
+  nodeJob = (n: number): Promise<NodeJob> => until(() => this.nodeJobs[n - 1])
+  stepJob = (n: number): Promise<StepJob> => until(() => this.stepJobs[n - 1])
+
+  async succeed(job: NodeJob, verb: 'create' | 'update' = 'create'): Promise<void> {
+    const { goal, ...data } = job
+    const pattern = goal === 'destroy' ? 'node.*.delete.success' : (`node.*.${verb}.success` as const)
+    const subject = `${job.repo}/${job.node}`
+    await this.bus.publish(pattern, { name: job.node, subject, data: { ...data, changed: 1, ms: 1000 } })
+  }
+
+  async fail(job: NodeJob, { message = 'it broke', code = 'internal', retry = true } = {}): Promise<void> {
+    const { goal, ...data } = job
+    const pattern = goal === 'destroy' ? 'node.*.delete.error' : 'node.*.update.error'
+    const subject = `${job.repo}/${job.node}`
+    await this.bus.publish(pattern, {
+      name: job.node,
+      subject,
+      data: { ...data, error: { code, message }, retry },
+    })
+  }
+
+  async finish(
+    job: StepJob,
+    outcome: 'success' | 'failure' | 'unknown' | 'stopped' = 'success',
+    stdout = '',
+  ): Promise<void> {
+    const { repo, run, step, node, attempt } = job
+    const exit = outcome === 'success' ? 0 : outcome === 'failure' ? 1 : null
+    const error = outcome === 'unknown' ? 'the link was lost' : null
+    const data = { repo, run, step, node, attempt, outcome, exit, error, stdout }
+    await this.bus.publish('step.finished', { subject: run, data })
+  }
+
+  works = (states?: ('waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'superseded')[]) =>
+    this.bus.ask('tasker.list_works', { limit: 1000, ...(states && { states }) })
+
+  run = (run: string) => this.bus.ask('tasker.get_run', { repo: REPO, run })
+  runs = () => this.bus.ask('tasker.list_runs', { repo: REPO, limit: 1000 })
+
+  async status(node: string) {
+    const statuses = await this.bus.ask('tasker.node_statuses', { repo: REPO })
+    return statuses.find((status) => status.node === node)
+  }
+
+  /** Brings all nodes of a push to success. */
+  async settleNodes(): Promise<void> {
+    let done = 0
+    await until(async () => {
+      for (; done < this.nodeJobs.length; done++) {
+        const job = this.nodeJobs[done]
+        if (job) await this.succeed(job)
+      }
+      const open = await this.works(['waiting', 'running'])
+      return this.nodeJobs.length > 0 && open.every((work) => work.kind === 'run')
+    })
+    this.nodeJobs.length = 0
+  }
+}

@@ -11,7 +11,14 @@ export interface Log {
 
 export function createLog(level = 'info', destination?: string): Log {
   return pino(
-    { level, base: undefined, redact: { paths: ['password', 'token', 'privateKey', '*.password', '*.token', '*.privateKey'], censor: '***' } },
+    {
+      level,
+      base: undefined,
+      redact: {
+        paths: ['password', 'token', 'privateKey', '*.password', '*.token', '*.privateKey'],
+        censor: '***',
+      },
+    },
     pino.destination({ dest: destination ?? 2, sync: true }),
   )
 }

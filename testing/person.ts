@@ -28,6 +28,8 @@ export interface Person {
   api<T = unknown>(method: string, path: string, body?: unknown): Promise<T>
   /** The CLI. */
   devops(...args: string[]): Promise<Outcome>
+  /** The CLI with something on its standard input. */
+  devopsWith(input: string, ...args: string[]): Promise<Outcome>
   /** A new repository with a clone of it. */
   repository(name: string): Promise<Clone>
 }
@@ -58,6 +60,7 @@ export async function createPerson(where: Where, name: string): Promise<Person> 
     token,
     api,
     devops: (...args) => outcome(process.execPath, [program, ...args], { cwd: home, env }),
+    devopsWith: (input, ...args) => outcome(process.execPath, [program, ...args], { cwd: home, env }, input),
     async repository(repository) {
       const repo = `${name}/${repository}`
       await api('POST', '/v1/repos', { repo })
@@ -116,7 +119,10 @@ function request(url: string, token: string): Person['api'] {
   return async <T>(method: string, path: string, body?: unknown) => {
     const answer = await fetch(url + path, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     const text = await answer.text()
@@ -125,9 +131,14 @@ function request(url: string, token: string): Person['api'] {
   }
 }
 
-function outcome(command: string, args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Promise<Outcome> {
+function outcome(
+  command: string,
+  args: string[],
+  options: { cwd: string; env: NodeJS.ProcessEnv },
+  input = '',
+): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
     let text = ''
     child.stdout.on('data', (chunk) => {
       text += chunk
@@ -137,5 +148,8 @@ function outcome(command: string, args: string[], options: { cwd: string; env: N
     })
     child.on('error', fail)
     child.on('close', (code) => done({ code: code ?? -1, text }))
+    // It may end without reading: then there is nobody to tell.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
   })
 }

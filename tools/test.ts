@@ -10,7 +10,15 @@ const parts: Record<string, string[]> = {
   types: [bin('tsc'), '--noEmit'],
   lint: [bin('biome'), 'check', '--error-on-warnings', '.'],
   dead: [bin('knip')],
-  unit: [...nodeTest('--test-concurrency=2', 'src/**/*.test.ts', 'testing/**/*.test.ts', 'tools/**/*.test.ts', 'test/*.test.ts')],
+  unit: [
+    ...nodeTest(
+      '--test-concurrency=2',
+      'src/**/*.test.ts',
+      'testing/**/*.test.ts',
+      'tools/**/*.test.ts',
+      'test/*.test.ts',
+    ),
+  ],
   stories: [...nodeTest('--test-concurrency=2', 'test/stories/*.test.ts')],
 }
 
@@ -28,7 +36,9 @@ for (const [name, command] of Object.entries(parts)) {
   const started = Date.now()
   console.log(`\n== ${name}`)
   const { status } = spawnSync(command[0] as string, command.slice(1), { cwd: root, stdio: 'inherit' })
-  console.log(`== ${name}: ${status === 0 ? 'ok' : 'FAILED'} in ${Math.round((Date.now() - started) / 1000)} s`)
+  console.log(
+    `== ${name}: ${status === 0 ? 'ok' : 'FAILED'} in ${Math.round((Date.now() - started) / 1000)} s`,
+  )
   if (status !== 0) failed.push(name)
 }
 await stopOwnDocker()

@@ -47,7 +47,11 @@ function goOn(): string {
 }
 
 async function stop(): Promise<void> {
-  console.log((await stopServer()) ? 'The platform is stopped; its servers and data are kept.' : 'The platform does not run.')
+  console.log(
+    (await stopServer())
+      ? 'The platform is stopped; its servers and data are kept.'
+      : 'The platform does not run.',
+  )
 }
 
 const wanted = process.argv.slice(2)
@@ -70,7 +74,9 @@ try {
 } catch (error) {
   console.error(`\nThe demo stopped: ${(error as Error).message}`)
   if (!(error instanceof ShownError) && existsSync(`${folder}/server.log`))
-    console.error(`The end of ${folder}/server.log:\n${readFileSync(`${folder}/server.log`, 'utf8').slice(-1500)}`)
+    console.error(
+      `The end of ${folder}/server.log:\n${readFileSync(`${folder}/server.log`, 'utf8').slice(-1500)}`,
+    )
   process.exitCode = 1
 }
 process.exit()

@@ -18,7 +18,14 @@ export async function startServer(): Promise<boolean> {
   if (await answers()) throw new Error(`something else listens at ${serverUrl}: stop it, then try again`)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const log = openSync(logFile, 'a', 0o600)
-  const args = [join(root, 'bin/devops.ts'), 'server', '--data', join(folder, 'data'), '--token-file', tokenFile]
+  const args = [
+    join(root, 'bin/devops.ts'),
+    'server',
+    '--data',
+    join(folder, 'data'),
+    '--token-file',
+    tokenFile,
+  ]
   const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] })
   child.unref()
   writeFileSync(pidFile, String(child.pid))
@@ -27,7 +34,9 @@ export async function startServer(): Promise<boolean> {
     if (child.exitCode !== null) break
     await wait(100)
   }
-  throw new Error(`the platform does not start; the end of its log:\n${readFileSync(logFile, 'utf8').slice(-2000)}`)
+  throw new Error(
+    `the platform does not start; the end of its log:\n${readFileSync(logFile, 'utf8').slice(-2000)}`,
+  )
 }
 
 export async function stopServer(): Promise<boolean> {

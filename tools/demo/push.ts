@@ -37,8 +37,14 @@ async function makeUser(env: NodeJS.ProcessEnv): Promise<void> {
   const admin = { ...env, DEVOPS_SERVER: serverUrl, DEVOPS_TOKEN: readFileSync(tokenFile, 'utf8').trim() }
   if (!existsSync(key)) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'demo', '-f', key])
   await show('devops user add demo', cli('user', 'add', 'demo'), { env: admin })
-  await show('devops key add --user demo id_ed25519.pub', cli('key', 'add', '--user', 'demo', `${key}.pub`), { env: admin })
-  const made = execFileSync(process.execPath, cli('token', 'add', '--user', 'demo', 'demo', '--json').slice(1), { env: admin })
+  await show('devops key add --user demo id_ed25519.pub', cli('key', 'add', '--user', 'demo', `${key}.pub`), {
+    env: admin,
+  })
+  const made = execFileSync(
+    process.execPath,
+    cli('token', 'add', '--user', 'demo', 'demo', '--json').slice(1),
+    { env: admin },
+  )
   const { token } = JSON.parse(made.toString()) as { token: string }
   await show('devops login', cli('login', '--server', serverUrl, '--token', token), { env })
   await show('devops repo create hello', cli('repo', 'create', 'hello'), { env })
@@ -57,7 +63,10 @@ export async function firstPush(user: DemoUser): Promise<boolean> {
   }
   git('add', '-A')
   git('commit', '-q', '--allow-empty', '-m', 'One server and one task')
-  await show('git push -u origin main', ['git', 'push', '-u', 'origin', 'main'], { cwd: clone, env: user.env })
+  await show('git push -u origin main', ['git', 'push', '-u', 'origin', 'main'], {
+    cwd: clone,
+    env: user.env,
+  })
   return true
 }
 
@@ -70,9 +79,13 @@ export async function change(user: DemoUser): Promise<void> {
     .replace(/worker_processes: \d+/, `worker_processes: ${workers}`)
     .replace(/greeting: .*/, `greeting: Hello again from devo.ps, at ${new Date().toISOString()}`)
   writeFileSync(file, after)
-  await show(`git commit -am 'nginx with ${workers} workers'`, ['git', 'commit', '-qam', `nginx with ${workers} workers`], {
-    cwd: clone,
-    env: user.env,
-  })
+  await show(
+    `git commit -am 'nginx with ${workers} workers'`,
+    ['git', 'commit', '-qam', `nginx with ${workers} workers`],
+    {
+      cwd: clone,
+      env: user.env,
+    },
+  )
   await show('git push', ['git', 'push', 'origin', 'main'], { cwd: clone, env: user.env })
 }

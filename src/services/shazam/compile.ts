@@ -6,7 +6,7 @@ import { Problem } from '#kit/problem.ts'
 import { addressesIn, nearest, renderTree, withDefaults } from '#language'
 import { renderShell } from '#language/shell.ts'
 import { checkOptions } from '#language/options.ts'
-import { broken, expand } from './expand.ts'
+import { broken, commonKeys, expand, headOf } from './expand.ts'
 import { type Graph, type Handler, hider } from './graph.ts'
 import { inOrder } from './order.ts'
 import type { Item } from './resources/composite.ts'
@@ -125,10 +125,8 @@ function merge(first: Resource & { from: string }, second: Resource & { from: st
   return { ...first, requires: both('requires'), notify: both('notify') }
 }
 
-const common = new Set(['requires', 'notify', 'except'])
-
 function toResource(service: Service, item: Item): Resource & { from: string } {
-  const kind = [...kinds.values()].find(({ name }) => Object.hasOwn(item, name))
+  const kind = kinds.get(headOf(item))
   const at = JSON.stringify(item).slice(0, 120)
   if (!kind) throw broken(service, at, `names no kind of resource${meant(Object.keys(item))}`)
   const { requires = [], notify = [], except, ...own } = item
@@ -154,7 +152,7 @@ const validators = new Map<string, ReturnType<typeof Compile>>()
 function check(service: Service, kind: Kind, item: Item, at: string): void {
   const properties = (kind.schema as Type.TObject).properties
   for (const key of Object.keys(item)) {
-    if (Object.hasOwn(properties, key) || common.has(key)) continue
+    if (Object.hasOwn(properties, key) || commonKeys.has(key)) continue
     const near = nearest(key, Object.keys(properties))
     throw broken(service, at, `${kind.name} has no ${JSON.stringify(key)}${near === undefined ? '' : `, did you mean ${JSON.stringify(near)}?`}`)
   }

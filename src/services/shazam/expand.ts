@@ -10,6 +10,12 @@ type Tree = Record<string, unknown>
 const structure = new Set(['if', 'for', 'resources', 'template', 'source', 'content', 'run', 'unless', 'only_if', 'check'])
 const shell = ['run', 'unless', 'only_if', 'check'] as const
 
+/** Of every kind. */
+export const commonKeys = new Set(['requires', 'notify', 'except'])
+
+/** The first key names the kind: `user:` is a kind, and also whom a command is run as. */
+export const headOf = (item: Item): string => Object.keys(item).find((key) => !commonKeys.has(key)) ?? ''
+
 /** The resource templates of a service in a scope: conditions judged, loops unrolled, values rendered. */
 export function expand(service: Service, scope: Tree): Item[] {
   return service.resources.flatMap((item, at) => expandItem(service, item, scope, `resources[${at}]`))
@@ -61,8 +67,8 @@ function contentOf(service: Service, item: Item, scope: Tree, at: string): strin
 }
 
 function compose(service: Service, item: Item, at: string): Item[] {
-  const composite = Object.keys(item).find((key) => Object.hasOwn(composites, key))
-  if (!composite) return [item]
+  const composite = headOf(item)
+  if (!Object.hasOwn(composites, composite)) return [item]
   try {
     return composites[composite]?.(item).flatMap((each) => compose(service, each, at)) ?? []
   } catch (error) {

@@ -15,16 +15,16 @@ const authorizedKeys: Composite = (item) => {
   const content = keys.map((key) => `${key.trim().replace(/[\r\n]+/g, ' ')}\n`).join('')
   const own = rest(item, 'authorized_keys', 'keys', 'home')
   return [
-    { ...own, directory: `${home}/.ssh`, owner: user, mode: '0700' },
-    { ...own, file: `${home}/.ssh/authorized_keys`, owner: user, mode: '0600', content },
+    { directory: `${home}/.ssh`, ...own, owner: user, mode: '0700' },
+    { file: `${home}/.ssh/authorized_keys`, ...own, owner: user, mode: '0600', content },
   ]
 }
 
 /** `sudoers: NAME`, `content:`. A broken file there locks everybody out, so it is always checked. */
 const sudoers: Composite = (item) => [
   {
-    ...rest(item, 'sudoers'),
     file: `/etc/sudoers.d/${String(item.sudoers).replaceAll('.', '_')}`,
+    ...rest(item, 'sudoers'),
     mode: '0440',
     check: 'visudo -cqf {file}',
   },
@@ -33,8 +33,8 @@ const sudoers: Composite = (item) => [
 /** `cron: NAME`, `schedule:`, `user:`, `run:`. */
 const cron: Composite = (item) => [
   {
-    ...rest(item, 'cron', 'schedule', 'user', 'run'),
     file: `/etc/cron.d/${String(item.cron).replaceAll('.', '_')}`,
+    ...rest(item, 'cron', 'schedule', 'user', 'run'),
     // cron reads an unescaped % as a newline, and one line is one entry.
     content: `${item.schedule} ${item.user ?? 'root'} ${String(item.run).replace(/[\r\n]+/g, ' ').replaceAll('%', '\\%')}\n`,
   },
@@ -47,16 +47,16 @@ const sysctl: Composite = (item) => {
   const own = rest(item, 'sysctl', 'values')
   const live = values.map(([key, value]) => `[ "$(sysctl -n -- ${quote(key)} | tr -s '\\t ' ' ')" = ${quote(value)} ]`)
   return [
-    { ...own, file: path, content: values.map(([key, value]) => `${key} = ${value}\n`).join('') },
-    { ...own, command: `load ${path}`, run: `sysctl -e -p ${path}`, unless: live.join(' && ') || 'true', requires: [`file:${path}`] },
+    { file: path, ...own, content: values.map(([key, value]) => `${key} = ${value}\n`).join('') },
+    { command: `load ${path}`, ...own, run: `sysctl -e -p ${path}`, unless: live.join(' && ') || 'true', requires: [`file:${path}`] },
   ]
 }
 
 /** `limits: NAME`, `lines: [...]` of `limits.conf(5)`. */
 const limits: Composite = (item) => [
   {
-    ...rest(item, 'limits', 'lines'),
     file: `/etc/security/limits.d/${item.limits}.conf`,
+    ...rest(item, 'limits', 'lines'),
     content: ((item.lines ?? []) as unknown[]).map((line) => `${line}\n`).join(''),
   },
 ]
@@ -68,23 +68,23 @@ const locale: Composite = (item) => {
   const own = rest(item, 'locale')
   const built = /^(C|POSIX|C\.UTF-?8)$/i.test(lang)
   const generate: Item[] = [
-    { ...own, package: 'locales' },
+    { package: 'locales', ...own },
     {
-      ...own,
       command: `generate locale ${lang}`,
+      ...own,
       run: `sed -i 's/^# *\\(${lang}\\( \\|$\\)\\)/\\1/' /etc/locale.gen\nlocale-gen`,
       unless: `locale -a | grep -qix ${quote(lang.replace(/UTF-8/i, 'utf8'))}`,
       requires: ['package:locales'],
     },
   ]
-  return [...(built ? [] : generate), { ...own, file: '/etc/default/locale', content: `LANG=${lang}\n` }]
+  return [...(built ? [] : generate), { file: '/etc/default/locale', ...own, content: `LANG=${lang}\n` }]
 }
 
 /** `git_checkout: /path`, `repo:`, `version:`, `user:`: cloned when it is not there; a step `git update` moves it. */
 const gitCheckout: Composite = (item) => [
   {
-    ...rest(item, 'git_checkout', 'repo', 'version'),
     command: `clone ${item.repo} to ${item.git_checkout}`,
+    ...rest(item, 'git_checkout', 'repo', 'version'),
     run: `git clone ${item.version ? `--branch ${quote(String(item.version))} ` : ''}-- ${quote(String(item.repo))} ${quote(String(item.git_checkout))}`,
     creates: `${item.git_checkout}/.git`,
   },

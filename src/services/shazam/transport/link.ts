@@ -104,19 +104,24 @@ function keepLink(client: Client, target: Target, hostKey: string, options: Open
   client.on('error', (error) => {
     cause = error
   })
-  client.once('close', () => {
+  const die = () => {
+    if (dead) return
     dead = true
     options.onDead?.()
-  })
+  }
+  client.once('close', die)
   return {
     hostKey,
     get dead() {
       return dead
     },
     exec: (command, execOptions = {}) =>
-      runOnChannel(client, command, execOptions, () =>
-        unreachable(target, cause ?? { message: 'the connection was cut' }),
-      ),
+      runOnChannel(client, command, execOptions, () => {
+        // A session may hear of the cut before the connection does: nobody else shall be sent this way.
+        die()
+        client.destroy()
+        return unreachable(target, cause ?? { message: 'the connection was cut' })
+      }),
     close() {
       client.end()
       client.destroy()

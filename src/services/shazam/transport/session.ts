@@ -18,31 +18,39 @@ export async function runOnChannel(
 ): Promise<ExecResult> {
   if (options.signal?.aborted) throw cancelled(command)
   const channel = await openChannel(client, command, cut)
-  const ended = endOf(channel)
-  const abort = () => {
-    channel.signal('TERM')
-    channel.close()
-  }
-  options.signal?.addEventListener('abort', abort, { once: true })
-  if (options.signal?.aborted) abort()
+  const watch = watchAbort(channel, command, options.signal)
   try {
     // A command may end without reading its input.
     channel.on('error', () => {})
+    const ended = endOf(channel)
     channel.end(options.stdin ?? '')
-    const [stdout, stderr, exit] = await Promise.all([
+    const work = Promise.all([
       drain(channel, options.onStdout),
       drain(channel.stderr, options.onStderr),
       ended,
     ])
-    if (options.signal?.aborted) throw cancelled(command)
+    const [stdout, stderr, exit] = await Promise.race([work, watch.aborted])
     if (!exit.seen) throw cut()
     return { code: exit.code, stdout, stderr }
   } catch (error) {
     channel.close()
     throw error
   } finally {
-    options.signal?.removeEventListener('abort', abort)
+    watch.stop()
   }
+}
+
+/** Ends the command when the signal aborts; the server says nothing more about it, so nothing is waited for. */
+function watchAbort(channel: ClientChannel, command: string, signal?: AbortSignal) {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  aborted.catch(() => {})
+  const abort = () => {
+    channel.signal('TERM')
+    reject(cancelled(command))
+  }
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
+  return { aborted, stop: () => signal?.removeEventListener('abort', abort) }
 }
 
 const cancelled = (command: string) => new Problem('cancelled', { call: command.slice(0, 60) })
@@ -79,6 +87,7 @@ function endOf(channel: ClientChannel): Promise<{ seen: boolean; code: number | 
 function drain(stream: Readable, take?: (chunk: Buffer) => void | Promise<void>): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
+  let busy: Promise<void> | undefined
   return new Promise((resolve, reject) => {
     stream.on('data', (chunk: Buffer) => {
       if (!take) {
@@ -87,11 +96,16 @@ function drain(stream: Readable, take?: (chunk: Buffer) => void | Promise<void>)
         else chunks.push(chunk)
         return
       }
-      const busy = take(chunk)
-      if (!busy) return
+      const taken = take(chunk)
+      if (!taken) return
+      busy = taken
       stream.pause()
-      busy.then(() => stream.resume(), reject)
+      taken.then(() => stream.resume(), reject)
     })
-    stream.once('end', () => resolve(Buffer.concat(chunks).toString()))
+    stream.once('end', async () => {
+      // The last chunk may still be on its way through the callback, whose failure is reported above.
+      await busy?.catch(() => {})
+      resolve(Buffer.concat(chunks).toString())
+    })
   })
 }

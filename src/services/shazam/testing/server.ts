@@ -1,0 +1,60 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import type { Connection } from '../transport/connection.ts'
+
+const flags = [
+  '--cap-add=SYS_ADMIN',
+  '--cap-add=NET_ADMIN',
+  '--security-opt=seccomp=unconfined',
+  '--security-opt=apparmor=unconfined',
+  '--tmpfs=/run',
+  '--tmpfs=/tmp',
+  '--volume=/sys/fs/cgroup:/sys/fs/cgroup:ro',
+  '--cgroupns=host',
+]
+
+export interface TestServer extends AsyncDisposable {
+  connection: Connection & { trips: number }
+  /** Runs a shell line as root and returns its output. */
+  sh(line: string): string
+  /** Kills the client of the running command, as a lost link does. */
+  cut(): void
+}
+
+/** A real server for tests: a container with systemd, entered by `docker exec`. */
+export async function startServer(image = 'devops-node:12'): Promise<TestServer> {
+  const name = `devops-engine-${randomBytes(4).toString('hex')}`
+  execFileSync('docker', ['run', '--detach', '--name', name, ...flags, image], { stdio: 'pipe' })
+  const sh = (line: string) => execFileSync('docker', ['exec', name, 'sh', '-c', line], { encoding: 'utf8', stdio: 'pipe' })
+  sh('systemctl is-system-running --wait || true')
+  let running: ReturnType<typeof spawn> | undefined
+  const connection: TestServer['connection'] = {
+    trips: 0,
+    target: { node: 'web', host: name, port: 22, user: 'root' },
+    exec(command, { stdin = '', onStdout, onStderr } = {}) {
+      connection.trips++
+      const { promise, resolve, reject } = Promise.withResolvers<{ code: number | null; stdout: string; stderr: string }>()
+      const child = spawn('docker', ['exec', '--interactive', name, 'sh', '-c', command])
+      running = child
+      const texts = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
+      child.stdout.on('data', (chunk: Buffer) => (onStdout ? onStdout(chunk) : texts.stdout.push(chunk)))
+      child.stderr.on('data', (chunk: Buffer) => (onStderr ? onStderr(chunk) : texts.stderr.push(chunk)))
+      child.stdin.on('error', () => {})
+      child.stdin.end(stdin)
+      child.on('error', reject)
+      child.on('close', (code, signal) => {
+        if (signal) reject(new Error('the link was lost'))
+        else resolve({ code, stdout: Buffer.concat(texts.stdout).toString(), stderr: Buffer.concat(texts.stderr).toString() })
+      })
+      return promise
+    },
+  }
+  return {
+    connection,
+    sh,
+    cut: () => void running?.kill('SIGKILL'),
+    async [Symbol.asyncDispose]() {
+      execFileSync('docker', ['rm', '--force', '--volumes', name], { stdio: 'pipe' })
+    },
+  }
+}

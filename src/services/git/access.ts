@@ -1,0 +1,38 @@
+import type { Bus } from '#bus'
+import { Problem } from '#kit/problem.ts'
+import type { Store } from '#store'
+import { containedPath, type Places } from './places.ts'
+import { findRepository } from './records.ts'
+import type { Tables } from './tables.ts'
+
+/** What a git client may ask for. */
+export const programs = ['upload-pack', 'receive-pack', 'upload-archive'] as const
+export type Program = (typeof programs)[number]
+
+export interface Admission {
+  repo: string
+  /** Folder of the repository. */
+  at: string
+  user: string
+}
+
+export type Admit = (user: string, repo: string, program: Program) => Promise<Admission>
+
+/** Throws `forbidden` or `not_found`; who may not know of a repository learns no more than that it is not there. */
+export function createAdmit({
+  bus,
+  store,
+  places,
+}: {
+  bus: Bus
+  store: Store<Tables>
+  places: Places
+}): Admit {
+  return async (user, repo, program) => {
+    const action = program === 'receive-pack' ? 'repo.write' : 'repo.read'
+    await bus.ask('profiles.authorize', { user, action, repo })
+    if (!(await findRepository(store.db, repo)))
+      throw new Problem('not_found', { what: `repository ${repo}` })
+    return { repo, user, at: await containedPath(places, repo) }
+  }
+}

@@ -1,0 +1,163 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Duplex, Readable, Writable } from 'node:stream'
+import type { Clock } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
+import type { Admission, Program } from './access.ts'
+import type { Branches } from './branches.ts'
+import type { Git } from './git.ts'
+import { serveHooks } from './hooks.ts'
+import type { Judge } from './judge.ts'
+import type { Lanes } from './lanes.ts'
+import type { Limits } from './limits.ts'
+
+export interface Exchange extends Admission {
+  program: Program
+  /** Options of the program: `--stateless-rpc`. */
+  args?: string[]
+  /** `GIT_PROTOCOL`, checked. */
+  protocol?: string
+  stdin: Readable
+  /** Neither is ended: the exit status has to follow. */
+  stdout: Writable
+  stderr?: Writable
+}
+
+/** Lets one git process speak with one client. Gives its exit status; 128 when it was killed. */
+export type RunExchange = (exchange: Exchange, signal: AbortSignal) => Promise<number>
+
+interface Parts {
+  git: Git
+  judge: Judge
+  branches: Branches
+  lanes: Lanes
+  clock: Clock
+  log: Log
+  limits: Limits
+}
+
+const PATIENCE = 5000
+
+export function createExchange(parts: Parts): RunExchange {
+  const receiving = new Map<string, number>()
+  return async (exchange, signal) => {
+    if (exchange.program !== 'receive-pack')
+      return finish(parts, start(parts, exchange, 0), signal, () => false)
+    receiving.set(exchange.at, (receiving.get(exchange.at) ?? 0) + 1)
+    try {
+      return await receive(parts, exchange, signal)
+    } finally {
+      const left = (receiving.get(exchange.at) ?? 1) - 1
+      if (left > 0) receiving.set(exchange.at, left)
+      else {
+        receiving.delete(exchange.at)
+        await sweepQuarantine(exchange.at)
+      }
+    }
+  }
+}
+
+/** A push. From its judgement on it has the repository for itself, until its refs have moved and were announced. */
+async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): Promise<number> {
+  const { repo, at, user } = exchange
+  const child = start(parts, exchange, 2)
+  const [questions, answers] = child.stdio.slice(3) as [Duplex, Duplex]
+  let leave: (() => void) | undefined
+  let accepted = false
+  const hooks = serveHooks(questions, answers, {
+    async judge(question) {
+      leave ??= await parts.lanes.enter(repo)
+      const verdict = await parts.judge({ ...question, repo, at, signal })
+      accepted = verdict.accepted && !signal.aborted
+      return { ...verdict, accepted }
+    },
+    moved: () => parts.branches.announce(repo, user),
+  }).catch((error) => {
+    // The hook then reads an end instead of an answer, and git refuses the push.
+    if (!gone(error)) parts.log.error({ err: error, repo }, 'a hook could not be answered')
+    answers.destroy()
+  })
+  try {
+    const exit = await finish(parts, child, signal, () => accepted)
+    await hooks
+    if (accepted) await parts.branches.announce(repo, user)
+    return exit
+  } finally {
+    leave?.()
+  }
+}
+
+function start({ git }: Parts, exchange: Exchange, pipes: number): ChildProcess {
+  const { program, user, protocol } = exchange
+  const env = {
+    // The log of each branch says who moved it.
+    GIT_COMMITTER_NAME: user,
+    GIT_COMMITTER_EMAIL: user,
+    ...(protocol && { GIT_PROTOCOL: protocol }),
+  }
+  const child = git.start([program, ...(exchange.args ?? []), exchange.at], { env, hooks: pipes > 0, pipes })
+  for (const stream of child.stdio) stream?.on('error', () => {})
+  if (child.stdin) exchange.stdin.pipe(child.stdin)
+  child.stdout?.pipe(exchange.stdout, { end: false })
+  if (exchange.stderr) child.stderr?.pipe(exchange.stderr, { end: false })
+  else child.stderr?.resume()
+  return child
+}
+
+/** Waits for the end; ends it when the client is gone (unless `settled`) or the time is up. */
+async function finish(
+  parts: Parts,
+  child: ChildProcess,
+  signal: AbortSignal,
+  settled: () => boolean,
+): Promise<number> {
+  const { clock, limits } = parts
+  let undo = clock.after(limits.time, stop)
+  const onAbort = () => {
+    if (!settled()) stop()
+    // Nobody reads any more: what it still says must not hold it up.
+    child.stdout?.unpipe()
+    child.stdout?.resume()
+    child.stderr?.resume()
+  }
+  function stop() {
+    undo()
+    killGroup(child, 'SIGTERM')
+    undo = clock.after(PATIENCE, () => killGroup(child, 'SIGKILL'))
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    const [code] = (await once(child, 'close')) as [number | null]
+    return code ?? 128
+  } finally {
+    undo()
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Git, its hooks and its helpers: they are a process group of their own. */
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/**
+ * Removes what a killed git left of its quarantine. Only while nothing is received; looks synchronously, so that a push
+ * which starts during the removal is not in the list.
+ */
+export async function sweepQuarantine(at: string): Promise<void> {
+  const objects = join(at, 'objects')
+  for (const name of readdirSync(objects))
+    if (/^(tmp_objdir-)?incoming-/.test(name)) await rm(join(objects, name), { recursive: true, force: true })
+}
+
+const gone = (error: unknown): boolean =>
+  ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException)?.code ?? '')

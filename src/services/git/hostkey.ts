@@ -1,0 +1,16 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import ssh2 from 'ssh2'
+
+/** The SSH host key: ed25519, made at the first start and kept, so that clients can pin it. */
+export async function openHostKey(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const { private: key, public: line } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'devo.ps' })
+  await writeFile(`${path}.pub`, `${line}\n`)
+  await writeFile(`${path}.new`, key, { mode: 0o600, flush: true })
+  await rename(`${path}.new`, path)
+  return key
+}

@@ -1,0 +1,75 @@
+import type { Service } from '#contracts/descriptors.ts'
+import { defineService } from '#kit/service.ts'
+import { createAdmit } from './access.ts'
+import { createBranches } from './branches.ts'
+import { answerCalls } from './calls.ts'
+import { createExchange, sweepQuarantine } from './exchange.ts'
+import { createGit } from './git.ts'
+import { hookFiles } from './hooks.ts'
+import { openHostKey } from './hostkey.ts'
+import { listenHttp } from './http.ts'
+import { createReader } from './infrastructure.ts'
+import { createJudge } from './judge.ts'
+import { Lanes } from './lanes.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { migrations } from './migrations.ts'
+import { containedPath, openPlaces } from './places.ts'
+import { listRepositories } from './records.ts'
+import { createRepositories } from './repositories.ts'
+import { Running } from './running.ts'
+import { type Address, listenSsh } from './ssh.ts'
+import type { Tables } from './tables.ts'
+
+export type { Address }
+
+export interface GitOptions {
+  /** Data folder of the platform: everything of ours lies in `git` below it. */
+  folder: string
+  catalog: readonly Service[]
+  /** Port 0: any free one, see `onListen`. */
+  ssh: Address
+  http: Address
+  limits?: Partial<Limits>
+  onListen?(addresses: { ssh: Address; http: Address }): void
+}
+
+/** Stores descriptors, judges what is pushed, and announces what was accepted. */
+export const git = defineService<GitOptions>({
+  name: 'git',
+  migrations,
+  async start({ bus, store: untyped, clock, log, stack }, options) {
+    const store = untyped.as<Tables>()
+    const limits = { ...defaultLimits, ...options.limits }
+    const places = await openPlaces(options.folder, hookFiles)
+    const lanes = new Lanes()
+    const git = createGit({ home: places.home, hooks: places.hooks, limits })
+    const branches = createBranches({ git, places, store, bus, lanes })
+    const reader = createReader({ git, bus, catalog: options.catalog, limits })
+    const repositories = createRepositories({ git, places, store, bus, clock, lanes })
+
+    for (const { repo } of await listRepositories(store.db)) {
+      // One broken repository must not keep the others from being served.
+      await recover(repo).catch((error) =>
+        log.error({ err: error, repo }, 'a repository could not be opened'),
+      )
+    }
+    for (const undo of answerCalls({ bus, git, store, places, reader, repositories, limits }))
+      stack.defer(undo)
+
+    async function recover(repo: string) {
+      await sweepQuarantine(await containedPath(places, repo))
+      await branches.announce(repo)
+    }
+
+    const running = stack.use(new Running())
+    const admit = createAdmit({ bus, store, places })
+    const judge = createJudge({ bus, store, clock, log, branches, reader, limits })
+    const run = createExchange({ git, judge, branches, lanes, clock, log, limits })
+    const hostKey = await openHostKey(places.hostKey)
+    const ssh = await listenSsh({ bus, clock, log, admit, run, running }, hostKey, options.ssh)
+    stack.defer(() => ssh.close())
+    const http = await listenHttp({ bus, log, admit, run, running, limits }, options.http)
+    stack.defer(() => http.close())
+    options.onListen?.({ ssh: ssh.address, http: http.address })
+  },
+})

@@ -1,0 +1,105 @@
+import type { Bus } from '#bus'
+import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
+import { Problem } from '#kit/problem.ts'
+import { checkRepository, type File, formatFindings } from '#language'
+import { readDescriptors } from './descriptors.ts'
+import type { Git } from './git.ts'
+import type { Limits } from './limits.ts'
+import type { Place } from './objects.ts'
+
+export interface Checked {
+  infrastructure: Infrastructure
+  findings: Finding[]
+}
+
+export interface Reader {
+  /** What a push of these files would be told. */
+  check(repo: string, files: readonly File[]): Promise<Checked>
+  /** The same for the files of a commit, which need not be ours yet. */
+  checkCommit(repo: string, place: Place, commit: string): Promise<Checked>
+  /** Throws `refused` when the commit has errors. */
+  read(repo: string, place: Place, commit: string): Promise<Infrastructure>
+  /** Keeps what a judgement has read already. */
+  keep(repo: string, commit: string, infrastructure: Infrastructure): void
+  forget(repo: string): void
+}
+
+interface Parts {
+  git: Git
+  bus: Bus
+  catalog: readonly Service[]
+  limits: Limits
+}
+
+const CACHED = 200
+
+export function createReader({ git, bus, catalog, limits }: Parts): Reader {
+  const cache = new Map<string, Infrastructure>()
+
+  function keep(repo: string, commit: string, infrastructure: Infrastructure) {
+    const key = `${repo} ${commit}`
+    cache.delete(key)
+    cache.set(key, { ...infrastructure, commit })
+    for (const oldest of cache.keys()) {
+      if (cache.size <= CACHED) break
+      cache.delete(oldest)
+    }
+  }
+
+  const check = async (repo: string, files: readonly File[]): Promise<Checked> =>
+    checkRepository(files, { repo, catalog, ...(await knownVariables(bus, repo)) })
+
+  async function checkCommit(repo: string, place: Place, commit: string): Promise<Checked> {
+    const { files, findings } = await readDescriptors(git, place, commit, limits)
+    const checked = await check(repo, files)
+    return { infrastructure: checked.infrastructure, findings: [...findings, ...checked.findings] }
+  }
+
+  async function read(repo: string, place: Place, commit: string): Promise<Infrastructure> {
+    const known = cache.get(`${repo} ${commit}`)
+    if (known) {
+      keep(repo, commit, known)
+      return known
+    }
+    // Variables come and go after a push: a commit that was good when it came is not refused for them later.
+    const { files, findings } = await readDescriptors(git, place, commit, limits)
+    const checked = checkRepository(files, { repo, catalog })
+    const errors = errorsOf([...findings, ...checked.findings])
+    if (errors.length > 0) throw new Problem('refused', { findings: formatFindings(errors) })
+    const infrastructure = { ...checked.infrastructure, commit }
+    keep(repo, commit, infrastructure)
+    return infrastructure
+  }
+
+  return {
+    check,
+    checkCommit,
+    read,
+    keep,
+    forget(repo) {
+      for (const key of cache.keys()) if (key.startsWith(`${repo} `)) cache.delete(key)
+    },
+  }
+}
+
+export const errorsOf = (findings: readonly Finding[]): Finding[] =>
+  findings.filter((finding) => finding.severity === 'error')
+
+/** Nothing when the registry does not answer: then references to variables go unchecked. */
+async function knownVariables(bus: Bus, repo: string): Promise<{ variables?: string[] }> {
+  try {
+    const variables = await bus.ask('registry.list_variables', { repo }, { deadline: 2000 })
+    return { variables: variables.filter((one) => one.scope === 'repo').map((one) => one.name) }
+  } catch {
+    return {}
+  }
+}
+
+export const emptyInfrastructure = (repo: string): Infrastructure => ({
+  repo,
+  commit: null,
+  nodes: [],
+  tasks: [],
+  scripts: {},
+  services: [],
+})

@@ -1,0 +1,24 @@
+/** Bounds on what a client can make us hold or wait for. */
+export interface Limits {
+  /** Bytes of one push. */
+  push: number
+  /** Milliseconds that one push or fetch may take. */
+  time: number
+  /** Descriptor files (below nodes, tasks, scripts, services) in one commit. */
+  files: number
+  /** Bytes of one descriptor file. */
+  file: number
+  /** Bytes of all descriptor files together. */
+  total: number
+  /** Milliseconds that a push waits for a plan. */
+  plan: number
+}
+
+export const defaultLimits: Limits = {
+  push: 100 * 1024 * 1024,
+  time: 10 * 60 * 1000,
+  files: 5000,
+  file: 1024 * 1024,
+  total: 16 * 1024 * 1024,
+  plan: 5000,
+}

@@ -1,0 +1,26 @@
+import type { Migration } from '#store'
+
+export const migrations: readonly Migration[] = [
+  {
+    id: 'git/0001-repositories',
+    async up(db) {
+      await db.schema
+        .createTable('git_repositories')
+        .addColumn('repo', 'text', (column) => column.primaryKey())
+        .addColumn('folded', 'text', (column) => column.notNull().unique())
+        .addColumn('owner', 'text', (column) => column.notNull())
+        .addColumn('owner_folded', 'text', (column) => column.notNull())
+        .addColumn('branch', 'text', (column) => column.notNull())
+        .addColumn('announced', 'text')
+        .addColumn('pushes', 'integer', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addColumn('created_by', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createIndex('git_repositories_owner')
+        .on('git_repositories')
+        .column('owner_folded')
+        .execute()
+    },
+  },
+]

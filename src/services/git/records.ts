@@ -1,0 +1,34 @@
+import type { Kysely } from 'kysely'
+import { Problem } from '#kit/problem.ts'
+import type { RepositoryRow, Tables } from './tables.ts'
+
+export const findRepository = (db: Kysely<Tables>, repo: string): Promise<RepositoryRow | undefined> =>
+  db.selectFrom('git_repositories').selectAll().where('repo', '=', repo).executeTakeFirst()
+
+export async function getRepository(db: Kysely<Tables>, repo: string): Promise<RepositoryRow> {
+  const row = await findRepository(db, repo)
+  if (!row) throw new Problem('not_found', { what: `repository ${repo}` })
+  return row
+}
+
+export function listRepositories(db: Kysely<Tables>, owner?: string): Promise<RepositoryRow[]> {
+  const all = db.selectFrom('git_repositories').selectAll().orderBy('repo')
+  return (owner === undefined ? all : all.where('owner', '=', owner)).execute()
+}
+
+/** A repository or owner whose name differs from the wished one by upper and lower case at most. */
+export async function findTwin(db: Kysely<Tables>, repo: string): Promise<string | undefined> {
+  const owner = repo.split('/')[0] ?? ''
+  const twin = await db
+    .selectFrom('git_repositories')
+    .select(['repo'])
+    .where((or) =>
+      or.or([
+        or('folded', '=', repo.toLowerCase()),
+        or.and([or('owner_folded', '=', owner.toLowerCase()), or('owner', '!=', owner)]),
+      ]),
+    )
+    .orderBy('repo')
+    .executeTakeFirst()
+  return twin?.repo
+}

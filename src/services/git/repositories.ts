@@ -1,0 +1,118 @@
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Bus } from '#bus'
+import type { Repository } from '#contracts/git.ts'
+import type { Clock } from '#kit/clock.ts'
+import { newId } from '#kit/ids.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
+import type { Store } from '#store'
+import type { Git } from './git.ts'
+import type { Lanes } from './lanes.ts'
+import { type Places, repositoryPath } from './places.ts'
+import { findTwin, getRepository, listRepositories } from './records.ts'
+import type { RepositoryRow, Tables } from './tables.ts'
+
+interface Parts {
+  git: Git
+  places: Places
+  store: Store<Tables>
+  bus: Bus
+  clock: Clock
+  lanes: Lanes
+}
+
+export const toRepository = (row: RepositoryRow): Repository => ({
+  repo: row.repo,
+  created_at: Number(row.created_at),
+  branch: row.branch,
+  commit: row.announced,
+})
+
+export function createRepositories(parts: Parts) {
+  const { store, bus, clock, lanes, places } = parts
+
+  async function create(repo: string, by: string): Promise<Repository> {
+    const twin = await findTwin(store.db, repo)
+    if (twin === repo) throw new Problem('exists', { what: `Repository ${repo}` })
+    if (twin)
+      throw new Problem('conflict', { reason: `${repo} differs from ${twin} by upper and lower case only` })
+    const row = newRow(repo, by, clock.now())
+    await initialise(parts, repo)
+    await store.transaction(async (tx) => {
+      await tx.db.insertInto('git_repositories').values(row).execute()
+      await bus.publish('repo.created', { subject: repo, data: { repo, by } }, tx)
+    })
+    return toRepository(row)
+  }
+
+  async function remove(repo: string, by: string): Promise<void> {
+    await getRepository(store.db, repo)
+    await refuseWhileServersStand(bus, repo)
+    await store.transaction(async (tx) => {
+      await tx.db.deleteFrom('git_repositories').where('repo', '=', repo).execute()
+      await bus.publish('repo.deleted', { subject: repo, data: { repo, by } }, tx)
+    })
+    await discard(places, repo)
+  }
+
+  return {
+    create: (repo: string, by: string) => lanes.within('create', () => create(repo, by)),
+    /** Waits for a push that is being judged. */
+    remove: (repo: string, by: string) => lanes.within(repo, () => remove(repo, by)),
+    get: async (repo: string) => toRepository(await getRepository(store.db, repo)),
+    list: async (owner?: string) => (await listRepositories(store.db, owner)).map(toRepository),
+  }
+}
+
+const newRow = (repo: string, by: string, now: number): RepositoryRow => {
+  const owner = repo.split('/')[0] ?? ''
+  return {
+    repo,
+    folded: repo.toLowerCase(),
+    owner,
+    owner_folded: owner.toLowerCase(),
+    branch: 'main',
+    announced: null,
+    pushes: 0,
+    created_at: now,
+    created_by: by,
+  }
+}
+
+/** Made aside and moved into place whole: a crash leaves no half repository under a good name. */
+async function initialise({ git, places }: Parts, repo: string): Promise<void> {
+  const path = repositoryPath(places, repo)
+  const draft = join(places.trash, newId())
+  await git.run(['init', '--quiet', '--bare', '--template=', '--initial-branch=main', draft])
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await discard(places, repo)
+  await rename(draft, path)
+}
+
+/** Removes the folder of a repository that is not on record (any more). */
+async function discard(places: Places, repo: string): Promise<void> {
+  const grave = join(places.trash, newId())
+  try {
+    await rename(repositoryPath(places, repo), grave)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  await rm(grave, { recursive: true, force: true })
+}
+
+async function refuseWhileServersStand(bus: Bus, repo: string): Promise<void> {
+  const nodes = await bus.ask('registry.list_nodes', { repo }).catch((error: unknown) => {
+    if (!isProblem(error, 'no_answer')) throw error
+    throw new Problem(
+      'conflict',
+      { reason: `nobody can tell whether ${repo} still has servers` },
+      { cause: error },
+    )
+  })
+  const standing = nodes.filter((node) => node.server).map((node) => node.node)
+  if (standing.length > 0)
+    throw new Problem('conflict', {
+      reason: `${repo} still has servers (${standing.join(', ')}): push a commit without these nodes first`,
+    })
+}

@@ -1,0 +1,165 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
+import type { Bus } from '#bus'
+import type { Identity } from '#contracts/profiles.ts'
+import type { Clock } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
+import type { Admit } from './access.ts'
+import { inert } from './answer.ts'
+import { parseCommand } from './command.ts'
+import type { RunExchange } from './exchange.ts'
+import type { Running } from './running.ts'
+
+export interface Address {
+  host: string
+  port: number
+}
+
+interface Parts {
+  bus: Bus
+  clock: Clock
+  log: Log
+  admit: Admit
+  run: RunExchange
+  running: Running
+}
+
+/** Milliseconds until a client must have proved who it is. */
+const LOGIN_TIME = 30_000
+const ATTEMPTS = 20
+const CONNECTIONS = 200
+const SESSIONS = 10
+
+/**
+ * Git over SSH. Public keys only; three git programs only. Environment, terminals, agents and forwarding have no
+ * handler or one that refuses: ssh2 refuses what nobody listens for.
+ */
+export async function listenSsh(
+  parts: Parts,
+  hostKey: string,
+  where: Address,
+): Promise<{ address: Address; close(): Promise<void> }> {
+  const ssh = new ssh2.Server({ hostKeys: [hostKey], ident: 'devo.ps' }, (client) => {
+    client.on('error', (error) => parts.log.debug({ err: error }, 'an SSH client went away'))
+    welcome(parts, client)
+  })
+  // The sockets are ours, so that stopping does not wait for clients that stay.
+  const open = new Set<Socket>()
+  const server = createServer({ noDelay: true }, (socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+    ssh.injectSocket(socket)
+  })
+  server.maxConnections = CONNECTIONS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(where.port, where.host, () => resolve())
+  })
+  server.on('error', (error: Error) => parts.log.error({ err: error }, 'the SSH server has trouble'))
+  const { port } = server.address() as AddressInfo
+  return {
+    address: { host: where.host, port },
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      for (const socket of open) socket.destroy()
+      await closed
+    },
+  }
+}
+
+function welcome(parts: Parts, client: Connection): void {
+  let identity: Identity | undefined
+  let attempts = 0
+  let sessions = 0
+  const tooLate = parts.clock.after(LOGIN_TIME, () => client.end())
+  client.on('close', tooLate)
+  client.on('authentication', async (context) => {
+    if (++attempts > ATTEMPTS) return client.end()
+    identity = await authenticate(parts, context)
+    if (identity || isProbe(context)) context.accept()
+    else context.reject(['publickey'])
+  })
+  client.on('ready', tooLate)
+  client.on('session', (accept, reject) => {
+    if (!identity || ++sessions > SESSIONS) return reject()
+    serveSession(parts, identity, accept() as unknown as Session)
+  })
+}
+
+/** A client that asks whether a key is worth a signature is always told so: nobody learns which keys are known. */
+const isProbe = (context: AuthContext): boolean =>
+  context.method === 'publickey' && !context.signature && parseKey(context.key.data) !== undefined
+
+async function authenticate({ bus, log }: Parts, context: AuthContext): Promise<Identity | undefined> {
+  if (context.method !== 'publickey' || !context.signature || !context.blob) return undefined
+  const key = parseKey(context.key.data)
+  if (key?.verify(context.blob, context.signature, context.hashAlgo) !== true) return undefined
+  try {
+    return await bus.ask('profiles.authenticate', {
+      kind: 'key',
+      key: `${key.type} ${context.key.data.toString('base64')}`,
+    })
+  } catch (error) {
+    if (!isProblem(error, 'unauthenticated')) log.warn({ err: error }, 'a key could not be looked up')
+    return undefined
+  }
+}
+
+function parseKey(data: Buffer) {
+  const key = ssh2.utils.parseKey(data)
+  return key instanceof Error || Array.isArray(key) ? undefined : key
+}
+
+function serveSession(parts: Parts, identity: Identity, session: Session): void {
+  session.on('shell', (accept) => {
+    say(
+      accept(),
+      `Hi ${identity.user}! You are signed in to devo.ps, but there is no shell here: use git, or devops ssh NODE.`,
+    )
+  })
+  session.on('exec', (accept, _reject, { command }) => {
+    const channel = accept()
+    const wish = parseCommand(command)
+    if (!wish)
+      return say(
+        channel,
+        `Hi ${identity.user}! There is no shell here: only git clone, fetch, push and archive of OWNER/REPOSITORY.`,
+      )
+    parts.running
+      .track((stopping) => serveGit(parts, identity, wish, channel, stopping))
+      .catch((error) => {
+        const problem = Problem.of(error)
+        if (problem.code === 'internal')
+          parts.log.error({ err: error, repo: wish.repo }, 'git could not be served')
+        say(channel, `devo.ps: ${inert(problem.message)}. ${problem.next}`)
+      })
+  })
+}
+
+async function serveGit(
+  { admit, run }: Parts,
+  { user }: Identity,
+  { program, repo }: NonNullable<ReturnType<typeof parseCommand>>,
+  channel: ServerChannel,
+  stopping: AbortSignal,
+): Promise<void> {
+  const left = new AbortController()
+  channel.on('close', () => left.abort())
+  channel.on('error', () => left.abort())
+  const admission = await admit(user, repo, program)
+  const stdio = { stdin: channel, stdout: channel, stderr: channel.stderr }
+  const exit = await run({ ...admission, program, ...stdio }, AbortSignal.any([left.signal, stopping]))
+  finish(channel, exit)
+}
+
+function say(channel: ServerChannel, line: string): void {
+  channel.stderr.write(`${line}\n`, () => finish(channel, 1))
+}
+
+/** What was written goes out first. */
+function finish(channel: ServerChannel, exit: number): void {
+  if (channel.destroyed) return
+  channel.exit(exit)
+  channel.end()
+}

@@ -1,0 +1,19 @@
+export interface RepositoryRow {
+  repo: string
+  /** Lower case: two names that differ by case only would be one folder on some disks. */
+  folded: string
+  owner: string
+  owner_folded: string
+  /** The branch that servers follow. */
+  branch: string
+  /** The tip of `branch` that was last announced with `repo.pushed`. */
+  announced: string | null
+  /** Number of announcements: makes the id of each unlike the former, also when a branch goes back and forth. */
+  pushes: number
+  created_at: number
+  created_by: string
+}
+
+export interface Tables {
+  git_repositories: RepositoryRow
+}

@@ -149,14 +149,25 @@ async function sorted<T>(act: () => Promise<T>): Promise<T> {
 function sort(error: unknown) {
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
   if (code === 'EACCES')
-    return refusal('docker', 'credentials', 'the platform’s user may not use the Docker engine: add it to group docker', error)
+    return refusal(
+      'docker',
+      'credentials',
+      'the platform’s user may not use the Docker engine: add it to group docker',
+      error,
+    )
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return refusal('docker', 'retry', 'the Docker engine does not answer: start it with tools/setup', error)
   if (statusCode === 404 && /no such image/i.test(message)) {
     const image = /no such image:?\s*([^\s"]+)/i.exec(message)?.[1] ?? 'of the node'
-    return refusal('docker', 'final', `image ${image} is not on this machine: make it with tools/setup, or name another`, error)
+    return refusal(
+      'docker',
+      'final',
+      `image ${image} is not on this machine: make it with tools/setup, or name another`,
+      error,
+    )
   }
-  if (/port is already allocated|address already in use/i.test(message)) return refusal('docker', 'final', message, error)
+  if (/port is already allocated|address already in use/i.test(message))
+    return refusal('docker', 'final', message, error)
   if (/no space left|cannot allocate memory/i.test(message)) return refusal('docker', 'quota', message, error)
   return refusal('docker', statusCode === 400 ? 'final' : 'retry', message, error)
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { RepoId } from '#contracts/ids.ts'
 import type { Node } from '#contracts/descriptors.ts'
+import type { RepoId } from '#contracts/ids.ts'
 import { Problem } from '#kit/problem.ts'
 
 export type Descriptor = Node['provider']
@@ -52,7 +52,10 @@ export const refusal = (provider: string, kind: RefusalKind, reason: string, cau
 
 /** The same descriptor has the same token: an interrupted creation is taken up, a changed wish starts anew. */
 export const tokenOf = (repo: RepoId, node: string, descriptor: Descriptor): string =>
-  createHash('sha256').update(`${repo}/${node} ${canonical(descriptor)}`).digest('hex').slice(0, 32)
+  createHash('sha256')
+    .update(`${repo}/${node} ${canonical(descriptor)}`)
+    .digest('hex')
+    .slice(0, 32)
 
 /** JSON with sorted keys: two descriptors that say the same are the same text. */
 export function canonical(value: unknown): string {

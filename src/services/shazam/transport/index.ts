@@ -1,4 +1,4 @@
-import type { Clock } from '#kit/clock.ts'
+import { type Clock, sleep } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Secret } from '#kit/secret.ts'
@@ -101,6 +101,7 @@ export function openTransport(options: TransportOptions): Transport {
         () => {
           entry.cancelIdle = clock.after(idle, () => forget(key, entry))
         },
+        () => sleep(clock, 20),
       ),
     }
     entries.set(key, entry)

@@ -5,6 +5,8 @@ import { SessionRefused } from './session.ts'
 /** sshd allows 10 sessions a connection unless told otherwise. */
 const SESSIONS = 8
 const LINKS = 4
+/** A session that has just ended is counted by sshd for a moment longer. */
+const REFUSALS = 50
 
 interface Kept {
   link: Promise<Link>
@@ -21,9 +23,14 @@ export interface NodeLinks {
 
 /**
  * The links of one node: one as a rule, more only while so many sessions run that one connection cannot hold them.
- * `open` enters; `idle` is told when the last session has ended.
+ * `open` enters; `idle` is told when the last session has ended,
+ * `pause` waits a little before a session that sshd refused is tried again.
  */
-export function nodeLinks(open: (onDead: () => void) => Promise<Link>, idle: () => void): NodeLinks {
+export function nodeLinks(
+  open: (onDead: () => void) => Promise<Link>,
+  idle: () => void,
+  pause: () => Promise<void>,
+): NodeLinks {
   const links: Kept[] = []
   const waiting: (() => void)[] = []
   let sessions = SESSIONS
@@ -65,14 +72,18 @@ export function nodeLinks(open: (onDead: () => void) => Promise<Link>, idle: () 
     waiting.shift()?.()
   }
 
-  async function attempt(command: string, options?: ExecOptions): Promise<ExecResult | undefined> {
+  async function attempt(
+    command: string,
+    mayRetry: boolean,
+    options?: ExecOptions,
+  ): Promise<ExecResult | undefined> {
     const kept = await take()
     try {
       return await (await kept.link).exec(command, options)
     } catch (error) {
-      if (!(error instanceof SessionRefused) || kept.busy === 1) throw error
-      // This sshd allows fewer sessions than usual: the others are what it allows.
-      sessions = Math.max(1, kept.busy - 1)
+      if (!(error instanceof SessionRefused) || !mayRetry) throw error
+      // This sshd allows fewer sessions than usual.
+      sessions = Math.max(1, Math.min(sessions, kept.busy - 1))
       return undefined
     } finally {
       release(kept)
@@ -86,9 +97,10 @@ export function nodeLinks(open: (onDead: () => void) => Promise<Link>, idle: () 
     async exec(command, options) {
       busy++
       try {
-        for (;;) {
-          const result = await attempt(command, options)
+        for (let tries = 0; ; tries++) {
+          const result = await attempt(command, tries < REFUSALS, options)
           if (result) return result
+          await pause()
         }
       } finally {
         if (--busy === 0) idle()

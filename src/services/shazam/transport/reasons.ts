@@ -13,7 +13,10 @@ const words: Record<string, string> = {
 }
 
 /** Why a node cannot be entered. `cause` in the data: `network` may pass by itself, `authentication` needs a person. */
-export function unreachable(target: { node: string; host: string; port: number; user: string }, error: unknown): Problem {
+export function unreachable(
+  target: { node: string; host: string; port: number; user: string },
+  error: unknown,
+): Problem {
   const { code, level, message } = describe(error)
   const where = `${target.host}:${target.port}`
   if (level === 'client-authentication')
@@ -23,10 +26,18 @@ export function unreachable(target: { node: string; host: string; port: number; 
       { cause: error },
     )
   const reason = level === 'client-timeout' ? words.ETIMEDOUT : (words[code] ?? message)
-  return new Problem('unreachable', { node: target.node, reason: `${where}: ${reason}`, cause: 'network' }, { cause: error })
+  return new Problem(
+    'unreachable',
+    { node: target.node, reason: `${where}: ${reason}`, cause: 'network' },
+    { cause: error },
+  )
 }
 
 function describe(error: unknown): { code: string; level: string; message: string } {
-  const { code = '', level = '', message = String(error) } = (error ?? {}) as { code?: string; level?: string; message?: string }
+  const {
+    code = '',
+    level = '',
+    message = String(error),
+  } = (error ?? {}) as { code?: string; level?: string; message?: string }
   return { code: String(code), level: String(level), message }
 }

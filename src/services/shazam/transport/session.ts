@@ -17,12 +17,11 @@ export async function runOnChannel(
   cut: () => Problem,
 ): Promise<ExecResult> {
   if (options.signal?.aborted) throw cancelled(command)
-  const channel = await openChannel(client, command, cut)
-  const watch = watchAbort(channel, command, options.signal)
+  const { channel, ended } = await openChannel(client, command, cut)
+  const watch = watchAbort(() => terminate(client, channel), command, options.signal)
   try {
     // A command may end without reading its input.
     channel.on('error', () => {})
-    const ended = endOf(channel)
     channel.end(options.stdin ?? '')
     const work = Promise.all([
       drain(channel, options.onStdout),
@@ -41,11 +40,11 @@ export async function runOnChannel(
 }
 
 /** Ends the command when the signal aborts; the server says nothing more about it, so nothing is waited for. */
-function watchAbort(channel: ClientChannel, command: string, signal?: AbortSignal) {
+function watchAbort(end: () => void, command: string, signal?: AbortSignal) {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   aborted.catch(() => {})
   const abort = () => {
-    channel.signal('TERM')
+    end()
     reject(cancelled(command))
   }
   signal?.addEventListener('abort', abort, { once: true })
@@ -53,15 +52,28 @@ function watchAbort(channel: ClientChannel, command: string, signal?: AbortSigna
   return { aborted, stop: () => signal?.removeEventListener('abort', abort) }
 }
 
+/** `channel.signal` is silent once the input has ended, which it has: so the message is sent by hand. */
+function terminate(client: Client, channel: ClientChannel): void {
+  type Inner = { _protocol?: { signal(id: number, name: string): void } }
+  const { id } = (channel as unknown as { outgoing: { id: number } }).outgoing
+  ;(client as unknown as Inner)._protocol?.signal(id, 'TERM')
+}
+
 const cancelled = (command: string) => new Problem('cancelled', { call: command.slice(0, 60) })
 
-function openChannel(client: Client, command: string, cut: () => Problem): Promise<ClientChannel> {
+interface Opened {
+  channel: ClientChannel
+  ended: Promise<{ seen: boolean; code: number | null }>
+}
+
+function openChannel(client: Client, command: string, cut: () => Problem): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const lost = () => reject(cut())
     client.once('close', lost)
     const done = (error: (Error & { reason?: unknown }) | undefined, channel: ClientChannel) => {
       client.off('close', lost)
-      if (!error) return resolve(channel)
+      // The exit of a short command can come in the same packet, so it is listened for right here.
+      if (!error) return resolve({ channel, ended: endOf(channel) })
       reject(error.reason === undefined ? cut() : new SessionRefused(error.message, { cause: error }))
     }
     try {
@@ -73,7 +85,7 @@ function openChannel(client: Client, command: string, cut: () => Problem): Promi
   })
 }
 
-function endOf(channel: ClientChannel): Promise<{ seen: boolean; code: number | null }> {
+function endOf(channel: ClientChannel): Opened['ended'] {
   let seen = false
   let code: number | null = null
   channel.on('exit', (status: number | null) => {
@@ -92,7 +104,8 @@ function drain(stream: Readable, take?: (chunk: Buffer) => void | Promise<void>)
     stream.on('data', (chunk: Buffer) => {
       if (!take) {
         size += chunk.length
-        if (size > COLLECT_LIMIT) reject(new Problem('internal', { reason: 'a command printed more than 64 MiB' }))
+        if (size > COLLECT_LIMIT)
+          reject(new Problem('internal', { reason: 'a command printed more than 64 MiB' }))
         else chunks.push(chunk)
         return
       }

@@ -88,7 +88,9 @@ describe('transport', { timeout: 60_000 }, () => {
     const wrong = address({ hostKeys: ['SHA256:AAAA'] })
     const tries = await authTries(machine)
     await assert.rejects(
-      transport.connection({ ...wrong, privateKey: async () => (asked++, fleet.key.privateKey) }).exec('true'),
+      transport
+        .connection({ ...wrong, privateKey: async () => (asked++, fleet.key.privateKey) })
+        .exec('true'),
       { code: 'host_key' },
     )
     assert.equal(await authTries(machine), tries)
@@ -179,7 +181,8 @@ describe('transport', { timeout: 60_000 }, () => {
 })
 
 const sessions = async (machine: Machine) => Number(await machine.sh('pgrep -c -f "sshd: devops" || true'))
-const authTries = async (machine: Machine) => Number(await machine.sh('journalctl -u ssh | grep -c "authenticating user" || true'))
+const authTries = async (machine: Machine) =>
+  Number(await machine.sh('journalctl -u ssh | grep -c "authenticating user" || true'))
 
 /** A way to the node that can be cut. */
 async function startRelay(host: string) {

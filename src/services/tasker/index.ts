@@ -8,6 +8,7 @@ import { onPushed } from './pushes.ts'
 import { advanceRun } from './runs/advance.ts'
 import { onStepFinished } from './runs/finished.ts'
 import { readStatuses } from './statuses.ts'
+import { createSweeper } from './sweep.ts'
 import type { Tables } from './tables.ts'
 import type { Tasker } from './tasker.ts'
 import { onTrigger, triggerEvents } from './triggers.ts'
@@ -47,6 +48,7 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.on('tasker.triggers', triggerEvents, onTrigger(self)))
     stack.defer(bus.work('tasker.advance', advanceRun(self), { concurrency: 8 }))
 
+    stack.use(createSweeper({ bus, clock, log, turns }))
     dispatcher.begin(createTurns({ bus, store, clock, log, afterTurn() {} }))
   },
 })

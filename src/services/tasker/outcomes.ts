@@ -89,12 +89,12 @@ async function afterFailure(
 ): Promise<void> {
   const failures = work.failures + 1
   const [node = ''] = nodesOf(work)
-  if (!retry) return giveUp(turn, work, error.message)
+  if (!retry) return giveUpNode(turn, work, error.message)
   if (await waitingNodeWork(turn.db, work.repo, node)) {
-    return giveUp(turn, work, `${error.message}; a newer work for ${node} goes on`)
+    return giveUpNode(turn, work, `${error.message}; a newer work for ${node} goes on`)
   }
   if (failures >= MAX_FAILURES) {
-    return giveUp(turn, work, `out of sync after ${failures} failures: ${error.message}`)
+    return giveUpNode(turn, work, `out of sync after ${failures} failures: ${error.message}`)
   }
   const pause = pauseAfter(failures)
   await retryWork(turn, work, {
@@ -111,7 +111,7 @@ async function afterFailure(
   )
 }
 
-async function giveUp(turn: Turn, work: WorkRow, error: string): Promise<void> {
+export async function giveUpNode(turn: Turn, work: WorkRow, error: string): Promise<void> {
   await failWork(turn, work, error)
   note(turn, work, 'error', `${describeWork(work)} failed: ${error}`)
 }

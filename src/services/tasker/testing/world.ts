@@ -29,8 +29,13 @@ export class World implements AsyncDisposable {
   readonly events: BusEvent[] = []
   /** What `registry.resolve` gives, besides the nodes. */
   resolved: Record<string, unknown> = { vars: {} }
+  /** The registry does not answer. */
+  deaf = false
   /** Whether shazam finds something to stop. */
-  stops = true
+  stops: (step: Pick<StepJob, 'run' | 'step' | 'node' | 'attempt'>) => boolean = () => true
+  /** Sees each job as shazam gets it; a throw sends it back. */
+  onNodeJob: (job: NodeJob) => void = () => {}
+  onStepJob: (job: StepJob) => void = () => {}
   readonly #options: TaskerOptions
   #bus: Awaited<ReturnType<typeof embeddedBus>> | undefined
   #stack = new AsyncDisposableStack()
@@ -86,14 +91,17 @@ export class World implements AsyncDisposable {
         .filter(({ repo }) => repo.startsWith(`${owner}/`))
         .map(({ repo, commit }) => ({ repo, commit, created_at: 0, branch: 'main' })),
     )
-    bus.answer('profiles.collaborations', async ({ user }) => [{ repo: REPO, user, role: 'write' }])
-    bus.answer('registry.resolve', async () => this.resolved)
+    bus.answer('profiles.collaborations', async ({ user }) => [{ repo: REPO, user, role: 'write' as const }])
+    bus.answer('registry.resolve', async () => {
+      if (this.deaf) throw new Problem('no_answer', { call: 'registry.resolve' })
+      return this.resolved
+    })
     bus.answer('shazam.command', async ({ service, command }) => ({
       template: `${service} ${command} {{ options.size }}`,
       user: 'root',
       defaults: { size: 3 },
     }))
-    bus.answer('shazam.stop_step', async () => ({ stopped: this.stops }))
+    bus.answer('shazam.stop_step', async (step) => ({ stopped: this.stops(step) }))
     bus.answer('logger.append', async ({ lines }) => {
       this.lines.push(...lines)
       return { last: this.lines.length }
@@ -108,8 +116,9 @@ export class World implements AsyncDisposable {
       'task.*.run.error',
     ]
     this.bus.on('test.events', patterns, async (event) => void this.events.push(event))
-    this.bus.work('shazam.nodes', async (job) => void this.nodeJobs.push(job), { concurrency: 20 })
-    this.bus.work('shazam.steps', async (job) => void this.stepJobs.push(job), { concurrency: 20 })
+    const many = { concurrency: 20 }
+    this.bus.work('shazam.nodes', async (job) => take(job, this.nodeJobs, this.onNodeJob), many)
+    this.bus.work('shazam.steps', async (job) => take(job, this.stepJobs, this.onStepJob), many)
   }
 
   /** Makes this the tip and tells of it. */
@@ -178,4 +187,9 @@ export class World implements AsyncDisposable {
     })
     this.nodeJobs.length = 0
   }
+}
+
+function take<J>(job: J, jobs: J[], look: (job: J) => void): void {
+  look(job)
+  jobs.push(job)
 }

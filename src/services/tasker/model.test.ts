@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { NodeJob, StepJob } from '#contracts/shazam.ts'
+import { settle } from '#testing/clock.ts'
+import { until } from '#testing/until.ts'
+import { aNode, aTask, tip } from './testing/descriptors.ts'
+import { REPO, World } from './testing/world.ts'
+
+type Outcome = 'success' | 'failure' | 'lost'
+
+type Act =
+  | { do: 'push'; nodes: string[]; version: number }
+  | { do: 'run'; task: string }
+  | { do: 'sync' }
+  | { do: 'variable'; node: string }
+  | { do: 'cancel'; pick: number }
+  | { do: 'end'; pick: number; outcome: Outcome; twice: boolean }
+  | { do: 'deaf'; deaf: boolean }
+  | { do: 'time'; ms: number }
+  | { do: 'restart' }
+
+const NODES = ['a', 'b', 'c']
+const tasks = [
+  aTask('one', ['x', 'y'], { targets: ['a'], events: ['node.*.update.success', 'node.*.create.success'] }),
+  aTask('two', ['x', { run: 'y', targets: ['b'] }], { targets: ['a', 'b'], events: ['task.one.run'] }),
+  aTask('three', ['x'], { targets: ['c', 'b'], events: ['task.*.run.error'] }),
+]
+
+const pick = fc.nat(20)
+const act: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('push' as const), nodes: fc.subarray(NODES), version: fc.nat(2) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('run' as const), task: fc.constantFrom('one', 'two', 'three') }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('sync' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('variable' as const), node: fc.constantFrom(...NODES) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), pick }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('end' as const),
+      pick,
+      outcome: fc.constantFrom<Outcome>('success', 'success', 'failure', 'lost'),
+      twice: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('deaf' as const), deaf: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('time' as const), ms: fc.constantFrom(1000, 5000, 60_000) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+)
+
+type Job = { node: NodeJob; step?: never } | { step: StepJob; node?: never }
+
+/** Shazam as the tasker sees it: it has jobs in hand until it says how they ended, and complains of what must not be. */
+class Model {
+  readonly world: World
+  readonly faults: string[] = []
+  readonly #seen = new Set<string>()
+  readonly #open = new Map<string, Job>()
+  #commit = 0
+
+  constructor(world: World) {
+    this.world = world
+    world.onNodeJob = (node) => this.#take(`${node.work}.${node.attempt}`, node.work, node.node, { node })
+    world.onStepJob = (step) =>
+      this.#take(`${step.run}.${step.step}.${step.node}.${step.attempt}`, step.run, step.node, { step })
+    world.stops = (step) => this.#open.delete(`${step.run}.${step.step}.${step.node}.${step.attempt}`)
+  }
+
+  #take(key: string, work: string, node: string, job: Job): void {
+    if (this.#seen.has(key)) this.faults.push(`job ${key} came twice`)
+    this.#seen.add(key)
+    for (const { node: other, step } of this.#open.values()) {
+      const [holder, held] = other ? [other.work, other.node] : [step?.run, step?.node]
+      if (held === node && holder !== work) this.faults.push(`works ${holder} and ${work} meet on ${node}`)
+    }
+    this.#open.set(key, job)
+  }
+
+  get busy(): boolean {
+    return this.#open.size > 0
+  }
+
+  async do(act: Act): Promise<void> {
+    const { world } = this
+    if (act.do === 'push') {
+      const nodes = act.nodes.map((node) => aNode(node, { x: { version: act.version } }))
+      await world.push(tip(++this.#commit, nodes, tasks))
+    } else if (act.do === 'run') {
+      await world.bus.ask('tasker.start_run', { repo: REPO, task: act.task, by: 'ann' }).catch(() => {})
+    } else if (act.do === 'sync') {
+      await world.bus.ask('tasker.sync', { repo: REPO, by: 'ann' }).catch(() => {})
+    } else if (act.do === 'variable') {
+      const data = { repo: REPO, address: 'vars.x', nodes: [act.node], by: 'ann' }
+      await world.bus.publish('var.changed', { subject: REPO, data })
+    } else if (act.do === 'cancel') await this.#cancel(act.pick)
+    else if (act.do === 'end') await this.end(act)
+    else if (act.do === 'deaf') world.deaf = act.deaf
+    else if (act.do === 'time') await world.clock.advance(act.ms)
+    else await world.restart()
+    await settle()
+  }
+
+  async #cancel(pick: number): Promise<void> {
+    const works = await this.world.works(['waiting', 'running'])
+    const work = works[pick % Math.max(1, works.length)]
+    // A sync that runs answers `conflict`; so does what ended in between.
+    if (work)
+      await this.world.bus.ask('tasker.cancel', { repo: REPO, work: work.id, by: 'ann' }).catch(() => {})
+  }
+
+  async end({ pick, outcome, twice }: { pick: number; outcome: Outcome; twice: boolean }): Promise<void> {
+    const [key, job] = [...this.#open][pick % Math.max(1, this.#open.size)] ?? []
+    if (key === undefined || !job) return
+    this.#open.delete(key)
+    for (let times = twice ? 2 : 1; times > 0; times--) await this.#tell(job, outcome)
+  }
+
+  async #tell({ node, step }: Job, outcome: Outcome): Promise<void> {
+    if (step) await this.world.finish(step, outcome === 'lost' ? 'unknown' : outcome)
+    else if (outcome === 'success') await this.world.succeed(node, 'update')
+    else await this.world.fail(node, { retry: outcome === 'lost' })
+  }
+
+  /** From here on all goes well: then everything must come to its end. */
+  async drain(): Promise<void> {
+    this.world.deaf = false
+    await until(async () => {
+      while (this.busy) await this.end({ pick: 0, outcome: 'success', twice: false })
+      await this.world.clock.advance(30_000)
+      return !this.busy && (await this.world.works(['waiting', 'running'])).length === 0
+    }, 30_000)
+  }
+}
+
+test('whatever happens, no two works meet on a node, no job comes twice, and every work ends', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 40 }), async (acts) => {
+      await using world = await World.open({ limit: 3 })
+      const model = new Model(world)
+      await model.do({ do: 'push', nodes: NODES, version: 0 })
+      for (const act of acts) await model.do(act)
+      await model.drain()
+      assert.deepEqual(model.faults, [])
+      assert.equal((await world.store.db.selectFrom('tasker_locks').selectAll().execute()).length, 0)
+      await assertNodesMatchTip(world)
+      const runs = await world.runs()
+      for (const { state, steps } of runs) {
+        assert.ok(
+          steps.every((step) => step.state !== 'pending' && step.state !== 'running'),
+          state,
+        )
+      }
+    }),
+    { numRuns: Number(process.env.TASKER_TRIALS ?? 30) },
+  )
+})
+
+/** Every node of the tip has a status of its latest wish, and no other node has one unless its destroy was given up. */
+async function assertNodesMatchTip(world: World): Promise<void> {
+  const statuses = await world.bus.ask('tasker.node_statuses', { repo: REPO })
+  const wanted = world.tips.get(REPO)?.nodes.map(({ id }) => id) ?? []
+  for (const node of wanted)
+    assert.ok(
+      statuses.some((status) => status.node === node),
+      `${node} is known`,
+    )
+  for (const { node, status } of statuses) {
+    assert.ok(
+      wanted.includes(node) || ['out of sync', 'new'].includes(status),
+      `${node} is gone, not ${status}`,
+    )
+  }
+}

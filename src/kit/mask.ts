@@ -1,0 +1,95 @@
+/** Masks a stream of text. Hold on to the result of every call: what is shown of a chunk may come with a later one. */
+export interface Mask {
+  /** The text that is safe to show by now; the end of a chunk is held back while it may be the start of a secret. */
+  (chunk: string): string
+  /** What is still held back. The stream is over, or pauses long enough to be shown. */
+  end(): string
+}
+
+const STARS = '***'
+/** Shorter pieces of base64 or of a line would mask innocent text. */
+const SHORTEST_FORM = 6
+
+/** Masks secrets as they are, line by line, in base64 (at any offset in other text), in URLs and in JSON. */
+export function createMask(secrets: readonly string[]): Mask {
+  const forms = [...new Set(secrets.flatMap(formsOf))]
+  let held = ''
+  /** So many characters at the start of `held` belong to a secret that was masked already. */
+  let masked = 0
+
+  const mask = (chunk: string): string => {
+    held += chunk
+    return show(held.length - longestStart(held, forms))
+  }
+  return Object.assign(mask, { end: () => show(held.length) })
+
+  function show(until: number): string {
+    if (until === 0) return ''
+    const spans = findSpans(held, forms)
+    if (masked > 0) spans.unshift([0, masked])
+    let shown = ''
+    let at = 0
+    for (const [start, end] of joined(spans)) {
+      if (start >= until) break
+      shown += held.slice(at, start)
+      if (start > 0 || masked === 0) shown += STARS
+      at = end
+    }
+    shown += held.slice(at, Math.max(at, until))
+    held = held.slice(until)
+    masked = Math.max(0, at - until)
+    return shown
+  }
+}
+
+function formsOf(secret: string): string[] {
+  if (secret === '') return []
+  const lines = secret.split(/\r?\n/).filter((line) => line.length >= SHORTEST_FORM)
+  const json = JSON.stringify(secret).slice(1, -1)
+  const url = encodeURIComponent(secret.toWellFormed())
+  return [secret, json, url, ...lines, ...base64Forms(secret).filter((form) => form.length >= SHORTEST_FORM)]
+}
+
+/** In the middle of other text a secret can begin at three places of a base64 group; its outer characters then vary. */
+function base64Forms(secret: string): string[] {
+  const bytes = Buffer.from(secret)
+  const forms = [0, 1, 2].map((offset) => {
+    const text = Buffer.concat([Buffer.alloc(offset), bytes])
+      .toString('base64')
+      .replace(/=+$/, '')
+    const first = Math.ceil((offset * 8) / 6)
+    const last = Math.floor(((offset + bytes.length) * 8) / 6)
+    return text.slice(first, last)
+  })
+  return [...forms, ...forms.map((form) => form.replaceAll('+', '-').replaceAll('/', '_'))]
+}
+
+type Span = [start: number, end: number]
+
+function findSpans(text: string, forms: readonly string[]): Span[] {
+  const spans: Span[] = []
+  for (const form of forms)
+    for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + 1))
+      spans.push([at, at + form.length])
+  return spans.sort((a, b) => a[0] - b[0])
+}
+
+/** Spans that overlap as one. */
+function joined(spans: readonly Span[]): Span[] {
+  const result: Span[] = []
+  for (const [start, end] of spans) {
+    const last = result.at(-1)
+    if (last && start < last[1]) last[1] = Math.max(last[1], end)
+    else result.push([start, end])
+  }
+  return result
+}
+
+/** Length of the longest end of a text that is the start, but not the whole, of a form. */
+function longestStart(text: string, forms: readonly string[]): number {
+  let longest = 0
+  for (const form of forms)
+    for (let length = Math.min(form.length - 1, text.length); length > longest; length--)
+      if (text.endsWith(form.slice(0, length))) longest = length
+  return longest
+}

@@ -1,0 +1,78 @@
+import type { NodeRecord } from '#contracts/registry.ts'
+import { sleep } from '#kit/clock.ts'
+import type { Parts } from '#kit/service.ts'
+import { type HealthRecords, keyOf, splitKey } from './health.ts'
+import type { Watch } from './watch.ts'
+
+/** The registry may start after us: so long until it is asked again. */
+const RETRY = 1000
+
+const changes = ['node.*.create.success', 'node.*.update.success', 'node.*.delete.success'] as const
+
+/**
+ * Keeps the list of watched nodes like the registry's: by the events that change it, and by reading the whole list at
+ * the start and every `relist` milliseconds, since a linked server announces nothing.
+ */
+export async function createDirectory(
+  { bus, store, clock, log }: Parts,
+  records: HealthRecords,
+  watch: Watch,
+  relist: number,
+): Promise<AsyncDisposable> {
+  const stopping = new AbortController()
+  for (const row of await records.list()) watch.follow({ key: keyOf(row), host: row.host, port: row.port })
+  const undo = bus.on('monitor', changes, async ({ data: { repo, node } }, delivery) => {
+    const record = await bus.ask('registry.get_node', { repo, node }, { signal: delivery.signal })
+    await delivery.once((tx) => records.save(tx, record))
+    apply(record)
+  })
+  const listing = keepListing()
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort()
+      await undo()
+      await listing
+    },
+  }
+
+  function apply(record: Pick<NodeRecord, 'repo' | 'node' | 'server'>): void {
+    const key = keyOf(record)
+    if (record.server) watch.follow({ key, host: record.server.host, port: record.server.port })
+    else watch.forget(key)
+  }
+
+  async function keepListing(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const done = await readList()
+      await sleep(clock, done ? relist : RETRY, stopping.signal)
+    }
+  }
+
+  async function readList(): Promise<boolean> {
+    try {
+      const list = await bus.ask('registry.list_nodes', {}, { signal: stopping.signal })
+      await reconcile(list)
+      return true
+    } catch (error) {
+      if (!stopping.signal.aborted)
+        log.warn({ err: error }, 'the registry does not list its nodes; asked again soon')
+      return false
+    }
+  }
+
+  /** What differs is asked for once more: the list may be older than an event that came meanwhile. */
+  async function reconcile(list: readonly NodeRecord[]): Promise<void> {
+    const known = new Map((await records.list()).map((row) => [keyOf(row), addressOf(row)]))
+    const wanted = new Map(list.map((record) => [keyOf(record), addressOf(record.server)]))
+    for (const key of new Set([...known.keys(), ...wanted.keys()])) {
+      if (known.get(key) === wanted.get(key)) continue
+      const [repo, node] = splitKey(key)
+      const record = await bus.ask('registry.get_node', { repo, node }, { signal: stopping.signal })
+      await store.transaction((tx) => records.save(tx, record))
+      apply(record)
+    }
+  }
+}
+
+const addressOf = (at: { host: string; port: number } | null): string | undefined =>
+  at ? `${at.host} ${at.port}` : undefined

@@ -1,0 +1,38 @@
+import { answerAll } from '#kit/answers.ts'
+import { defineService } from '#kit/service.ts'
+import { createDirectory } from './directory.ts'
+import { HealthRecords } from './health.ts'
+import { migrations } from './migrations.ts'
+import { Watch } from './watch.ts'
+
+export interface MonitorOptions {
+  /** Milliseconds between two probes of a node; 15 s when absent. */
+  interval?: number | undefined
+  /** Milliseconds until a probe without a banner counts as failed; 5 s when absent. */
+  timeout?: number
+  /** Probes at the same time; 32 when absent. */
+  concurrency?: number
+  /** Milliseconds between two looks at the registry's whole list; 10 minutes when absent. */
+  relist?: number
+}
+
+export const monitor = defineService<MonitorOptions>({
+  name: 'monitor',
+  migrations,
+  async start(parts, { interval = 15_000, timeout = 5_000, concurrency = 32, relist = 10 * 60_000 }) {
+    const records = new HealthRecords(parts)
+    const watch = new Watch(parts.clock, { interval, timeout, concurrency }, async (node, outcome) => {
+      try {
+        await records.count(node.key, outcome)
+      } catch (error) {
+        parts.log.error(
+          { err: error, node: node.key },
+          'the outcome of a probe could not be kept; the next one tries again',
+        )
+      }
+    })
+    parts.stack.use(watch)
+    parts.stack.use(await createDirectory(parts, records, watch, relist))
+    answerAll(parts, { 'monitor.status': (input) => records.status(input) })
+  },
+})

@@ -15,11 +15,14 @@ export function cronTrouble(line: string): string | undefined {
 
 function judge(line: string): string | undefined {
   if (line.length > 200) return 'is too long for a crontab line'
+  const fields = line.trim().split(/\s+/).length
+  if (fields !== 5 && !line.startsWith('@'))
+    return `must have 5 fields, minute hour day month weekday, got ${fields} in "${line}"`
   try {
     const cron = new Cron(line, { mode: '5-part', paused: true, timezone: 'UTC' })
     return cron.nextRun(reference) ? undefined : `never comes: there is no such day, got "${line}"`
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/^Cron\w*: /, '') : String(error)
-    return `is not a crontab line (minute hour day month weekday): ${reason}`
+    return `is not a crontab line, minute hour day month weekday: ${reason}`
   }
 }

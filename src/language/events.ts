@@ -26,16 +26,15 @@ export function eventMatches(pattern: string, type: string): boolean {
 
 /** The pattern with an alias written out. */
 function meant(pattern: string): string {
-  const [kind, , action, ...rest] = pattern.split('.')
-  const isAlias =
-    rest.length === 0 && (actions as Record<string, string[]>)[kind ?? '']?.includes(action ?? '')
-  return isAlias ? `${pattern}.success` : pattern
+  const [kind, , action = '', ...rest] = pattern.split('.')
+  const known = kind === 'node' ? actions.node : kind === 'task' ? actions.task : []
+  return rest.length === 0 && known.includes(action) ? `${pattern}.success` : pattern
 }
 
 /** Why no event of a repository can ever match a pattern; undefined when one can. */
 export function eventTrouble(
   pattern: string,
-  ids: { node: readonly string[]; task: readonly string[] },
+  ids: { node: ReadonlySet<string>; task: ReadonlySet<string> },
 ): string | undefined {
   if (whole.some((type) => eventMatches(pattern, type))) return undefined
   const [kind = '', id = '', ...rest] = pattern.split('.')
@@ -54,9 +53,9 @@ function troubleOf(
   kind: 'node' | 'task',
   id: string,
   ending: string,
-  ids: readonly string[],
+  ids: ReadonlySet<string>,
 ): string | undefined {
-  const hasId = id.includes('*') ? ids.some((each) => isMatch([id], [each])) : ids.includes(id)
+  const hasId = id.includes('*') ? [...ids].some((each) => isMatch([id], [each])) : ids.has(id)
   if (!hasId) return id.includes('*') ? `no ${kind} fits ${show(id)}` : unknownName(kind, id, ids)
   if (ending === '' && id.endsWith('*')) return undefined
   const fits = endings[kind].some((each) => isMatch(split(ending), split(each)))
@@ -64,7 +63,9 @@ function troubleOf(
 }
 
 function unknownKind(pattern: string): string {
-  const near = nearest(pattern, whole) ?? nearest(pattern.split('.')[0] ?? '', ['node', 'task'])
+  const [first = '', ...rest] = pattern.split('.')
+  const kind = nearest(first, ['node', 'task'])
+  const near = nearest(pattern, whole) ?? (kind && [kind, ...rest].join('.'))
   const hint =
     near === undefined ? 'events begin with node., task., or are repo.pushed' : `did you mean ${show(near)}?`
   return `unknown event ${show(pattern)}, ${hint}`

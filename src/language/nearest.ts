@@ -6,8 +6,9 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   let best: string | undefined
   let least = tolerance(wanted.length)
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - wanted.length) > least) continue
+    if (Math.abs(candidate.length - wanted.length) > least || candidate === name) continue
     const far = distance(wanted, candidate.toLowerCase())
+    if (far >= Math.max(wanted.length, candidate.length)) continue
     const isBetter = far < least || (far === least && isCloser(candidate, best, name))
     if (isBetter) [best, least] = [candidate, far]
   }

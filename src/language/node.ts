@@ -18,6 +18,8 @@ import { show, unknownName } from './text.ts'
 /** What is known while one descriptor is read. */
 export interface Known {
   services: Services
+  /** Services of the repository that are refused themselves. */
+  broken: ReadonlySet<string>
   providers: readonly string[]
   nodes: ReadonlySet<string>
   tasks: ReadonlySet<string>
@@ -112,8 +114,8 @@ function readServices(tree: Tree, report: Report, known: Known): Record<string, 
   for (const { id, version, at } of namedServices(found, report)) {
     if (Object.hasOwn(services, id)) report(at, `service ${show(id)} is named twice`)
     const service = known.services.get(id)
-    if (!service) report(at, unknownName('service', id, selectable(known.services)))
-    else if (service.base) report(at, `service ${show(id)} is part of every node: leave it out`, 'warning')
+    if (!service && !known.broken.has(id)) report(at, unknownName('service', id, selectable(known.services)))
+    if (service?.base) report(at, `service ${show(id)} is part of every node: leave it out`, 'warning')
     if (service?.experimental) report(at, `service ${show(id)} is experimental: it may change`, 'warning')
     services[id] = version
   }
@@ -167,8 +169,10 @@ function readConfiguration(
   }
   for (const id of services) {
     const service = known.services.get(id)
-    if (service && !Object.hasOwn(written, id))
-      checkOptions(service.options, {}, ['configuration', id], report)
+    if (!service || Object.hasOwn(written, id)) continue
+    checkOptions(service.options, {}, ['configuration', id], (address, message) =>
+      report(['services'], `${address.join('.')} ${message}`),
+    )
   }
   return configuration
 }
@@ -180,6 +184,7 @@ function checkConfigured(
   known: Known,
   services: ReadonlySet<string>,
 ): void {
+  if (known.broken.has(id)) return
   if (!known.services.has(id)) report(at, unknownName('service', id, known.services.keys()))
   else if (!services.has(id)) report(at, `the node does not have service ${show(id)}: add it to services`)
 }

@@ -9,6 +9,8 @@ export interface OwnServices {
   services: Service[]
   /** Where its service.yml is. */
   paths: Map<string, string>
+  /** Those that are refused themselves: whoever names one has done nothing wrong. */
+  broken: Set<string>
 }
 
 /** The services that a repository brings in `services/ID/`. */
@@ -18,7 +20,7 @@ export function readRepositoryServices(
   findings: Finding[],
 ): OwnServices {
   const taken = new Set(catalog.map((service) => service.id))
-  const own: OwnServices = { services: [], paths: new Map() }
+  const own: OwnServices = { services: [], paths: new Map(), broken: new Set() }
   for (const [id, folder] of foldersOf(files, findings)) {
     const parsed = parseService(id, folder)
     findings.push(...parsed.findings)
@@ -28,7 +30,7 @@ export function readRepositoryServices(
     else if (parsed.service) {
       own.services.push(parsed.service)
       own.paths.set(id, path)
-    }
+    } else own.broken.add(id)
   }
   return own
 }

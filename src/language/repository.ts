@@ -44,6 +44,7 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
   const drafts = readDescriptors(sorted, findings)
   const known: Known = {
     services,
+    broken: own.broken,
     providers: options.providers ?? providersOfToday,
     nodes: new Set(drafts.nodes.keys()),
     tasks: new Set(drafts.tasks.keys()),

@@ -1,5 +1,4 @@
-import type { Finding } from '#contracts/descriptors.ts'
-import { type Option, Service } from '#contracts/descriptors.ts'
+import { type Finding, type Option, optionTypes, Service } from '#contracts/descriptors.ts'
 import { namePattern } from '#contracts/ids.ts'
 import { asTree, field, isTree, refuseUnknownKeys, type Tree } from './fields.ts'
 import { checkOption, isTemplated } from './options.ts'
@@ -71,14 +70,20 @@ const keys = new Set(Object.keys(Service.properties).filter((key) => key !== 'te
 const optionKeys = new Set(
   'type description default required minimum maximum allowed pattern options items removed secret'.split(' '),
 )
+const unitActions = ['start', 'stop', 'reload', 'restart']
 const commandKeys = new Set(['description', 'options', 'unit', 'do', 'script', 'user'])
 
 function readService(
   id: string,
   value: unknown,
   templates: Record<string, string>,
-  report: Report,
+  complain: Report,
 ): Service | undefined {
+  const said = new Set<string>()
+  const report: Report = (at, message, severity) => {
+    said.add(at.join('.'))
+    complain(at, message, severity)
+  }
   const tree = asTree({ value, at: [] }, report)
   if (!tree) return undefined
   refuseUnknownKeys(tree, keys, [], report, { templates: 'templates are the files of the folder templates/' })
@@ -90,8 +95,15 @@ function readService(
   checkLeafTemplates(tree.resources, ['resources'], report)
   checkLeafTemplates(tree.handlers, ['handlers'], report)
   const service = { id, title: id, ...fill(tree), templates }
-  for (const { at, message } of shapeTroubles(Service, service)) report(at, message)
+  reportShape(service, report, said)
   return service as unknown as Service
+}
+
+/** The contract itself has the last word, where none of ours was said already. */
+function reportShape(service: unknown, report: Report, said: ReadonlySet<string>): void {
+  const before = new Set(said)
+  for (const { at, message } of shapeTroubles(Service, service))
+    if (!before.has(at.join('.'))) report(at, message)
 }
 
 /** Absent lists and maps are empty. Empty values (`start:`) are absent or empty maps. */
@@ -123,6 +135,8 @@ function checkOptionShape(option: Tree, at: At, report: Report): void {
     report([...at, 'pattern'], `is not a regular expression: ${show(pattern)}`)
   if (typeof minimum === 'number' && typeof maximum === 'number' && minimum > maximum)
     report([...at, 'minimum'], `is more than the maximum, ${minimum} > ${maximum}`)
+  if (!optionTypes.some((each) => each === type))
+    report([...at, 'type'], `must be one of ${optionTypes.join(', ')}, got ${show(type)}`)
   if (type === 'group' && !isTree(option.options)) report(at, 'a group needs options')
   if (typeof type !== 'string' || (option.default ?? null) === null || option.removed !== undefined) return
   // A default that itself breaks the rules would pass unseen into every node.
@@ -148,6 +162,8 @@ function checkCommand(
   readOptions(command, at, report)
   const hasUnit = command.unit !== undefined && command.do !== undefined
   if (hasUnit === (command.script !== undefined)) report(at, 'needs either unit and do, or script')
+  if (command.do !== undefined && !unitActions.includes(String(command.do)))
+    report([...at, 'do'], `must be one of ${unitActions.join(', ')}, got ${show(command.do)}`)
   if (typeof command.script === 'string' && !Object.hasOwn(templates, command.script))
     report(
       [...at, 'script'],

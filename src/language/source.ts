@@ -241,11 +241,22 @@ function badJson(text: string): Trouble | undefined {
     JSON.parse(text)
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    const offset = Number(
-      /at position (\d+)/.exec(message)?.[1] ?? (/end of JSON/.test(message) ? text.length : 0),
-    )
-    return { offset, message: `is not valid JSON: ${message.replace(/(?:,| in JSON| at position).*/s, '')}` }
+    const position = /at position (\d+)/.exec(message)?.[1]
+    const offset = position === undefined ? firstBadToken(text) : Number(position)
+    return {
+      offset,
+      message: `is not valid JSON: ${message.replace(/( in JSON)? at position.*|, (\.\.\.)?".*/s, '')}`,
+    }
   }
+}
+
+/** The engine does not always say where; what is no token of JSON at all is found without it. */
+function firstBadToken(text: string): number {
+  const token =
+    /\s*(?:"(?:[^"\\\p{Cc}]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:])\s*/uy
+  let end = 0
+  while (token.test(text)) end = token.lastIndex
+  return end
 }
 
 const yamlMessage = (message: string): string =>

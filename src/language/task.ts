@@ -43,8 +43,11 @@ export function readTask(id: string, document: Document, known: Known): ReadTask
   const name = asText(field(tree, [], report, 'name'), report)
   checkType(tree, 'task', report)
   const triggers = readTriggers(field(tree, [], report, 'triggers', 'when'), report, known)
-  const targets = readTargets(field(tree, [], report, 'targets', 'on'), report, known)
-  const steps = readSteps(tree, targets, report, known)
+  const targetsFound = field(tree, [], report, 'targets', 'on')
+  const targets = readTargets(targetsFound, report, known)
+  // Targets that were refused already need no second complaint in each step.
+  const hasTargets = targetsFound !== undefined && !isEmptyList(targetsFound.value)
+  const steps = readSteps(tree, { targets, hasTargets }, report, known)
   const task: Task = {
     id,
     ...(name !== undefined && { name }),
@@ -56,6 +59,14 @@ export function readTask(id: string, document: Document, known: Known): ReadTask
   }
   return { task, document, steps, triggers }
 }
+
+interface Targets {
+  targets: readonly string[]
+  /** Were any named, known or not? */
+  hasTargets: boolean
+}
+
+const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0
 
 function readTargets(found: Found | undefined, report: Report, known: Known): string[] {
   const list = asList(found, report)
@@ -71,7 +82,7 @@ function readTargets(found: Found | undefined, report: Report, known: Known): st
   return targets
 }
 
-function readSteps(tree: Tree, targets: readonly string[], report: Report, known: Known): ReadStep[] {
+function readSteps(tree: Tree, task: Targets, report: Report, known: Known): ReadStep[] {
   const found = field(tree, [], report, 'steps', 'do')
   if (!found) report([], 'steps is missing: a task needs at least one step')
   const list = asList(found, report)
@@ -79,7 +90,7 @@ function readSteps(tree: Tree, targets: readonly string[], report: Report, known
   if (list.length === 0) report(found.at, 'a task needs at least one step')
   const ids = new Set<string>()
   return list.flatMap((written, i) => {
-    const read = readStep(written, [...found.at, i], targets, report, known)
+    const read = readStep(written, [...found.at, i], task, report, known)
     if (read?.step.id !== undefined) {
       if (ids.has(read.step.id))
         report([...read.at, 'id'], `id ${show(read.step.id)} is used by an earlier step of this task`)
@@ -92,7 +103,7 @@ function readSteps(tree: Tree, targets: readonly string[], report: Report, known
 function readStep(
   written: unknown,
   at: At,
-  taskTargets: readonly string[],
+  task: Targets,
   report: Report,
   known: Known,
 ): ReadStep | undefined {
@@ -106,13 +117,13 @@ function readStep(
   const name = asText(field(tree, at, report, 'name'), report)
   const targetsFound = field(tree, at, report, 'targets', 'on')
   const own = readTargets(targetsFound, report, known)
-  const hasTargets = Array.isArray(targetsFound?.value) && targetsFound.value.length > 0
-  const targets = hasTargets ? own : taskTargets
+  const hasTargets = targetsFound !== undefined && !isEmptyList(targetsFound.value)
+  const targets = hasTargets ? own : task.targets
   const options = asTree(field(tree, at, report, 'options'), report)
   const runFound = field(tree, at, report, 'run')
   const run = asText(runFound, report)
   if (!runFound) report(at, 'run is missing: say what the step does')
-  if (targets.length === 0 && !hasTargets)
+  if (!hasTargets && !task.hasTargets)
     report(at, 'runs nowhere: name nodes in the targets of the task or of the step')
   const step: Step = {
     ...(id !== undefined && { id }),
@@ -163,6 +174,7 @@ function checkCommand(
     return
   }
   const service = known.services.get(id)
+  if (known.broken.has(id)) return
   if (!service) {
     const withCommands = [...known.services.values()].filter((each) => Object.keys(each.commands).length > 0)
     report(

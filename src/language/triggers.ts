@@ -88,7 +88,7 @@ function cronLine({ value, at }: Found, report: Report): string | undefined {
 }
 
 function readEvents(tree: Tree, at: At, report: Report, known: Known, read: ReadTriggers): void {
-  const ids = { node: [...known.nodes], task: [...known.tasks] }
+  const ids = { node: known.nodes, task: known.tasks }
   for (const item of items(tree, at, report, 'events', 'event')) {
     if (typeof item.value !== 'string' || item.value === '') {
       report(item.at, `must be the name of an event, got ${show(item.value)}`)

@@ -357,17 +357,61 @@ for (const [name, place] of implementations) {
       },
     )
 
-    on('events that all have handled leave nothing in the store', async ({ bus, store }, spot) => {
-      let got = 0
-      for (const consumer of ['a', 'b']) bus.on(consumer, ['repo.created'], async () => void got++)
-      for (let n = 0; n < 300; n++) void bus.publish('repo.created', { subject: 's', data: created('ann') })
-      await spot.eventually(() => got === 600)
-      if (name === 'embedded')
-        for (const table of ['bus_events', 'bus_deliveries'])
-          await spot.eventually(
-            async () => (await store.db.selectFrom(table).selectAll().execute()).length === 0,
-          )
-    })
+    on(
+      'a long queue of one subject keeps its order, and leaves nothing in the store when handled',
+      async (process, spot) => {
+        const { bus, store } = process
+        const numbers = Array.from({ length: 400 }, (_, n) => n)
+        const got: Record<string, number[]> = { a: [], b: [] }
+        for (const consumer of ['a', 'b'])
+          bus.on(consumer, ['repo.created'], async (event, { attempt }) => {
+            const number = Number(event.data.by)
+            if (number % 50 === 7 && attempt === 1) throw new Error('the first time always')
+            got[consumer]?.push(number)
+          })
+        for (const number of numbers) {
+          void bus.publish('repo.created', { subject: 's', data: created(String(number)) })
+          if (number % 40 === 0) await spot.pass(1)
+        }
+        await spot.eventually(() => got.a?.length === 400 && got.b?.length === 400)
+        assert.deepEqual(got, { a: numbers, b: numbers })
+        if (name === 'embedded')
+          for (const table of ['bus_events', 'bus_deliveries'])
+            await spot.eventually(
+              async () => (await store.db.selectFrom(table).selectAll().execute()).length === 0,
+            )
+      },
+    )
+
+    on(
+      'a process whose consumer was taken over cannot complete its events any more',
+      async (process, spot) => {
+        const { store, bus } = process
+        await store.migrate([effects])
+        const gate = Promise.withResolvers<void>()
+        const late = Promise.withResolvers<unknown>()
+        bus.on('c', ['repo.created'], async (_event, delivery) => {
+          await gate.promise
+          await delivery.once((tx) => record(tx, 'late', delivery.attempt)).then(late.resolve, late.resolve)
+        })
+        await bus.publish('repo.created', { subject: 's', data: created('ann') })
+        await spot.pass(1)
+        const other = await spot.startBeside(process)
+        const held = Promise.withResolvers<void>()
+        const finish = Promise.withResolvers<void>()
+        other.bus.on('c', ['repo.created'], async (_event, delivery) => {
+          held.resolve()
+          await finish.promise
+          await delivery.once((tx) => record(tx, 'newer', delivery.attempt))
+        })
+        await held.promise
+        gate.resolve()
+        assert.ok(problem('fenced', { current: 2 })(await late.promise))
+        finish.resolve()
+        await spot.eventually(async () => (await effectsOf(store)).length > 0)
+        assert.deepEqual(await effectsOf(store), [{ id: 'newer', attempt: 2 }])
+      },
+    )
   })
 
   describe(`${name}: send`, () => {

@@ -15,6 +15,6 @@ test('a secret shows itself only to who asks by name', () => {
     JSON.stringify(Object.entries(secret as object)),
     new Error(`${secret}`).stack,
   ]
-  for (const text of shown) assert.ok(!text?.includes('hunter2'), text)
+  for (const text of shown) assert.ok(!text?.includes('hunter2'), String(text))
   assert.equal(secret.reveal(), 'hunter2')
 })

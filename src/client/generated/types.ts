@@ -550,8 +550,7 @@ export interface paths {
       requestBody: {
         content: {
           "application/json": {
-            name: string
-            owner?: string
+            repo: string
           }
         }
       }

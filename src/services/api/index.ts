@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import { events } from '#contracts'
 import { defineService } from '#kit/service.ts'
 import { createApp } from './app.ts'
@@ -12,8 +13,8 @@ export interface ApiOptions {
   allowedHosts?: readonly string[]
   /** JSON Schemas of descriptors by kind. */
   schemas: () => object
-  /** `http://127.0.0.1:7050` */
-  onListen?(address: string): void
+  /** Where it really listens. */
+  onListen?(address: { host: string; port: number }): void
 }
 
 export const api = defineService<ApiOptions>({
@@ -36,6 +37,7 @@ export const api = defineService<ApiOptions>({
       bus.on('api', Object.keys(events) as (keyof typeof events)[], async (event) => recent.add(event)),
     )
     stack.defer(() => closing.abort())
-    onListen?.(await app.listen({ host, port }))
+    await app.listen({ host, port })
+    onListen?.({ host, port: (app.server.address() as AddressInfo).port })
   },
 })

@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { Nothing, strict } from '#contracts/define.ts'
-import { Name } from '#contracts/ids.ts'
+import { namePattern } from '#contracts/ids.ts'
 import { Collaborator, Role } from '#contracts/profiles.ts'
 import { Variable } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
@@ -9,6 +9,8 @@ import { type Route, route } from '../route.ts'
 import { RepositoryView } from '../views.ts'
 
 const { scope, name, value } = Variable.properties
+const one = namePattern.source.slice(1, -1)
+const NameOrId = Type.String({ pattern: `^(${one}/)?${one}$`, description: 'name, or owner/name' })
 
 export const repositories: Route[] = [
   route(
@@ -31,16 +33,16 @@ export const repositories: Route[] = [
       access: 'repo.create',
       scope: 'platform',
       summary: 'Makes an empty repository; its owner is who asks, unless an administrator names another',
-      body: strict({ name: Name, owner: Type.Optional(Name) }),
+      body: strict({ repo: NameOrId }),
       status: 201,
       response: RepositoryView,
     },
     async ({ body, identity }, { bus }) => {
-      const owner = body.owner ?? identity.user
+      const repo = body.repo.includes('/') ? body.repo : `${identity.user}/${body.repo}`
+      const [owner = ''] = repo.split('/')
       if (owner !== identity.user && !identity.admin)
         throw new Problem('forbidden', { user: identity.user, action: `make a repository of ${owner}` })
       await bus.ask('profiles.get_user', { name: owner })
-      const repo = `${owner}/${body.name}`
       await bus.ask('git.create_repository', { repo, by: identity.user })
       return viewRepository(bus, repo, identity)
     },

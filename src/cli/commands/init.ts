@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { examples } from '../command.ts'
+import type { Session } from '../session.ts'
+
+export function init(program: Command, session: Session): void {
+  const command = program
+    .command('init [dir]')
+    .description('make a repository with a first node and a first task; keeps files that are there')
+    .action((dir: string | undefined) => {
+      const folder = resolve(session.io.cwd, dir ?? '.')
+      for (const [path, text] of Object.entries(files(session.server))) {
+        const file = join(folder, path)
+        const kept = existsSync(file)
+        if (!kept) write(file, text)
+        session.print(`${kept ? 'kept ' : 'wrote'}  ${path}\n`)
+      }
+      if (!isRepository(folder)) {
+        execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: folder })
+        session.print('made   a Git repository, branch main\n')
+      }
+      const place = relative(session.io.cwd, folder)
+      session.note(`Check it with \`devops validate${place ? ` ${place}` : ''}\`; then commit and push.\n`)
+    })
+  examples(command, 'devops init shop')
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text, file.endsWith('.sh') ? { mode: 0o755 } : {})
+}
+
+function isRepository(folder: string): boolean {
+  try {
+    execFileSync('git', ['rev-parse', '--git-dir'], { cwd: folder, stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const files = (server: string): Record<string, string> => ({
+  'nodes/web.yml': `# yaml-language-server: $schema=${server}/v1/schemas/node
+id: web
+name: First web server
+type: server
+
+# \`docker\` makes a container that is handled like a small server. For a machine that you have: \`name: ssh\`,
+# push, then \`devops link web\`.
+provider:
+  name: docker
+
+services:
+  nginx: '*'
+
+configuration:
+  nginx:
+    http:
+      gzip: 'on'
+`,
+  'tasks/hello.yml': `# yaml-language-server: $schema=${server}/v1/schemas/task
+id: hello
+name: Says hello from the web server
+type: task
+
+targets: [web]
+
+steps:
+  - run: echo "Hello from {{ web.ip }}"
+  - run: devops scripts/uptime.sh
+`,
+  'scripts/uptime.sh': `#!/bin/sh
+set -eu
+uptime
+`,
+  'README.md': `# Infrastructure
+
+Servers are files in \`nodes/\`, jobs are files in \`tasks/\`, their scripts are in \`scripts/\`. A push makes servers match.
+
+\`\`\`
+devops validate       # what a push would be told
+git push              # refused with file, line and reason, or carried out
+devops status         # how it goes
+devops run hello      # runs a task
+\`\`\`
+`,
+})

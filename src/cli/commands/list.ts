@@ -1,0 +1,158 @@
+import type { Command } from 'commander'
+import { examples, optionsOf } from '../command.ts'
+import { wrongUsage } from '../failure.ts'
+import { nodeRows } from '../nodes.ts'
+import { must, type Session } from '../session.ts'
+import { ago, lasted, printable, shortCommit, table } from '../text.ts'
+
+interface Options {
+  json?: boolean
+  count?: string
+}
+
+export function list(program: Command, session: Session): void {
+  const group = program
+    .command('list')
+    .description('what there is: repos, nodes, tasks, runs, webhooks, users')
+  examples(group, 'devops list nodes', 'devops list --repo ann/shop runs deploy --count 3')
+  const add = (
+    name: string,
+    description: string,
+    show: (options: Options & { repo?: string }, arg: string) => Promise<void>,
+  ) =>
+    group
+      .command(name)
+      .description(description)
+      .option('--json', 'print JSON')
+      .action((...args) => {
+        const command = args.at(-1) as Command
+        return show(optionsOf<Options>(command), command.args[0] ?? '')
+      })
+
+  examples(
+    add('repos', 'repositories that you own or share', (options) => repos(session, options)),
+    'devops list repos',
+  )
+  examples(
+    add('nodes', 'nodes and how they are', (options) => nodes(session, options)),
+    'devops list nodes --json',
+  )
+  examples(
+    add('tasks', 'tasks and their latest run', (options) => tasks(session, options)),
+    'devops list tasks',
+  )
+  examples(
+    add('runs [task]', 'latest runs, of one task or of all', (options, task) =>
+      runs(session, options, task),
+    ).option('--count <n>', 'how many', '10'),
+    'devops list runs deploy --count 3',
+  )
+  examples(
+    add('webhooks', 'webhook paths and their tasks', (options) => webhooks(session, options)),
+    'devops list webhooks',
+  )
+  examples(
+    add('users', 'users of the platform', (options) => users(session, options)),
+    'devops list users',
+  )
+}
+
+/** JSON of the answer, or a table; a sentence when there is nothing. */
+export function show<T>(
+  session: Session,
+  { json }: { json?: boolean },
+  items: readonly T[],
+  headings: readonly string[],
+  row: (item: T) => string[],
+  nothing: string,
+): void {
+  if (json) session.printJson(items)
+  else if (items.length === 0) session.note(`${nothing}\n`)
+  else session.print(table(headings, items.map(row)))
+}
+
+export async function repos(session: Session, options: Options): Promise<void> {
+  const all = must(await session.client().GET('/v1/repos'))
+  const row = (one: (typeof all)[number]) => [one.repo, one.role, one.branch, shortCommit(one.commit)]
+  show(
+    session,
+    options,
+    all,
+    ['repo', 'role', 'branch', 'commit'],
+    row,
+    'No repositories yet: `devops repo create NAME`.',
+  )
+}
+
+async function nodes(session: Session, options: Options & { repo?: string }): Promise<void> {
+  const repo = session.repo(options.repo)
+  const all = must(
+    await session.client().GET('/v1/repos/{owner}/{repo}/nodes', { params: { path: repo.path } }),
+  )
+  const { headings, row } = nodeRows(session)
+  show(session, options, all, headings, row, `${repo.id} has no nodes yet: push a file to nodes/.`)
+}
+
+async function tasks(session: Session, options: Options & { repo?: string }): Promise<void> {
+  const repo = session.repo(options.repo)
+  const all = must(
+    await session.client().GET('/v1/repos/{owner}/{repo}/tasks', { params: { path: repo.path } }),
+  )
+  const row = ({ task, last_run }: (typeof all)[number]) => [
+    task.id,
+    printable(task.name ?? '-'),
+    task.targets.join(',') || '-',
+    last_run?.state ?? '-',
+    ago(last_run?.created_at, session.now()),
+  ]
+  const headings = ['task', 'name', 'targets', 'last run', 'when']
+  show(session, options, all, headings, row, `${repo.id} has no tasks yet: push a file to tasks/.`)
+}
+
+async function runs(session: Session, options: Options & { repo?: string }, task: string): Promise<void> {
+  const limit = Number(options.count)
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
+    throw wrongUsage(`--count is a number from 1 to 1000, not \`${options.count}\`.`)
+  const repo = session.repo(options.repo)
+  const query = { limit, ...(task ? { task } : {}) }
+  const all = must(
+    await session.client().GET('/v1/repos/{owner}/{repo}/runs', { params: { path: repo.path, query } }),
+  )
+  const row = (run: (typeof all)[number]) => [
+    run.id,
+    run.task ?? '-',
+    run.state,
+    ago(run.created_at, session.now()),
+    run.started_at && run.ended_at ? lasted(run.ended_at - run.started_at) : '-',
+    printable(run.cause.by),
+    printable(run.error ?? run.waits_for ?? ''),
+  ]
+  const headings = ['run', 'task', 'state', 'when', 'took', 'by', 'note']
+  show(session, options, all, headings, row, task ? `Task ${task} has not run yet.` : 'Nothing has run yet.')
+}
+
+async function webhooks(session: Session, options: Options & { repo?: string }): Promise<void> {
+  const repo = session.repo(options.repo)
+  const all = must(
+    await session.client().GET('/v1/repos/{owner}/{repo}/webhooks', { params: { path: repo.path } }),
+  )
+  show(
+    session,
+    options,
+    all,
+    ['path', 'task'],
+    ({ path, task }) => [printable(path), task],
+    `${repo.id} has no webhooks.`,
+  )
+}
+
+export async function users(session: Session, options: Options): Promise<void> {
+  const all = must(await session.client().GET('/v1/users'))
+  const row = (user: (typeof all)[number]) => [
+    user.name,
+    printable(user.email ?? '-'),
+    user.admin ? 'yes' : 'no',
+    ago(user.created_at, session.now()),
+  ]
+  show(session, options, all, ['user', 'email', 'administrator', 'since'], row, 'There are no users.')
+}

@@ -1,0 +1,66 @@
+import type { Command } from 'commander'
+import type { Schemas } from '#client'
+import { examples, optionsOf } from '../command.ts'
+import { must, type Session } from '../session.ts'
+import { ago, type Colour, count, printable } from '../text.ts'
+
+type NodePlan = Schemas['NodePlan']
+
+interface Options {
+  json?: boolean
+  recorded?: boolean
+  all?: boolean
+}
+
+const colours: Record<string, Colour> = { '+': 'green', '-': 'red', '@': 'cyan' }
+
+export function plan(program: Command, session: Session): void {
+  const command = program
+    .command('plan [node]')
+    .description('what a sync would do; looks at the servers')
+    .option('--recorded', 'compare with what was last recorded instead of looking')
+    .option('--all', 'show what stays as it is, too')
+    .option('--json', 'print JSON')
+    .action(async (node: string | undefined, _, self: Command) => {
+      const options = optionsOf<Options>(self)
+      const { path } = session.repo(options.repo)
+      const client = session.client()
+      const query = { live: !options.recorded }
+      const plans = must(
+        node === undefined
+          ? await client.GET('/v1/repos/{owner}/{repo}/plan', { params: { path, query } })
+          : await client.GET('/v1/repos/{owner}/{repo}/nodes/{node}/plan', {
+              params: { path: { ...path, node }, query },
+            }),
+      )
+      if (options.json) return session.printJson(plans)
+      if (plans.length === 0) return session.note('There are no nodes to plan for.\n')
+      session.print(plans.map((one) => show(session, one, options.all === true)).join('\n'))
+    })
+  examples(command, 'devops plan web', 'devops plan --recorded --json')
+}
+
+function show(session: Session, { node, verdict, reason, changes, as_of }: NodePlan, all: boolean): string {
+  const seen = as_of === null ? 'never looked at' : `as of ${ago(as_of, session.now())}`
+  const same = changes.filter((change) => change.verdict === 'no change').length
+  const shown = all ? changes : changes.filter((change) => change.verdict !== 'no change')
+  const head = `${session.paint('bold', node)}: ${verdict}${reason ? ` (${printable(reason)})` : ''}, ${seen}\n`
+  const rest =
+    same > 0 && !all
+      ? `  ${count(same, 'resource')} ${same === 1 ? 'stays' : 'stay'} as ${same === 1 ? 'it is' : 'they are'}\n`
+      : ''
+  return head + shown.map((change) => entry(session, change)).join('') + rest
+}
+
+function entry(
+  { paint }: Session,
+  { resource, verdict, summary, diff }: NodePlan['changes'][number],
+): string {
+  const lines = (diff ?? '').split('\n').filter(Boolean)
+  const body = lines.map((line) => {
+    const colour = colours[line[0] ?? '']
+    return `      ${colour ? paint(colour, printable(line)) : printable(line)}\n`
+  })
+  const mark = verdict === 'change' ? '' : `${verdict}: `
+  return `  ${printable(resource)}  ${mark}${printable(summary)}\n${body.join('')}`
+}

@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { collect, examples, optionsOf } from '../command.ts'
+import { wrongUsage } from '../failure.ts'
+import { followWorks, newestSeq } from '../follow.ts'
+import { report } from '../outcome.ts'
+import { must, type Session } from '../session.ts'
+
+interface Options {
+  var?: string[]
+  wait: boolean
+}
+
+export function run(program: Command, session: Session): void {
+  const command = program
+    .command('run <task>')
+    .description('run a task and follow its output; exits 0 when it succeeded')
+    .option('--var <name=value>', 'a variable of this run; JSON, or else text', collect)
+    .option('--no-wait', 'return as soon as it is queued')
+    .action(async (task: string, _, self: Command) => {
+      const { repo: named, var: pairs, wait } = optionsOf<Options>(self)
+      const vars = variables(pairs)
+      const repo = session.repo(named)
+      const client = session.client()
+      const after = await newestSeq(client, repo)
+      const started = must(
+        await client.POST('/v1/repos/{owner}/{repo}/tasks/{task}/runs', {
+          params: { path: { ...repo.path, task } },
+          body: vars === undefined ? {} : { vars },
+        }),
+      )
+      if (!wait) return void session.print(`Queued: run ${started.id} of ${task}.\n`)
+      report(session, await followWorks(session, repo, [started], after))
+    })
+  examples(command, 'devops run deploy', 'devops run deploy --var version=1.4 --var dry=true')
+}
+
+function variables(pairs: string[] | undefined): Record<string, unknown> | undefined {
+  if (pairs === undefined) return undefined
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name = '', value = ''] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair) ?? []
+      if (name === '')
+        throw wrongUsage(`\`${pair}\` is no variable.`, 'Write it as NAME=VALUE: `--var version=1.4`.')
+      return [name, valueOf(value)]
+    }),
+  )
+}
+
+/** `3`, `true`, `[1,2]` and `"text"` are JSON; what is none is text. */
+export function valueOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

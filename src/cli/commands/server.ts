@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import { collect, examples } from '../command.ts'
+import { Failure, wrongUsage } from '../failure.ts'
+import type { Session } from '../session.ts'
+
+interface Options {
+  data?: string
+  host?: string
+  port?: number
+  sshPort?: number
+  gitPort?: number
+  tokenFile?: string
+  allowedHost?: string[]
+}
+
+export function server(program: Command, session: Session): void {
+  const command = program
+    .command('server')
+    .description('run the platform until Ctrl-C: API, Git, and the work on nodes')
+    .option('--data <dir>', 'folder of everything that lasts')
+    .option('--host <address>', 'address to listen on; loopback when absent')
+    .option('--port <port>', 'port of the API (7780)', port)
+    .option('--ssh-port <port>', 'port of Git over SSH (7722)', port)
+    .option('--git-port <port>', 'port of Git over HTTP (7781)', port)
+    .option('--token-file <file>', "where the first administrator's token is written instead of the screen")
+    .option('--allowed-host <name>', 'name by which browsers may reach it', collect)
+    .action(async ({ allowedHost, ...options }: Options) => {
+      if (!session.io.server) throw new Failure('This program cannot run a server.')
+      await session.io.server({ ...options, ...(allowedHost ? { allowedHosts: allowedHost } : {}) })
+    })
+  examples(command, 'devops server', 'devops server --data /var/lib/devops --host 0.0.0.0 --port 80')
+}
+
+function port(text: string): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number <= 65_535) return number
+  throw wrongUsage(`\`${text}\` is no port.`, 'A port is a number from 0 (any free one) to 65535.')
+}

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Schemas } from '#client'
+import { examples, optionsOf } from '../command.ts'
+import { Failure, wrongUsage } from '../failure.ts'
+import { pinnedHostKeys } from '../host-keys.ts'
+import { must, type Repo, type Session } from '../session.ts'
+
+type NodeView = Schemas['NodeView']
+type Server = NonNullable<NodeView['server']>
+
+/** Who people are on a node. */
+const USER = 'devops'
+
+export function ssh(program: Command, session: Session): void {
+  const command = program
+    .command('ssh [node] [command...]')
+    .description('open a shell on a node, or run a command there; the host key is checked')
+    .option('--user <user>', 'who to be there', USER)
+    .option('--identity <file>', 'private key to show')
+    .action(async (first: string | undefined, words: string[], _, self: Command) => {
+      const options = optionsOf<{ user: string; identity?: string }>(self)
+      const repo = session.repo(options.repo)
+      const { node, line } = await split(session, repo, first, words)
+      const server = serverOf(node)
+      const folder = mkdtempSync(join(tmpdir(), 'devops-ssh-'))
+      try {
+        const known = join(folder, 'known_hosts')
+        writeFileSync(known, await pinnedHostKeys(node.node, server), { mode: 0o600 })
+        const args = [
+          ...(options.identity ? ['-i', options.identity] : []),
+          ...sshOptions(server, options.user, known),
+          '--',
+          server.host,
+          ...line,
+        ]
+        session.exit((await session.io.exec?.('ssh', args)) ?? 1)
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    })
+  examples(command, 'devops ssh web', 'devops ssh web -- sudo systemctl status nginx')
+}
+
+export function sshConfig(program: Command, session: Session): void {
+  const command = program
+    .command('ssh-config [node]')
+    .description('lines for ~/.ssh/config, of a node or of all')
+    .action(async (id: string | undefined, _, self: Command) => {
+      const repo = session.repo(optionsOf(self).repo)
+      const nodes = await nodesOf(session, repo)
+      const chosen = id === undefined ? nodes.filter(({ server }) => server) : [find(nodes, repo, id)]
+      if (chosen.length === 0) return session.note(`${repo.id} has no servers yet.\n`)
+      session.print(chosen.map(hostBlock).join('\n'))
+    })
+  examples(command, 'devops ssh-config >> ~/.ssh/config')
+}
+
+/** `ssh -- uptime` has no node: everything before `--` would be one, so the sole node is meant. */
+async function split(session: Session, repo: Repo, first: string | undefined, words: string[]) {
+  const nodes = await nodesOf(session, repo)
+  if (first !== undefined && nodes.some(({ node }) => node === first))
+    return { node: find(nodes, repo, first), line: words }
+  const servers = nodes.filter(({ server }) => server)
+  const [only] = servers
+  if (first === undefined && only && servers.length === 1) return { node: only, line: words }
+  if (first !== undefined) return { node: find(nodes, repo, first), line: words }
+  throw wrongUsage(
+    `${repo.id} has ${servers.length === 0 ? 'no servers yet' : `${servers.length} servers`}.`,
+    servers.length === 0
+      ? 'Make one with `devops sync`.'
+      : `Name one: ${servers.map(({ node }) => node).join(', ')}.`,
+  )
+}
+
+const nodesOf = async (session: Session, { path }: Repo): Promise<NodeView[]> =>
+  must(await session.client().GET('/v1/repos/{owner}/{repo}/nodes', { params: { path } }))
+
+function find(nodes: NodeView[], repo: Repo, id: string): NodeView {
+  const node = nodes.find((one) => one.node === id)
+  if (node) return node
+  throw new Failure(
+    `There is no node ${id} in ${repo.id}.`,
+    `There are: ${nodes.map((one) => one.node).join(', ') || 'none'}.`,
+  )
+}
+
+function serverOf({ node, server }: NodeView): Server {
+  if (!server)
+    throw new Failure(
+      `Node ${node} has no server yet.`,
+      `Make it with \`devops sync ${node}\`, or \`devops link ${node}\`.`,
+    )
+  // Addresses become arguments of a program: one that looks like an option is none.
+  if (!/^[A-Za-z0-9:[][A-Za-z0-9.:_-]*\]?$/.test(server.host))
+    throw new Failure(`\`${server.host}\` is no address of a server.`)
+  return server
+}
+
+const sshOptions = ({ port }: Server, user: string, known: string): string[] => [
+  ...['-p', String(port), '-l', user],
+  ...['-o', `UserKnownHostsFile=${known}`, '-o', 'GlobalKnownHostsFile=/dev/null'],
+  ...['-o', 'StrictHostKeyChecking=yes', '-o', 'ForwardAgent=no'],
+]
+
+function hostBlock(node: NodeView): string {
+  const { host, port } = serverOf(node)
+  return [
+    `Host ${node.node}`,
+    `  HostName ${host}`,
+    `  Port ${port}`,
+    `  User ${USER}`,
+    '  ForwardAgent no',
+    '',
+  ].join('\n')
+}

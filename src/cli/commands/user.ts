@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+import { examples } from '../command.ts'
+import { readAll } from '../prompt.ts'
+import { must, type Session } from '../session.ts'
+import { users } from './list.ts'
+
+interface Options {
+  email?: string
+  admin?: boolean
+  passwordStdin?: boolean
+}
+
+export function user(program: Command, session: Session): void {
+  const group = program.command('user').description('users of the platform, as an administrator')
+  examples(group, 'devops user add ann')
+
+  const add = group
+    .command('add <name>')
+    .description('make a user; give him a token with `devops token add TITLE --user NAME`')
+    .option('--email <address>', 'e-mail address')
+    .option('--admin', 'may do everything')
+    .option('--password-stdin', 'read a password from stdin, for `devops login --user`')
+    .action(async (name: string, { email, admin, passwordStdin }: Options) => {
+      const password = passwordStdin ? await readAll(session.io.stdin) : undefined
+      const body = {
+        name,
+        ...(email ? { email } : {}),
+        ...(admin ? { admin } : {}),
+        ...(password === undefined ? {} : { password }),
+      }
+      const made = must(await session.client().POST('/v1/users', { body }))
+      session.print(`Made ${made.name}${made.admin ? ', an administrator' : ''}.\n`)
+    })
+  examples(add, 'devops user add ann --email ann@example.org')
+
+  const list = group
+    .command('list')
+    .description('all users')
+    .option('--json', 'print JSON')
+    .action((options: { json?: boolean }) => users(session, options))
+  examples(list, 'devops user list')
+
+  const remove = group
+    .command('remove <name>')
+    .description('remove a user with his keys and tokens')
+    .action(async (name: string) => {
+      must(await session.client().DELETE('/v1/users/{user}', { params: { path: { user: name } } }))
+      session.print(`Removed ${name}.\n`)
+    })
+  examples(remove, 'devops user remove bob')
+}

@@ -1,0 +1,29 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { formatFindings } from '#language'
+import { examples } from '../command.ts'
+import { Failure } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { count } from '../text.ts'
+
+export function validate(program: Command, session: Session): void {
+  const command = program
+    .command('validate [dir]')
+    .description('check descriptors as a push would, without a server; exits 1 when they would be refused')
+    .option('--json', 'print JSON')
+    .action(async (dir: string | undefined, { json }: { json?: boolean }) => {
+      if (!session.io.validate) throw new Failure('This program cannot read the catalog.')
+      const folder = resolve(session.io.cwd, dir ?? '.')
+      const findings = await session.io.validate(folder)
+      const errors = findings.filter(({ severity }) => severity === 'error').length
+      if (errors > 0) session.exit(1)
+      if (json) return session.printJson(findings)
+      for (const line of formatFindings(findings)) session.print(`${line}\n`)
+      const warnings = findings.length - errors
+      const more = warnings > 0 ? `${count(warnings, 'warning')}` : ''
+      if (errors > 0)
+        session.print(`${count(errors, 'error')}${more && `, ${more}`}: a push would be refused.\n`)
+      else session.print(`${more || 'No findings'}: a push would be accepted.\n`)
+    })
+  examples(command, 'devops validate', 'devops validate examples/shop')
+}

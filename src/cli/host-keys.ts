@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { Failure } from './failure.ts'
+
+const run = promisify(execFile)
+
+interface Server {
+  host: string
+  port: number
+  host_keys: string[]
+}
+
+/**
+ * Lines for known_hosts. The platform keeps fingerprints, ssh wants whole keys: they are fetched from the server, and
+ * only those whose fingerprint is the pinned one count.
+ */
+export async function pinnedHostKeys(node: string, { host, port, host_keys }: Server): Promise<string> {
+  if (host_keys.length === 0)
+    throw new Failure(`The host key of ${node} is not known yet.`, `Meet it with \`devops sync ${node}\`.`)
+  const { stdout } = await run('ssh-keyscan', ['-T', '10', '-p', String(port), '--', host]).catch((error) => {
+    throw new Failure(
+      `${host}:${port} shows no host key: ${String(error.stderr || error.message).trim()}`,
+      'Check that it is up.',
+    )
+  })
+  const shown = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  if (shown.length === 0)
+    throw new Failure(
+      `${node} does not answer at ${host}:${port}.`,
+      'Check that it is up and that its SSH port is open.',
+    )
+  const pinned = shown.filter((line) => host_keys.includes(fingerprint(line.split(' ')[2] ?? '')))
+  if (pinned.length === 0)
+    throw new Failure(
+      `${node} shows another host key than before. Nothing was sent to it.`,
+      'If the change is yours, run `devops link` again; if not, somebody may be in between.',
+    )
+  return pinned.map((line) => `${line}\n`).join('')
+}
+
+/** As ssh-keygen prints it. */
+const fingerprint = (key: string): string =>
+  `SHA256:${createHash('sha256').update(Buffer.from(key, 'base64')).digest('base64').replace(/=+$/, '')}`

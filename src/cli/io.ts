@@ -1,0 +1,38 @@
+import type { Finding } from '#contracts/descriptors.ts'
+
+export interface Output {
+  write(text: string): unknown
+  isTTY?: boolean
+}
+
+export type Input = NodeJS.ReadableStream & { isTTY?: boolean }
+
+export interface ServerOptions {
+  data?: string
+  host?: string
+  port?: number
+  sshPort?: number
+  gitPort?: number
+  tokenFile?: string
+  allowedHosts?: string[]
+}
+
+/** All that a command may touch. What lies outside this room is injected by `bin`. */
+export interface Io {
+  stdout: Output
+  stderr: Output
+  stdin: Input
+  env: NodeJS.ProcessEnv
+  home: string
+  cwd: string
+  fetch?: typeof globalThis.fetch
+  now?: () => number
+  /** Runs the platform until a signal. */
+  server?: (options: ServerOptions) => Promise<void>
+  /** What a push of this folder would be told. */
+  validate?: (folder: string) => Promise<Finding[]>
+  /** Runs a program on this terminal; resolves to its exit code. */
+  exec?: (command: string, args: string[]) => Promise<number>
+  /** Calls `act` at Ctrl-C; returns its undo. */
+  onInterrupt?: (act: () => void) => () => void
+}

@@ -1,0 +1,68 @@
+import { Command } from 'commander'
+import { cancel } from './commands/cancel.ts'
+import { collaborator } from './commands/collaborator.ts'
+import { info } from './commands/info.ts'
+import { init } from './commands/init.ts'
+import { key } from './commands/key.ts'
+import { link } from './commands/link.ts'
+import { list } from './commands/list.ts'
+import { login, logout } from './commands/login.ts'
+import { logs } from './commands/logs.ts'
+import { plan } from './commands/plan.ts'
+import { repo } from './commands/repo.ts'
+import { run } from './commands/run.ts'
+import { server } from './commands/server.ts'
+import { ssh, sshConfig } from './commands/ssh.ts'
+import { status } from './commands/status.ts'
+import { sync } from './commands/sync.ts'
+import { token } from './commands/token.ts'
+import { user } from './commands/user.ts'
+import { validate } from './commands/validate.ts'
+import { variable } from './commands/variable.ts'
+import type { Session } from './session.ts'
+
+const commands = [
+  server,
+  init,
+  validate,
+  login,
+  logout,
+  list,
+  info,
+  status,
+  plan,
+  sync,
+  run,
+  cancel,
+  logs,
+  ssh,
+  sshConfig,
+  link,
+  variable,
+  repo,
+  collaborator,
+  key,
+  token,
+  user,
+]
+
+export function buildProgram(session: Session): Command {
+  const { io } = session
+  const program = new Command('devops')
+    .description('Servers and jobs from Git.')
+    .option('--repo <owner/name>', 'repository; default: that of the current folder')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      getOutHelpWidth: () => 100,
+      getErrHelpWidth: () => 100,
+    })
+    .showHelpAfterError('(add --help for what there is)')
+    .addHelpText('after', '\nStart with `devops server`, `devops login` and `devops init`.')
+    .exitOverride()
+  for (const add of commands) add(program, session)
+  return program
+}

@@ -1,6 +1,6 @@
 import type { Finding } from '#contracts/descriptors.ts'
 import { namePattern } from '#contracts/ids.ts'
-import { isTree } from './fields.ts'
+import { isTree, textMessage } from './fields.ts'
 import { reservedRoots } from './references.ts'
 import type { File } from './repository.ts'
 import { type Document, readDocuments } from './source.ts'
@@ -47,8 +47,7 @@ function addDraft(drafts: Map<string, Document>, kind: Kind, document: Document)
   }
   const { id } = value
   if (id === undefined || id === null) report([], `id is missing: every ${noun} needs one`)
-  else if (typeof id !== 'string')
-    report(['id'], `must be a string, got ${show(id)}: write it in quotes, "${String(id)}"`)
+  else if (typeof id !== 'string') report(['id'], textMessage(id))
   else if (!namePattern.test(id))
     report(
       ['id'],

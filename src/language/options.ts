@@ -105,12 +105,14 @@ const unquote = (value: unknown) =>
   typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? ': write it without quotes' : ''
 
 function notAllowed(allowed: readonly unknown[], value: unknown, got: string): string {
-  const names = allowed.map((each) => String(each))
-  const twin = names.find((name) => name.toLowerCase() === String(value).toLowerCase())
+  const names = allowed.map(plain)
+  const twin = names.find((name) => name.toLowerCase() === plain(value).toLowerCase())
   return twin === undefined || twin === value
     ? `must be one of ${names.join(', ')}, got ${got}`
     : `must be one of ${names.join(', ')}, got ${got}, did you mean ${show(twin)}?`
 }
+
+const plain = (value: unknown): string => (typeof value === 'string' ? value : show(value))
 
 function checkLimits({ minimum, maximum }: Option, value: number, at: At, report: Report): void {
   if (minimum !== undefined && value < minimum) report(at, `must be at least ${minimum}, got ${value}`)

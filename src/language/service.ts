@@ -162,7 +162,7 @@ function checkCommand(
   readOptions(command, at, report)
   const hasUnit = command.unit !== undefined && command.do !== undefined
   if (hasUnit === (command.script !== undefined)) report(at, 'needs either unit and do, or script')
-  if (command.do !== undefined && !unitActions.includes(String(command.do)))
+  if (command.do !== undefined && !unitActions.some((each) => each === command.do))
     report([...at, 'do'], `must be one of ${unitActions.join(', ')}, got ${show(command.do)}`)
   if (typeof command.script === 'string' && !Object.hasOwn(templates, command.script))
     report(

@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile'
 import type Type from 'typebox'
 import { isDeepStrictEqual } from 'node:util'
 import type { Node, Service } from '#contracts/descriptors.ts'
+import type { Unresolved } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
 import { addressesIn, nearest, renderTree, withDefaults } from '#language'
 import { renderShell } from '#language/shell.ts'
@@ -30,6 +31,7 @@ export interface CompileInput {
 
 /** Descriptor, catalog and variables -> the graph of a node. Pure: the same input gives the same bytes. Throws `invalid`. */
 export function compile(input: CompileInput): Graph {
+  refuseUnresolved(input)
   const services = chosenServices(input.node, input.catalog)
   const configuration = configurations(input, services)
   const secrets = secretsIn(input.scope, services, configuration)
@@ -53,6 +55,13 @@ export function compile(input: CompileInput): Graph {
     uses: usesOf(input, services),
     secrets,
   }
+}
+
+/** A value that is left out would be replaced by a default, silently. */
+function refuseUnresolved({ node, scope }: CompileInput): void {
+  const all = (scope.$unresolved ?? []) as Unresolved[]
+  const first = all.find((each) => each.node === node.id && each.at.startsWith('configuration.'))
+  if (first) throw new Problem('invalid', { reason: `node ${node.id}, ${first.at}: ${first.reason}`, waits_for: first.waits_for })
 }
 
 /** Those of every node first, each after all that it requires. */
@@ -108,7 +117,7 @@ function compileService(service: Service, scope: Tree, drafts: Map<string, Resou
     draft.requires.push(...packages.filter((other) => other !== id))
     // A unit is started when its files are in place.
     if (kind === 'unit') draft.requires.push(...placed)
-    if (kind === 'package') packages.push(id)
+    if (kind === 'package' || kind === 'apt_repository') packages.push(id)
     if (kind === 'file' || kind === 'link' || kind === 'absent') placed.push(id)
     const twin = drafts.get(id)
     drafts.set(id, twin ? merge(twin, draft) : draft)

@@ -51,14 +51,14 @@ const changesOthers = new Set(['package', 'command', 'user'])
 
 function stepFor(wish: Resource, state: State, context: Parameters<ReturnType<typeof kindOf>['plan']>[2]): Step {
   if (wish.except === 'container' && state.system.container)
-    return { verdict: 'skipped', summary: `${wish.id}: the node is a container, and this belongs to its host` }
+    return { verdict: 'skipped', summary: 'the node is a container: this is a matter of its host' }
   return kindOf(wish.kind).plan(wish, state, context)
 }
 
 function removal(entry: Entry, state: State): Step {
   const kind = kindOf(entry.kind)
   if (entry.present_before && kind.keepsBefore)
-    return { verdict: 'skipped', summary: `${entry.id} was there before us: it stays` }
+    return { verdict: 'skipped', summary: 'it was there before us, and stays' }
   return kind.remove?.(entry, state) ?? { verdict: 'no change', summary: `${entry.id} is owned no more` }
 }
 

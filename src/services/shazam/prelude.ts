@@ -142,6 +142,49 @@ remove_package() {
   [ -z "$rest" ] || apt purge -- $rest
 }
 
+# add_key SOURCE FILE: a URL, a file of this node, a PPA's name or the key itself; kept armoured, as apt wants it.
+add_key() {
+  raw=/run/devops/key
+  case $1 in
+  ppa:*)
+    ppa=${'$'}{1#ppa:}
+    owner=${'$'}{ppa%%/*}
+    print=$(curl -fsSL "https://api.launchpad.net/1.0/~$owner/+archive/ubuntu/${'$'}{ppa#*/}" |
+      sed -n 's/.*"signing_key_fingerprint": *"\([0-9A-F]*\)".*/\1/p')
+    curl -fsSL -o "$raw" "https://keyserver.ubuntu.com/pks/lookup?op=get&options=mr&search=0x$print"
+    ;;
+  http://* | https://*) curl -fsSL -o "$raw" -- "$1" ;;
+  /*) cat -- "$1" >"$raw" ;;
+  *) printf '%s\n' "$1" >"$raw" ;;
+  esac
+  mkdir -p -m 0755 /etc/apt/keyrings
+  {
+    if grep -q 'BEGIN PGP' "$raw"; then cat "$raw"; else
+      printf -- '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n'
+      base64 "$raw"
+      printf -- '-----END PGP PUBLIC KEY BLOCK-----\n'
+    fi
+  } >"$2.new"
+  mv -fT -- "$2.new" "$2"
+}
+
+make_swap() {
+  swapoff -- "$1" 2>/dev/null || :
+  rm -f -- "$1"
+  (umask 077; fallocate -l "$2M" "$1" || dd if=/dev/zero of="$1" bs=1M count="$2" status=none)
+  chmod 600 "$1"
+  mkswap -q -- "$1"
+  # A file with holes, or one on a copy-on-write file system, is refused: write it out.
+  swapon -- "$1" || { dd if=/dev/zero of="$1" bs=1M count="$2" status=none; mkswap -q -- "$1"; swapon -- "$1"; }
+  grep -q "^$1[[:space:]]" /etc/fstab || printf '%s none swap sw 0 0\n' "$1" >>/etc/fstab
+}
+
+remove_swap() {
+  swapoff -- "$1" 2>/dev/null || :
+  sed -i "\|^$1[[:space:]]|d" /etc/fstab
+  rm -f -- "$1"
+}
+
 note_made() { grep -qxF -e "$1" ${MADE} 2>/dev/null || printf '%s\n' "$1" >>${MADE}; }
 forget_made() {
   [ -f ${MADE} ] || return 0

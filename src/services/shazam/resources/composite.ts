@@ -40,7 +40,7 @@ const cron: Composite = (item) => [
   },
 ]
 
-/** `sysctl: NAME`, `values: {key: value}`: kept in a file, and loaded when a running value differs. */
+/** `sysctl: NAME`, `values: {key: value}`: kept in a file, and loaded when a running value differs. What this kernel does not know is passed over. */
 const sysctl: Composite = (item) => {
   const values = Object.entries((item.values ?? {}) as Item).map(([key, value]) => [key, String(value).trim()] as const)
   const path = `/etc/sysctl.d/${item.sysctl}.conf`

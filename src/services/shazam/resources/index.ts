@@ -1,4 +1,5 @@
 import { absentKind } from './absent.ts'
+import { aptRepositoryKind } from './apt-repository.ts'
 import { commandKind } from './command.ts'
 import { directoryKind } from './directory.ts'
 import { fileKind } from './file.ts'
@@ -7,12 +8,14 @@ import { hostnameKind } from './hostname.ts'
 import type { Kind } from './kind.ts'
 import { linkKind } from './link.ts'
 import { packageKind } from './package.ts'
+import { swapKind } from './swap.ts'
 import { unitKind } from './unit.ts'
 import { userKind } from './user.ts'
 
 /** Every kind of resource, under the key that names it in `service.yml`. */
 export const kinds: ReadonlyMap<string, Kind> = new Map(
   [
+    aptRepositoryKind,
     packageKind,
     fileKind,
     directoryKind,
@@ -22,6 +25,7 @@ export const kinds: ReadonlyMap<string, Kind> = new Map(
     groupKind,
     unitKind,
     hostnameKind,
+    swapKind,
     commandKind,
   ].map((kind) => [kind.name, kind as unknown as Kind]),
 )

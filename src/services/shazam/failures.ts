@@ -1,0 +1,28 @@
+import { isProblem, Problem, type ProblemJson } from '#kit/problem.ts'
+import { NotYet } from './wish.ts'
+
+export interface Failure {
+  error: { code: string; message: string }
+  /** Whether the same attempt may go better later. */
+  retry: boolean
+}
+
+/** Of resources that could not be applied. Mirrors are away for a while, disks are emptied: trying again may help. */
+export class NotApplied extends Error {}
+
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof NotYet) return { error: { code: 'unresolved', message: thrown.message }, retry: true }
+  if (thrown instanceof NotApplied) return { error: { code: 'not_applied', message: thrown.message }, retry: true }
+  const problem = Problem.of(thrown)
+  return { error: { code: problem.code, message: problem.message }, retry: mayPass(problem) }
+}
+
+/** What a person has to see to first is not tried again. */
+function mayPass({ code, data }: Pick<ProblemJson, 'code' | 'data'>): boolean {
+  if (code === 'unreachable') return data.cause !== 'authentication'
+  if (code === 'provider') return data.kind === 'retry'
+  return !['invalid', 'host_key', 'sudo_refused', 'fenced', 'not_found', 'refused'].includes(code)
+}
+
+export const isUnreachable = (error: unknown): error is Problem =>
+  isProblem(error, 'unreachable') && error.data.cause !== 'authentication'

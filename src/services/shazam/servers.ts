@@ -1,0 +1,80 @@
+import type { Node } from '#contracts/descriptors.ts'
+import type { NodeRecord, Server } from '#contracts/registry.ts'
+import { sleep } from '#kit/clock.ts'
+import { Problem } from '#kit/problem.ts'
+import { isUnreachable } from './failures.ts'
+import { canonical, type Made, type Provider, tokenOf } from './providers/index.ts'
+import { enter, type Place, type Shazam } from './shazam.ts'
+import type { Connection } from './transport/connection.ts'
+
+type Descriptor = Node['provider']
+
+/** How long a server that was just made, and one that was there before, is waited for. Milliseconds. */
+const PATIENCE = { made: 120_000, known: 10_000 }
+
+export interface ServerKeeper {
+  /** A server is made, also when a former attempt made it and could not say so. */
+  create(place: Place, descriptor: Descriptor): Promise<Server>
+  /** Where a server is now: its provider may have given it another address, or know nothing of it any more. */
+  find(place: Place, server: Server): Promise<Server | undefined>
+  /** Gone at its provider; a linked machine stays as it is. */
+  destroy(place: Place, server: Server): Promise<void>
+  /** Waits until the server lets us in. Throws `unreachable` and all that is worse. */
+  reach(place: Place, server: Server, made: boolean, signal?: AbortSignal): Promise<Connection>
+}
+
+export function keepServers(shazam: Shazam): ServerKeeper {
+  const { bus, clock, transport, providers } = shazam
+
+  function providerOf(name: string): Provider {
+    const provider = providers.get(name)
+    if (provider) return provider
+    const reason = `provider ${name} is not known here, known are ${[...providers.keys()].join(', ')}`
+    throw new Problem('provider', { provider: name, reason, kind: 'final' })
+  }
+
+  return {
+    async create({ repo, node }, descriptor) {
+      const provider = providerOf(descriptor.name)
+      const { public_key } = await bus.ask('registry.platform_key', { repo })
+      const token = tokenOf(repo, node, descriptor)
+      const made = await provider.create({ repo, node, descriptor, publicKey: public_key, token })
+      return toServer(made, descriptor)
+    },
+    async find({ repo, node }, server) {
+      const descriptor = server.made_from as Descriptor
+      const found = await providerOf(server.provider).find({ repo, node, token: tokenOf(repo, node, descriptor) })
+      return found && toServer(found, descriptor)
+    },
+    async destroy({ repo, node }, server) {
+      transport.close(repo, node)
+      await providerOf(server.provider).destroy({ repo, node, id: server.id })
+    },
+    async reach(place, server, made, signal) {
+      const end = clock.now() + (made ? PATIENCE.made : PATIENCE.known)
+      const connection = enter(shazam, place, server)
+      for (let wait = 200; ; wait = Math.min(wait * 2, 5000)) {
+        try {
+          await connection.exec('true', signal ? { signal } : {})
+          return connection
+        } catch (error) {
+          if (!isUnreachable(error) || signal?.aborted || clock.now() + wait > end) throw error
+          await sleep(clock, wait, signal)
+        }
+      }
+    },
+  }
+}
+
+function toServer({ id, host, port, user, hostKeys }: Made, descriptor: Descriptor): Server {
+  return { provider: descriptor.name, id, host, port, user, host_keys: hostKeys, made_from: descriptor }
+}
+
+/** A linked machine is never replaced; one that we made is, when its wish has changed. */
+export const isOutdated = (server: Server, descriptor: Descriptor): boolean =>
+  server.provider !== 'ssh' && canonical(server.made_from) !== canonical(descriptor)
+
+export const serverVerdict = (record: NodeRecord, node: Node): 'create' | 'replace' | 'keep' => {
+  if (!record.server) return 'create'
+  return isOutdated(record.server, node.provider) ? 'replace' : 'keep'
+}

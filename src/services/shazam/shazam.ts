@@ -1,0 +1,40 @@
+import type { Service } from '#contracts/descriptors.ts'
+import type { NodeRecord, Server } from '#contracts/registry.ts'
+import type { Parts } from '#kit/service.ts'
+import { Secret } from '#kit/secret.ts'
+import type { Provider } from './providers/index.ts'
+import type { Connection } from './transport/connection.ts'
+import type { Transport } from './transport/index.ts'
+
+/** What every part of the service works with. */
+export interface Shazam extends Omit<Parts, 'stack' | 'store'> {
+  catalog: readonly Service[]
+  transport: Transport
+  providers: ReadonlyMap<string, Provider>
+}
+
+export type Place = Pick<NodeRecord, 'repo' | 'node'>
+
+/** The way into a node. A key seen at first contact is recorded before anything is done. */
+export function enter({ bus, transport }: Shazam, { repo, node }: Place, server: Server): Connection {
+  return transport.connection({
+    repo,
+    node,
+    host: server.host,
+    port: server.port,
+    user: server.user,
+    hostKeys: server.host_keys,
+    async privateKey() {
+      const { private_key } = await bus.ask('registry.platform_key', { repo })
+      return new Secret(private_key)
+    },
+    async pin(hostKey) {
+      await bus.ask('registry.record_node', { repo, node, server: { ...server, host_keys: [hostKey] } })
+    },
+  })
+}
+
+export const servicesAt = (shazam: Pick<Shazam, 'catalog'>, own: readonly Service[]): Service[] => {
+  const named = new Set(own.map((service) => service.id))
+  return [...shazam.catalog.filter((service) => !named.has(service.id)), ...own]
+}

@@ -1,0 +1,36 @@
+import type { Input } from '#contracts'
+import type { Infrastructure, Node } from '#contracts/descriptors.ts'
+import type { Unresolved } from '#contracts/registry.ts'
+import { Problem } from '#kit/problem.ts'
+import { compile } from './compile.ts'
+import type { Graph } from './graph.ts'
+import { type Shazam, servicesAt } from './shazam.ts'
+
+/** A value that another node has still to bring. It comes by itself, unlike what is `invalid`. */
+export class NotYet extends Error {}
+
+/** What a node should be: its descriptor with all that the registry and the profiles know. Throws `invalid`, NotYet. */
+export async function wishFor(
+  shazam: Shazam,
+  infrastructure: Infrastructure,
+  node: Node,
+  at: Pick<Input<'registry.resolve'>, 'commit' | 'next'>,
+): Promise<Graph> {
+  const { bus } = shazam
+  const { repo } = infrastructure
+  const [scope, keys, { public_key }] = await Promise.all([
+    bus.ask('registry.resolve', { repo, ...at, node: node.id }),
+    bus.ask('profiles.node_keys', { repo }),
+    bus.ask('registry.platform_key', { repo }),
+  ])
+  refuseUnresolved(node, (scope.$unresolved ?? []) as Unresolved[])
+  const catalog = servicesAt(shazam, infrastructure.services)
+  return compile({ node, catalog, scope, keys, platformKey: public_key })
+}
+
+function refuseUnresolved(node: Node, unresolved: readonly Unresolved[]): void {
+  const own = unresolved.filter((one) => one.node === node.id)
+  const hopeless = own.find((one) => one.waits_for === null)
+  if (hopeless) throw new Problem('invalid', { reason: `node ${node.id}, ${hopeless.at}: ${hopeless.reason}` })
+  if (own.length > 0) throw new NotYet([...new Set(own.map((one) => one.reason))].join('; '))
+}

@@ -20,7 +20,9 @@ export const onVariable = (tasker: Tasker) => async (event: BusEvent<'var.change
 export const onCollaborator =
   (tasker: Tasker) => async (event: BusEvent<'collaborator.changed'>, delivery: Delivery) => {
     const { repo, user } = event.data
-    await syncRepositories(tasker, [repo], user, delivery)
+    // Who did it is not told; the owner answers for who may enter.
+    const cause = accessCause(repo.split('/')[0] ?? user, user)
+    await syncRepositories(tasker, [repo], cause, delivery)
   }
 
 /** Keys of a user stand on every node that the user may enter. */
@@ -30,18 +32,25 @@ export const onProfile =
     if (what === 'tokens') return
     const owned = await tasker.bus.ask('git.list_repositories', { owner: user })
     const shared = await tasker.bus.ask('profiles.collaborations', { user })
-    const repos = new Set([...owned, ...shared].map(({ repo }) => repo))
-    await syncRepositories(tasker, [...repos], user, delivery)
+    const own = shared.filter((collaborator) => collaborator.user === user)
+    const repos = new Set([...owned, ...own].map(({ repo }) => repo))
+    await syncRepositories(tasker, [...repos], accessCause(user, user), delivery)
   }
+
+const accessCause = (by: string, user: string): Cause => ({
+  kind: 'collaborator',
+  by,
+  detail: user,
+  depth: 0,
+})
 
 async function syncRepositories(
   tasker: Tasker,
   repos: readonly string[],
-  user: string,
+  cause: Cause,
   delivery: Delivery,
 ): Promise<void> {
   const tips = await Promise.all(repos.map((repo) => tipOf(tasker, repo)))
-  const cause: Cause = { kind: 'collaborator', by: user, detail: '', depth: 0 }
   await tasker.turns.once(delivery, async (turn) => {
     for (const tip of tips) if (tip) await gatherSyncs(turn, tip, cause)
   })

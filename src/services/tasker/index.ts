@@ -48,7 +48,7 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.on('tasker.triggers', triggerEvents, onTrigger(self)))
     stack.defer(bus.work('tasker.advance', advanceRun(self), { concurrency: 8 }))
 
-    stack.use(createSweeper({ bus, clock, log, turns }))
+    stack.use(createSweeper({ bus, clock, log, turns, poke: dispatcher.poke }))
     dispatcher.begin(createTurns({ bus, store, clock, log, afterTurn() {} }))
   },
 })

@@ -17,8 +17,11 @@ export function describeWork(work: Described): string {
 export const describeWithNode = (work: WorkRow): string =>
   work.kind === 'run' ? describeWork(work) : `${describeWork(work)} on ${nodesOf(work).join(', ')}`
 
-export const describeCause = (cause: Cause): string =>
-  cause.detail ? `${cause.kind} ${cause.detail} by ${cause.by}` : `${cause.kind} by ${cause.by}`
+/** `push 3f2a1c by ann`, `ann by hand`, `event node.web.create.success` */
+export function describeCause({ kind, by, detail }: Cause): string {
+  if (kind === 'hand') return `${by} by hand`
+  return kind === 'event' ? `event ${detail}` : `${kind} ${detail} by ${by}`
+}
 
 export const causeSentence = (work: WorkRow): string => describeCause(causeOf(work))
 

@@ -13,8 +13,14 @@ export const SWEEP = 60_000
  * No lock outlives its holder: a job that the bus has parked will report nothing any more, so its work ends here.
  * What is our own and was parked while the store or a neighbour was away is given another series of attempts.
  */
-export function createSweeper(parts: { bus: Bus; clock: Clock; log: Log; turns: Turns }): AsyncDisposable {
-  const { bus, clock, log, turns } = parts
+export function createSweeper(parts: {
+  bus: Bus
+  clock: Clock
+  log: Log
+  turns: Turns
+  poke(): void
+}): AsyncDisposable {
+  const { bus, clock, log, turns, poke } = parts
   let sweeping: Promise<void> = Promise.resolve()
   let cancelTimer = clock.after(SWEEP, look)
   let stopped = false
@@ -26,6 +32,8 @@ export function createSweeper(parts: { bus: Bus; clock: Clock; log: Log; turns: 
   }
 
   async function sweep(): Promise<void> {
+    // What another replica queued before it died is started by this one.
+    poke()
     try {
       for (const parked of await bus.parked()) await settle(parked)
     } catch (error) {

@@ -5,6 +5,7 @@ import { causeSentence, describeWork } from '../lines.ts'
 import type { RunStepRow, WorkRow } from '../tables.ts'
 import type { Turn } from '../turn.ts'
 import { findWork, insertWork } from '../works.ts'
+import { announceEnd } from './finish.ts'
 
 /** Longer chains of runs that start runs are cut: two tasks that listen for each other would never end. */
 export const MAX_DEPTH = 8
@@ -30,6 +31,8 @@ export async function createRun(turn: Turn, wish: RunWish): Promise<WorkRow> {
   const work = await insertWork(turn, { ...placeOf(wish), kind: 'run', task: task.id, cause }, fault)
   await insertSnapshot(turn, work, wish)
   await insertSteps(turn, work, task)
+  // What was cut says nothing: a task that listens for errors would go on with the chain.
+  if (fault !== null && cause.depth <= MAX_DEPTH) await announceEnd(turn, work, fault)
   const said = fault === null ? `queued: ${causeSentence(work)}` : `cannot begin: ${fault}`
   const level = fault === null ? 'info' : 'error'
   turn.note({ repo: tip.repo, task: task.id, work: work.id, level, text: `${describeWork(work)} ${said}` })

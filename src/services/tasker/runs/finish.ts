@@ -14,6 +14,9 @@ export async function finishRun(turn: Turn, run: string): Promise<void> {
   await skipPending(turn, run)
   const error = await endWork(turn, work, steps)
   await announceEnd(turn, work, error)
+  const text = error === null ? `${describeWork(work)} succeeded` : `${describeWork(work)} ended: ${error}`
+  const level = error === null ? 'info' : 'error'
+  turn.note({ repo: work.repo, task: work.task ?? '', work: work.id, level, text })
 }
 
 async function endWork(
@@ -35,12 +38,11 @@ async function endWork(
   return error
 }
 
-async function announceEnd(turn: Turn, work: WorkRow, error: string | null): Promise<void> {
+/** `error`: null for a success. */
+export async function announceEnd(turn: Turn, work: WorkRow, error: string | null): Promise<void> {
   const { repo } = work
   const task = work.task ?? ''
   const data = { repo, task, run: work.id, depth: causeOf(work).depth, error }
   const pattern = error === null ? 'task.*.run.success' : 'task.*.run.error'
   await turn.bus.publish(pattern, { name: task, subject: `${repo}/${task}`, data }, turn.tx)
-  const text = error === null ? `${describeWork(work)} succeeded` : `${describeWork(work)} ended: ${error}`
-  turn.note({ repo, task, work: work.id, level: error === null ? 'info' : 'error', text })
 }

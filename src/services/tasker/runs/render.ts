@@ -1,4 +1,6 @@
 import type { Step } from '#contracts/descriptors.ts'
+import type { Unresolved } from '#contracts/registry.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import { renderShell, renderText, renderTree, stepKind } from '#language'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
@@ -13,18 +15,43 @@ export interface Rendered {
 /** Steps run as this user; service commands say their own. */
 const STEP_USER = 'devops'
 
+const placeOf = ({ work: { repo, commit } }: Snapshot) => ({ repo, ...(commit !== null && { commit }) })
+
 /** What a step comes down to on one node. Throws `invalid` with a sentence when a template does not fit. */
 export async function renderStep(
-  { bus }: Tasker,
+  tasker: Tasker,
   snapshot: Snapshot,
   step: Step,
   node: string,
   done: readonly RunStepRow[],
 ): Promise<Rendered> {
-  const { repo, commit } = snapshot.work
-  const place = { repo, ...(commit !== null && { commit }) }
-  const resolved = await bus.ask('registry.resolve', { ...place, node, task: snapshot.task.id })
-  const scope = scopeOf(resolved, snapshot, step, node, done)
+  const place = { ...placeOf(snapshot), node, task: snapshot.task.id }
+  const resolved = await tasker.bus.ask('registry.resolve', place)
+  try {
+    return await renderIn(tasker, snapshot, step, scopeOf(resolved, snapshot, step, node, done))
+  } catch (error) {
+    throw withUnresolved(error, resolved, node)
+  }
+}
+
+/** A variable that depends on what is not known yet is missing: the reason is more use than the name alone. */
+function withUnresolved(error: unknown, { $unresolved }: Record<string, unknown>, node: string): unknown {
+  if (!isProblem(error, 'invalid') || !Array.isArray($unresolved)) return error
+  const missing = ($unresolved as Unresolved[]).find((each) => each.node === null || each.node === node)
+  if (!missing) return error
+  return new Problem('invalid', {
+    ...error.data,
+    reason: `${error.data.reason}; ${missing.at}: ${missing.reason}`,
+  })
+}
+
+async function renderIn(
+  { bus }: Tasker,
+  snapshot: Snapshot,
+  step: Step,
+  scope: Record<string, unknown>,
+): Promise<Rendered> {
+  const place = placeOf(snapshot)
   const kind = stepKind(step.run)
   if (kind.kind === 'inline') return { script: renderShell(step.run, scope), user: STEP_USER }
   if (kind.kind === 'script') {

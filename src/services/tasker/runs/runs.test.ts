@@ -102,7 +102,7 @@ test('an edit made after a run began does not touch it', async () => {
 test('a step whose template does not fit fails with the reason, and nothing of it runs', async () => {
   await using world = await World.open()
   world.tips.set(REPO, tip(1, ['db', 'web'], [aTask('t', ['echo {{ db.ipp }}'], { targets: ['db', 'web'] })]))
-  world.resolved = { vars: {}, db: { ip: '10.0.0.1' } }
+  world.resolved = { vars: {}, db: { id: 'db', ip: '10.0.0.1', facts: {}, configuration: {}, vars: {} } }
   const done = await ended(world, await start(world, 't'))
   assert.match(done.error ?? '', /^step 1 .* failed on db: .*unknown variable.*db\.ip/)
   assert.equal(world.stepJobs.length, 0)
@@ -234,7 +234,7 @@ test('the people read how a run goes', async () => {
   assert.deepEqual(
     new Set(lines.map(({ text }) => text)),
     new Set([
-      'run of t queued: hand by ann',
+      'run of t queued: ann by hand',
       'run of t starts',
       'step 1 on web starts',
       'step 1 on web ended: failure, exit 1',

@@ -25,26 +25,39 @@ export function scopeOf(
   done: readonly RunStepRow[],
 ): Tree {
   const { work, task, vars: given } = snapshot
+  const { nodes, variables } = parted(resolved)
   const about = {
+    ...nodes,
+    secrets: treeAt(resolved, 'secrets'),
     payload: snapshot.payload,
     event: snapshot.event,
     run: { id: work.id, task: task.id, cause: causeTree(work) },
     steps: stepTree(done, snapshot, node),
   }
-  const known = { ...variablesOf(resolved, node, Object.keys(task.vars)), ...given }
-  const outer = { ...resolved, ...known, ...about, vars: known }
-  const vars = { ...known, ...renderTree<Tree>(step.vars ?? {}, outer), ...given }
-  return { ...outer, ...vars, ...about, vars }
+  const known = { ...variables, ...given }
+  const vars = {
+    ...known,
+    ...renderTree<Tree>(step.vars ?? {}, { ...known, ...about, vars: known }),
+    ...given,
+  }
+  return { ...vars, ...about, vars }
 }
 
-/** The registry puts the variables of the named task and node bare beside the nodes; here they get one name for all. */
-function variablesOf(resolved: Tree, node: string, names: readonly string[]): Tree {
-  const inherited = { ...treeAt(resolved, 'vars'), ...treeAt(treeAt(resolved, node), 'vars') }
-  const all = new Set([...Object.keys(inherited), ...names])
-  return Object.fromEntries(
-    [...all].map((name) => [name, Object.hasOwn(resolved, name) ? resolved[name] : inherited[name]]),
-  )
+/** The registry puts the variables of the named node and task bare beside the nodes. */
+function parted(resolved: Tree): { nodes: Tree; variables: Tree } {
+  const { vars, secrets, $unresolved, ...rest } = resolved
+  const entries = Object.entries(rest)
+  return {
+    nodes: Object.fromEntries(entries.filter(([key, value]) => isNode(key, value))),
+    variables: {
+      ...(isTree(vars) ? vars : {}),
+      ...Object.fromEntries(entries.filter(([key, value]) => !isNode(key, value))),
+    },
+  }
 }
+
+const isNode = (key: string, value: unknown): boolean =>
+  isTree(value) && value.id === key && isTree(value.configuration) && isTree(value.facts)
 
 const causeTree = (work: WorkRow): Tree => ({ ...causeOf(work) })
 

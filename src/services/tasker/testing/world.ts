@@ -29,7 +29,7 @@ export class World implements AsyncDisposable {
   readonly events: BusEvent[] = []
   /** What `registry.resolve` gives, besides the nodes. */
   resolved: Record<string, unknown> = { vars: {} }
-  /** The registry does not answer. */
+  /** Git and the registry do not answer. */
   deaf = false
   /** Whether shazam finds something to stop. */
   stops: (step: Pick<StepJob, 'run' | 'step' | 'node' | 'attempt'>) => boolean = () => true
@@ -82,6 +82,8 @@ export class World implements AsyncDisposable {
   #answer(): void {
     const { bus } = this
     bus.answer('git.infrastructure', async ({ repo }) => {
+      if (this.deaf) throw new Problem('no_answer', { call: 'git.infrastructure' })
+      if (this.deaf) throw new Problem('no_answer', { call: 'git.infrastructure' })
       const tip = this.tips.get(repo)
       if (!tip) throw new Problem('not_found', { what: `repository ${repo}` })
       return tip

@@ -36,7 +36,7 @@ export function buildScope(sources: Sources, viewer: Viewer): Tree {
     throw new Problem('not_found', { what: `node ${viewer.node} in ${infrastructure.repo}` })
 
   const placeOf = (holders: Record<string, Tree>): Place => ({
-    scope: { ...liveView([common.vars, ...Object.values(holders)]), ...nodes, ...common },
+    scope: liveView([common.vars, ...Object.values(holders), nodes, common]),
     canonical: (address) => canonical(address, nodes, holders),
     explain: (address) => notYet(address, nodes),
   })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Bus } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
 import { systemClock } from '#kit/clock.ts'
@@ -16,8 +16,7 @@ import { registry } from '#services/registry/index.ts'
 import { shazam } from '#services/shazam/index.ts'
 import { tasker } from '#services/tasker/index.ts'
 import { openSqlite } from '#store/sqlite.ts'
-
-export const catalogFolder = resolve(import.meta.dirname, '../catalog')
+import { catalogFolder } from './catalog.ts'
 
 export interface PlatformOptions {
   /** Everything that lasts: one SQLite file, repositories, keys. Made 0700 when it is not there. */

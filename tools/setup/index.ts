@@ -76,6 +76,15 @@ async function installPrograms(onLine: (line: string) => void): Promise<void> {
   await run(asRoot(['apt-get', 'install', '-qy', '--no-install-recommends', ...missing]), onLine)
 }
 
+/** A program that only some of our tools need. */
+export async function ensureProgram(program: string, debianPackage: string): Promise<void> {
+  if (onPath(program)()) return
+  if (!isDebian()) throw new Error(`please install ${debianPackage}`)
+  console.error(`Setting up: ${debianPackage} …`)
+  await run(asRoot(['apt-get', 'update', '-q']))
+  await run(asRoot(['apt-get', 'install', '-qy', '--no-install-recommends', debianPackage]))
+}
+
 function isDebian(): boolean {
   try {
     return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'))

@@ -67,7 +67,7 @@ async function tree(parts: Parts, repo: string, wished?: string): Promise<string
 
 async function file(parts: Parts, repo: string, wished: string | undefined, path: string) {
   const { at, commit } = await locate(parts, repo, wished)
-  const entries = commit ? await listEntries(parts.git, { at }, commit, [path]) : []
+  const entries = commit && isTreePath(path) ? await listEntries(parts.git, { at }, commit, [path]) : []
   const entry = entries.find((one) => one.path === path)
   if (!entry) throw new Problem('not_found', { what: `file ${path} in ${repo}` })
   if (!isFile(entry)) throw new Problem('invalid', { reason: `${path} is a link or a submodule, not a file` })
@@ -78,6 +78,10 @@ async function file(parts: Parts, repo: string, wished: string | undefined, path
   if (content === undefined) throw new Problem('invalid', { reason: `${path} is not text in UTF-8` })
   return { path, content }
 }
+
+/** Git refuses other paths too, but as an error of its own. */
+const isTreePath = (path: string): boolean =>
+  path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') && !path.includes('\0')
 
 async function log(parts: Parts, repo: string, limit: number): Promise<Commit[]> {
   const { at, commit } = await locate(parts, repo)

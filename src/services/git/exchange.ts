@@ -43,19 +43,30 @@ const PATIENCE = 5000
 
 export function createExchange(parts: Parts): RunExchange {
   const receiving = new Map<string, number>()
-  return async (exchange, signal) => {
-    if (exchange.program !== 'receive-pack')
-      return finish(parts, start(parts, exchange, 0), signal, () => false)
+
+  async function receiveAndSweep(exchange: Exchange, signal: AbortSignal): Promise<number> {
     receiving.set(exchange.at, (receiving.get(exchange.at) ?? 0) + 1)
     try {
       return await receive(parts, exchange, signal)
     } finally {
       const left = (receiving.get(exchange.at) ?? 1) - 1
-      if (left > 0) receiving.set(exchange.at, left)
-      else {
+      receiving.set(exchange.at, left)
+      if (left === 0) {
         receiving.delete(exchange.at)
         await sweepQuarantine(exchange.at)
       }
+    }
+  }
+
+  return async (exchange, signal) => {
+    const late = new AbortController()
+    const undo = parts.clock.after(parts.limits.time, () => late.abort())
+    const both = AbortSignal.any([signal, late.signal])
+    try {
+      if (exchange.program === 'receive-pack') return await receiveAndSweep(exchange, both)
+      return await finish(parts, start(parts, exchange, 0), both, () => false)
+    } finally {
+      undo()
     }
   }
 }
@@ -107,24 +118,18 @@ function start({ git }: Parts, exchange: Exchange, pipes: number): ChildProcess 
   return child
 }
 
-/** Waits for the end; ends it when the client is gone (unless `settled`) or the time is up. */
+/** Waits for the end, and brings it about when `signal` aborts: the client is gone or the time is up. */
 async function finish(
-  parts: Parts,
+  { clock }: Parts,
   child: ChildProcess,
   signal: AbortSignal,
   settled: () => boolean,
 ): Promise<number> {
-  const { clock, limits } = parts
-  let undo = clock.after(limits.time, stop)
+  let undo = () => {}
   const onAbort = () => {
-    if (!settled()) stop()
     // Nobody reads any more: what it still says must not hold it up.
-    child.stdout?.unpipe()
-    child.stdout?.resume()
-    child.stderr?.resume()
-  }
-  function stop() {
-    undo()
+    for (const stream of [child.stdout, child.stderr]) stream?.unpipe().resume()
+    if (settled()) return
     killGroup(child, 'SIGTERM')
     undo = clock.after(PATIENCE, () => killGroup(child, 'SIGKILL'))
   }

@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Bus, BusEvent } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
-import type { Input, Output } from '#contracts'
+import type { EventData, Input, Output } from '#contracts'
 import type { NodeRecord } from '#contracts/registry.ts'
 import { silentLog } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
@@ -267,3 +268,37 @@ const sshCommand = (home: string) =>
     'ssh -F /dev/null -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new',
     `-o UserKnownHostsFile=${home}/known_hosts -i ${home}/key`,
   ].join(' ')
+
+export const sshUrl = (fixture: Fixture, repo = 'ann/infra') =>
+  `ssh://git@127.0.0.1:${fixture.ssh.port}/${repo}.git`
+
+/** A work tree of a user, whose origin is ann/infra over SSH. */
+export async function open(fixture: Fixture, user = 'ann'): Promise<Work> {
+  const client = await fixture.client(user)
+  const work = await client.tree()
+  await work.must('remote', 'add', 'origin', sshUrl(fixture))
+  return work
+}
+
+export const pushes = (fixture: Fixture): EventData<'repo.pushed'>[] =>
+  fixture.events.flatMap((event) =>
+    event.pattern === 'repo.pushed' ? [event.data as EventData<'repo.pushed'>] : [],
+  )
+
+/** A refused push leaves neither objects nor a quarantine, and the repository is whole. */
+export async function assertNothingLeft(fixture: Fixture): Promise<void> {
+  const names = await readdir(join(fixture.bare, 'objects'))
+  assert.deepEqual(
+    names.filter((name) => !['info', 'pack'].includes(name)),
+    [],
+  )
+  assert.deepEqual(await readdir(join(fixture.bare, 'objects/pack')), [])
+  await assertWhole(fixture)
+}
+
+export async function assertWhole(fixture: Fixture): Promise<void> {
+  const fsck = await execute('git', ['--git-dir', fixture.bare, 'fsck', '--full', '--strict'], {
+    cwd: fixture.folder,
+  })
+  assert.equal(fsck.code, 0, fsck.said)
+}

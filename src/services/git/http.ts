@@ -96,7 +96,9 @@ async function serve(
     },
     AbortSignal.any([left.signal, stopping]),
   )
-  response.end()
+  // Cut off, not ended: half an answer must not look like a whole one.
+  if (left.signal.aborted || stopping.aborted) response.destroy()
+  else response.end()
 }
 
 function parseRequest(request: IncomingMessage): Wish | undefined {

@@ -89,7 +89,7 @@ export const errorsOf = (findings: readonly Finding[]): Finding[] =>
 async function knownVariables(bus: Bus, repo: string): Promise<{ variables?: string[] }> {
   try {
     const variables = await bus.ask('registry.list_variables', { repo }, { deadline: 2000 })
-    return { variables: variables.filter((one) => one.scope === 'repo').map((one) => one.name) }
+    return { variables: variables.map((one) => one.name) }
   } catch {
     return {}
   }

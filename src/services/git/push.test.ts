@@ -1,35 +1,11 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '#testing/until.ts'
-import { execute, type Fixture, node, startFixture, task, type Work } from './fixture.ts'
-
-const url = (fixture: Fixture, repo = 'ann/infra') => `ssh://git@127.0.0.1:${fixture.ssh.port}/${repo}.git`
-
-async function open(fixture: Fixture): Promise<Work> {
-  const client = await fixture.client('ann')
-  const work = await client.tree()
-  await work.must('remote', 'add', 'origin', url(fixture))
-  return work
-}
-
-const pushes = (fixture: Fixture) =>
-  fixture.events.filter((event) => event.pattern === 'repo.pushed').map((event) => event.data)
+import { assertNothingLeft, type Fixture, node, open, pushes, sshUrl, startFixture, task } from './fixture.ts'
 
 const activeTip = async (fixture: Fixture) =>
   (await fixture.bus.ask('git.get_repository', { repo: 'ann/infra' })).commit
-
-async function assertNothingLeft(fixture: Fixture) {
-  const names = await readdir(join(fixture.bare, 'objects'))
-  assert.deepEqual(
-    names.filter((name) => !['info', 'pack'].includes(name)),
-    [],
-  )
-  assert.deepEqual(await readdir(join(fixture.bare, 'objects/pack')), [])
-  const fsck = await execute('git', ['--git-dir', fixture.bare, 'fsck', '--full'], { cwd: fixture.folder })
-  assert.equal(fsck.code, 0, fsck.said)
-}
 
 test('a good push is answered with the plan and announced, and a clone gets it back', async () => {
   await using fixture = await startFixture()
@@ -49,7 +25,7 @@ test('a good push is answered with the plan and announced, and a clone gets it b
     after: commit,
     by: 'ann',
   })
-  await work.client.run('git', ['clone', '-q', url(fixture), 'copy'])
+  await work.client.run('git', ['clone', '-q', sshUrl(fixture), 'copy'])
   const copied = await work.client.run('git', ['rev-parse', 'HEAD'], join(work.client.folder, 'copy'))
   assert.equal(copied.said.trim(), commit)
 })
@@ -97,7 +73,7 @@ test('master is the active branch when it comes first', async () => {
   assert.match(told.said, /remote: Plan:/)
   const found = await fixture.bus.ask('git.get_repository', { repo: 'ann/infra' })
   assert.deepEqual([found.branch, found.commit], ['master', commit])
-  await work.client.run('git', ['clone', '-q', url(fixture), 'copy'])
+  await work.client.run('git', ['clone', '-q', sshUrl(fixture), 'copy'])
   const head = await work.client.run('git', ['branch', '--show-current'], join(work.client.folder, 'copy'))
   assert.equal(head.said.trim(), 'master')
 })
@@ -216,7 +192,7 @@ test('two pushes at once are judged one after the other, and the second is told 
   await using fixture = await startFixture()
   const one = await open(fixture)
   const other = await (await fixture.client('bob')).tree()
-  await other.must('remote', 'add', 'origin', url(fixture))
+  await other.must('remote', 'add', 'origin', sshUrl(fixture))
   const commits = [
     await one.commit({ 'nodes/web.yml': node('web') }),
     await other.commit({ 'nodes/db.yml': node('db') }),

@@ -94,6 +94,8 @@ const isProbe = (context: AuthContext): boolean =>
 async function authenticate({ bus, log }: Parts, context: AuthContext): Promise<Identity | undefined> {
   if (context.method !== 'publickey' || !context.signature || !context.blob) return undefined
   const key = parseKey(context.key.data)
+  // DSA, and RSA signed with SHA-1 (no hash named), prove nothing any more.
+  if (key?.type === 'ssh-dss' || (key?.type === 'ssh-rsa' && !context.hashAlgo)) return undefined
   if (key?.verify(context.blob, context.signature, context.hashAlgo) !== true) return undefined
   try {
     return await bus.ask('profiles.authenticate', {

@@ -41,13 +41,13 @@ function variables(pairs: string[] | undefined): Record<string, unknown> | undef
       const [, name = '', value = ''] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair) ?? []
       if (name === '')
         throw wrongUsage(`\`${pair}\` is no variable.`, 'Write it as NAME=VALUE: `--var version=1.4`.')
-      return [name, valueOf(value)]
+      return [name, parseValue(value)]
     }),
   )
 }
 
 /** `3`, `true`, `[1,2]` and `"text"` are JSON; what is none is text. */
-export function valueOf(text: string): unknown {
+export function parseValue(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -5,7 +5,7 @@ import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
 import { ago, printable } from '../text.ts'
 import { show } from './list.ts'
-import { valueOf } from './run.ts'
+import { parseValue } from './run.ts'
 
 interface Options {
   node?: string
@@ -28,7 +28,7 @@ export function variable(program: Command, session: Session): void {
           'Write it as NAME=VALUE: `devops var set version=1.4`.',
         )
       const { id, path } = session.repo(options.repo)
-      const body = { scope: scopeOf(options), name, value: valueOf(value) }
+      const body = { scope: scopeOf(options), name, value: parseValue(value) }
       must(await session.client().PUT('/v1/repos/{owner}/{repo}/variables', { params: { path }, body }))
       session.print(`Set ${name} of ${body.scope === 'repo' ? id : body.scope}.\n`)
     })

@@ -7,7 +7,7 @@ import type { Call, Context, Route } from './route.ts'
 import { encodeAll, type Message } from './sse.ts'
 
 interface Handlers {
-  preHandler: (request: FastifyRequest) => Promise<void>
+  onRequest: (request: FastifyRequest) => Promise<void>
   handler: RouteHandlerMethod
 }
 
@@ -20,7 +20,8 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
     admit(context.bus, route, request.params as Record<string, string>, bearer(request))
 
   return {
-    async preHandler(request) {
+    // Before the body is read: nobody unknown can make the server take a megabyte.
+    async onRequest(request) {
       if (route.access !== 'public') identities.set(request, await judge(request))
     },
     handler(request, reply) {
@@ -68,6 +69,7 @@ function callOf(
       return identity
     },
     signal,
+    from: request.ip,
     lastEventId: Array.isArray(last) ? last[0] : last,
   }
 }

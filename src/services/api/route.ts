@@ -41,6 +41,8 @@ export interface Call<Path extends string = string, Q = unknown, B = unknown> {
   identity: Identity
   /** Aborts when the client is gone, the server stops, or (streams) the token stops being valid. */
   signal: AbortSignal
+  /** Address of the asker. */
+  from: string
   /** `Last-Event-ID` of a stream that is taken up again. */
   lastEventId: string | undefined
 }

@@ -24,9 +24,9 @@ export const people: Route[] = [
       status: 201,
       response: NewToken,
     },
-    async ({ body }, { bus }) => {
+    async ({ body, from }, { bus }) => {
       const { user, password, title = 'login' } = body
-      const identity = await bus.ask('profiles.authenticate', { kind: 'password', user, password })
+      const identity = await bus.ask('profiles.authenticate', { kind: 'password', user, password, from })
       return bus.ask('profiles.create_token', { user: identity.user, title, expires_in: LOGIN_SECONDS })
     },
   ),

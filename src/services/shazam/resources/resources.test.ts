@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parse } from 'yaml'
+import { hider } from '../graph.ts'
+import { stateFrom, type WrittenState } from '../testing/state.ts'
+import { kindOf, kinds } from './index.ts'
+import type { Entry, Resource, Step } from './kind.ts'
+
+interface Case {
+  title: string
+  item?: Record<string, unknown>
+  owned?: Entry
+  state?: WrittenState
+  stale?: boolean
+  secrets?: string[]
+  verdict: string
+  summary?: string
+  script?: string
+  creates?: boolean
+  diff?: string | null
+}
+
+const folder = join(import.meta.dirname, 'cases')
+const files = readdirSync(folder)
+
+test('every kind has cases', () => {
+  assert.deepEqual(files.toSorted(), [...kinds.keys()].map((kind) => `${kind}.yml`).toSorted())
+})
+
+for (const file of files) {
+  for (const each of parse(readFileSync(join(folder, file), 'utf8')) as Case[])
+    test(`${file.replace('.yml', '')}: ${each.title}`, () => judge(file.replace('.yml', ''), each))
+}
+
+function judge(kind: string, expected: Case): void {
+  const step = expected.item ? planned(kind, expected) : removed(expected)
+  assert.equal(step.verdict, expected.verdict, step.summary)
+  if (expected.summary !== undefined) assert.equal(step.summary, expected.summary)
+  if (expected.script !== undefined) assert.equal(step.script, expected.script)
+  if (expected.creates !== undefined) assert.equal(step.creates ?? false, expected.creates)
+  if (expected.diff === null) assert.equal(step.diff, undefined)
+  else if (expected.diff !== undefined) assert.ok(step.diff?.includes(expected.diff), step.diff)
+  assert.equal(step.script !== undefined, ['change', 'unknown until it runs'].includes(step.verdict))
+}
+
+function planned(name: string, { item = {}, state, stale = false, secrets = [] }: Case): Step {
+  const kind = kindOf(name)
+  const wish = { kind: name, requires: [], notify: [], ...kind.wish(String(item[name]), item) } as Resource
+  return kind.plan(wish, stateFrom(state), { stale, hide: hider(secrets) })
+}
+
+function removed({ owned, state }: Case): Step {
+  assert.ok(owned)
+  const step = kindOf(owned.kind).remove?.({ ...owned, id: "x", notify: [] } as Entry & Resource, stateFrom(state))
+  assert.ok(step)
+  return step
+}

@@ -7,6 +7,7 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import type { Admission, Program } from './access.ts'
+import type { Aftercare } from './aftercare.ts'
 import type { Branches } from './branches.ts'
 import type { Git } from './git.ts'
 import { serveHooks } from './hooks.ts'
@@ -34,6 +35,7 @@ interface Parts {
   judge: Judge
   branches: Branches
   lanes: Lanes
+  aftercare: Aftercare
   clock: Clock
   log: Log
   limits: Limits
@@ -94,7 +96,7 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
   try {
     const exit = await finish(parts, child, signal, () => accepted)
     await hooks
-    if (accepted) await parts.branches.announce(repo, user)
+    if (accepted) await parts.aftercare(repo, user)
     return exit
   } finally {
     leave?.()

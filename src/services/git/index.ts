@@ -1,6 +1,7 @@
 import type { Service } from '#contracts/descriptors.ts'
 import { defineService } from '#kit/service.ts'
 import { createAdmit } from './access.ts'
+import { createAftercare } from './aftercare.ts'
 import { createBranches } from './branches.ts'
 import { answerCalls } from './calls.ts'
 import { createExchange, sweepQuarantine } from './exchange.ts'
@@ -64,7 +65,8 @@ export const git = defineService<GitOptions>({
     const running = stack.use(new Running())
     const admit = createAdmit({ bus, store, places })
     const judge = createJudge({ bus, store, clock, log, branches, reader, limits })
-    const run = createExchange({ git, judge, branches, lanes, clock, log, limits })
+    const aftercare = createAftercare({ git, places, branches, lanes, clock, log, running, stack })
+    const run = createExchange({ git, judge, branches, lanes, aftercare, clock, log, limits })
     const hostKey = await openHostKey(places.hostKey)
     const ssh = await listenSsh({ bus, clock, log, admit, run, running }, hostKey, options.ssh)
     stack.defer(() => ssh.close())

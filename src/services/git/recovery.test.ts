@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '#testing/until.ts'
@@ -80,5 +80,45 @@ test('a folder that a crash left under a name does not stop the repository from 
   await mkdir(join(fixture.bare, 'objects'), { recursive: true })
   const made = await fixture.bus.ask('git.create_repository', { repo: 'ann/infra', by: 'ann' })
   assert.equal(made.commit, null)
+  await assertWhole(fixture)
+})
+
+test('a push that could not be announced is announced when the store is well again', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  const commit = await work.commit({ 'nodes/web.yml': node('web') })
+  await fixture.store.db.schema.alterTable('git_repositories').renameColumn('pushes', 'away').execute()
+  const heal = () =>
+    fixture.store.db.schema.alterTable('git_repositories').renameColumn('away', 'pushes').execute()
+  const told = await work.git('push', 'origin', 'main')
+  assert.equal(told.code, 0, told.said)
+  assert.equal(pushes(fixture).length, 0)
+  await heal()
+  await until(async () => {
+    await fixture.clock.advance(5000)
+    return pushes(fixture).length === 1
+  })
+  assert.equal(pushes(fixture)[0]?.after, commit)
+})
+
+test('many pushes are joined into few packs', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  const packs = async () =>
+    (await readdir(join(fixture.bare, 'objects/pack'))).filter((name) => name.endsWith('.pack')).length
+  await work.commit({ 'nodes/web.yml': node('web') })
+  await work.must('push', 'origin', 'main')
+  const pack = join(fixture.bare, 'objects/pack')
+  for (let i = 0; i < 60; i++) {
+    const one = await work.client.run(
+      'sh',
+      ['-c', `echo ${i} | git hash-object -w --stdin | git pack-objects -q ${pack}/pack`],
+      work.folder,
+    )
+    assert.equal(one.code, 0, one.said)
+  }
+  await work.commit({ 'nodes/db.yml': node('db') })
+  await work.must('push', 'origin', 'main')
+  await until(async () => (await packs()) < 5)
   await assertWhole(fixture)
 })

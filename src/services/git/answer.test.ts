@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Infrastructure, Task } from '#contracts/descriptors.ts'
+import type { NodePlan } from '#contracts/shazam.ts'
+import { inert, planLines, refusalLines, taskLines, watchLines } from './answer.ts'
+
+const MINUTE = 60_000
+const nodePlan = (node: string, verdict: NodePlan['verdict'], more: Partial<NodePlan> = {}): NodePlan => ({
+  node,
+  verdict,
+  changes: [],
+  as_of: null,
+  ...more,
+})
+
+test('a plan says for each node what will happen, and how old the knowledge is', () => {
+  const changes: NodePlan['changes'] = [
+    { resource: 'file:/etc/motd', verdict: 'change', summary: 'will be written', diff: '-old\n+new\n' },
+    { resource: 'unit:nginx', verdict: 'unknown until it runs', summary: 'may be restarted' },
+    { resource: 'package:nginx', verdict: 'no change', summary: 'is there' },
+  ]
+  const plan = [
+    nodePlan('web', 'change', { changes, as_of: 0 }),
+    nodePlan('db', 'no change', { as_of: 0 }),
+    nodePlan('new', 'create'),
+    nodePlan('old', 'destroy'),
+    nodePlan('lost', 'unknown', { reason: 'cannot be reached' }),
+  ]
+  assert.deepEqual(planLines(plan, 3 * MINUTE), [
+    'Plan:',
+    '  ~ web  change (2)  [as seen 3 min ago]',
+    '      file:/etc/motd  will be written',
+    '        -old',
+    '        +new',
+    '      unit:nginx  may be restarted (unknown until it runs)',
+    '  = db  no change  [as seen 3 min ago]',
+    '  + new  create',
+    '  - old  destroy',
+    '  ? lost  unknown: cannot be reached  [never seen yet]',
+  ])
+})
+
+test('a long plan is cut, and says where the rest is', () => {
+  const changes = Array.from({ length: 30 }, (_, i) => ({
+    resource: `file:/${i}`,
+    verdict: 'change' as const,
+    summary: 'will be written',
+    diff: '+line\n'.repeat(i === 0 ? 50 : 0),
+  }))
+  const lines = planLines([nodePlan('web', 'change', { changes })], 0)
+  assert.ok(lines.includes('        … and 30 lines more'))
+  assert.equal(lines.at(-1), '      … and 10 more: devops plan')
+})
+
+test('tasks that came, changed and went are named with what starts them', () => {
+  const task = (id: string, triggers: Partial<Task['triggers']> = {}): Task => ({
+    id,
+    type: 'task',
+    vars: {},
+    triggers: { webhooks: [], crons: [], events: [], ...triggers },
+    targets: [],
+    steps: [{ run: 'true' }],
+  })
+  const repo = (tasks: Task[]): Infrastructure => ({
+    repo: 'ann/infra',
+    commit: null,
+    nodes: [],
+    tasks,
+    scripts: {},
+    services: [],
+  })
+  const former = repo([task('same'), task('other'), task('gone')])
+  const triggers = { webhooks: [{ path: 'hook' }], crons: ['0 3 * * *'], events: ['node.web.create'] }
+  const next = repo([task('same'), task('other', { crons: ['0 4 * * *'] }), task('fresh', triggers)])
+  assert.deepEqual(taskLines(former, next), [
+    'Tasks:',
+    '  ~ other  starts by cron 0 4 * * *',
+    '  + fresh  starts by webhook hook, cron 0 3 * * *, event node.web.create',
+    '  - gone  removed',
+  ])
+  assert.deepEqual(taskLines(next, next), [])
+})
+
+test('nothing to do is a sentence of its own', () => {
+  assert.deepEqual(watchLines('ann/infra', [nodePlan('web', 'no change')]), ['The servers match already.'])
+  assert.deepEqual(watchLines('ann/infra', undefined), ['Watch it: devops logs -f --repo=ann/infra'])
+})
+
+test('a refusal for want of consent says what to type', () => {
+  assert.match(
+    refusalLines({ destroy: ['a', 'b'], replace: ['c'] }).at(-1) ?? '',
+    /git push -o destroy=a -o destroy=b -o replace=c$/,
+  )
+})
+
+test('control characters are shown, not sent', () => {
+  assert.equal(inert('a\tb\u001b[2J\r\u009b'), 'a\tb\\x1b[2J\\x0d\\x9b')
+})

@@ -35,7 +35,7 @@ export async function embeddedBus(given: EmbeddedParts): Promise<Bus & AsyncDisp
     async revive(id) {
       const revived = await reviveParked(parts, id)
       if (revived.kind === 'job') jobs.wake(revived.queue)
-      else await events.revive(revived.consumer, revived.row)
+      else events.revive(revived.consumer, revived.row)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([events.stop(), jobs.stop()])

@@ -32,7 +32,7 @@ export async function insertEvents(db: Db, events: EventRow[], deliveries: NewDe
       .execute()
 }
 
-/** In order; of one subject when named, and with those that are parked when asked for one by its number. */
+/** Deliveries that are not parked, in order; of one subject when named. */
 export function findDeliveries(
   { store }: BusParts,
   consumer: string,

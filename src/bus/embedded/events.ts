@@ -90,8 +90,8 @@ export class Events {
     await this.#publishing.idle()
   }
 
-  async revive(consumer: string, row: Due): Promise<void> {
-    await this.#consumers.get(consumer)?.subscription?.revive(row)
+  revive(consumer: string, row: Due): void {
+    this.#consumers.get(consumer)?.subscription?.revive(row)
   }
 
   async #attach({ name, patterns, epoch, subscription }: Consumer): Promise<void> {

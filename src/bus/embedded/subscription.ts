@@ -61,8 +61,8 @@ export class Subscription {
     await this.#completing.idle()
   }
 
-  /** Takes back a row that was parked and is not. */
-  async revive(row: Due): Promise<void> {
+  /** Takes back a row that was parked, or whose completion failed. */
+  revive(row: Due): void {
     const lane = this.#lane(row.subject)
     insert(lane, row)
     if (lane.state === 'waiting') lane.wake()
@@ -180,12 +180,23 @@ export class Subscription {
   async #deliver(row: Due): Promise<boolean> {
     try {
       const handled = await withTrace(row.traceparent, () => this.#handle(row))
-      if (!handled) await this.#completing.add(row)
+      if (!handled) this.#completeSoon(row)
       return true
     } catch (error) {
       if (this.#stop.signal.aborted) return false
       return this.#fail(row, error)
     }
+  }
+
+  /**
+   * The lane goes on meanwhile, so that many completions share a commit. A kill before it means a second delivery,
+   * which a handler that does not use `once` has agreed to.
+   */
+  #completeSoon(row: Due): void {
+    this.#completing.add(row).catch(async (error) => {
+      if (this.#stop.signal.aborted || (await this.#fail(row, error))) return
+      if (!this.#stop.signal.aborted) this.revive(row)
+    })
   }
 
   /** Whether `once` has completed the delivery. */

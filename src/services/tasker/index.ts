@@ -1,6 +1,7 @@
 import { defineService } from '#kit/service.ts'
 import * as answers from './answers.ts'
 import { onCollaborator, onProfile, onVariable } from './changes.ts'
+import { onDeleted } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
 import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
@@ -39,6 +40,7 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.answer('tasker.node_statuses', ({ repo }) => readStatuses(self, repo)))
 
     stack.defer(bus.on('tasker.pushes', ['repo.pushed'], onPushed(self)))
+    stack.defer(bus.on('tasker.deletions', ['repo.deleted'], onDeleted(turns)))
     stack.defer(bus.on('tasker.variables', ['var.changed'], onVariable(self)))
     stack.defer(bus.on('tasker.collaborators', ['collaborator.changed'], onCollaborator(self)))
     stack.defer(bus.on('tasker.profiles', ['profile.changed'], onProfile(self)))

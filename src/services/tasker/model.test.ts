@@ -163,7 +163,7 @@ test('whatever happens, no two works meet on a node, no job comes twice, and eve
         )
       }
     }),
-    { numRuns: Number(process.env.TASKER_TRIALS ?? 15) },
+    { numRuns: Number(process.env.TASKER_TRIALS ?? 10) },
   )
 })
 

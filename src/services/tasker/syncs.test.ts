@@ -205,3 +205,28 @@ test('not more works run at the same time than may', async () => {
   await world.succeed(first)
   assert.notEqual((await world.nodeJob(2)).node, first.node)
 })
+
+test('the store itself refuses a second work on a node, and nothing is handed out then', async () => {
+  await using world = await World.open()
+  await world.store.db.insertInto('tasker_locks').values({ repo: REPO, node: 'web', work: 'other' }).execute()
+  await world.push(tip(1, ['web']))
+  await until(async () => (await world.works(['waiting'])).length === 1)
+  await world.clock.advance(1 * SECONDS)
+  assert.equal(world.nodeJobs.length, 0)
+  await world.store.db.deleteFrom('tasker_locks').execute()
+  await world.clock.advance(1 * SECONDS)
+  await world.nodeJob(1)
+})
+
+test('a deleted repository cancels what waits and forgets its nodes', async () => {
+  await using world = await World.open()
+  await world.push(tip(1, ['web']))
+  await world.nodeJob(1)
+  await world.bus.ask('tasker.sync', { repo: REPO, by: 'ann' })
+  await world.bus.publish('repo.deleted', { subject: REPO, data: { repo: REPO, by: 'ann' } })
+  await until(async () => (await world.status('web')) === undefined)
+  assert.deepEqual(
+    (await world.works()).map(({ state }) => state),
+    ['cancelled', 'running'],
+  )
+})

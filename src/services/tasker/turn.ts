@@ -35,6 +35,9 @@ export interface TurnParts {
 
 /** Lines are wanted, but no work waits long for the logger. */
 const APPEND_DEADLINE = 5_000
+const LINES_AT_ONCE = 1_000
+/** The contract's limit. */
+const LONGEST_TEXT = 65_536
 
 export function createTurns(parts: TurnParts): Turns {
   const { bus, store, clock, log } = parts
@@ -47,17 +50,21 @@ export function createTurns(parts: TurnParts): Turns {
       tx,
       bus,
       now,
-      note: (line) => notes.push({ at: now, stream: 'platform', ...line }),
+      note: (line) =>
+        notes.push({ at: now, stream: 'platform', ...line, text: line.text.slice(0, LONGEST_TEXT) }),
     })
   }
 
   async function finish(notes: NewLine[]): Promise<void> {
     parts.afterTurn()
-    if (notes.length === 0) return
+    for (let at = 0; at < notes.length; at += LINES_AT_ONCE) await append(notes.slice(at, at + LINES_AT_ONCE))
+  }
+
+  async function append(lines: NewLine[]): Promise<void> {
     try {
-      await bus.ask('logger.append', { lines: notes }, { deadline: APPEND_DEADLINE })
+      await bus.ask('logger.append', { lines }, { deadline: APPEND_DEADLINE })
     } catch (error) {
-      log.error({ err: error, lines: notes }, 'lines could not be written to the logger')
+      log.error({ err: error, lines }, 'lines could not be written to the logger')
     }
   }
 

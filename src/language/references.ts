@@ -19,7 +19,7 @@ export interface Scope {
   kind: 'node' | 'task'
   /** Variables that stand bare here, and below `vars`. */
   variables: ReadonlySet<string>
-  /** Ids of the steps that have run before; undefined: of any step. */
+  /** Ids and positions of the steps that have run before; undefined: of any step. */
   steps?: ReadonlySet<string>
 }
 
@@ -30,8 +30,8 @@ const roots = {
 /** No node may have the name of one of these: its address would mean something else. */
 export const reservedRoots: ReadonlySet<string> = new Set(roots.task)
 
-const nodeParts = ['ip', 'pub_key', 'name', 'facts', 'configuration', 'vars']
-const stepParts = ['stdout', 'status', 'outputs']
+const nodeParts = ['ip', 'id', 'pub_key', 'name', 'facts', 'configuration', 'vars']
+const stepParts = ['stdout', 'status', 'exit', 'outputs']
 
 interface Trouble {
   message: string
@@ -68,7 +68,7 @@ function addressTrouble(use: Use, scope: Scope, world: World): Trouble | undefin
   const [root, ...rest] = use.segments.map(String)
   if (root === undefined) return undefined
   const node = world.nodes.get(root)
-  if (node && !scope.variables.has(root)) return nodeTrouble(root, rest, node, use, world)
+  if (node) return nodeTrouble(root, rest, node, use, world)
   if (!roots[scope.kind].includes(root)) {
     if (roots.task.includes(root)) return { message: `${show(root)} is known in tasks only` }
     return variableTrouble(root, use, scope, world)
@@ -107,7 +107,7 @@ function nodeTrouble(
   if (part === undefined) return undefined
   if (!nodeParts.includes(part)) return { message: unknownName(`part of node ${id}`, part, nodeParts) }
   if (name === undefined) return undefined
-  if (part === 'ip' || part === 'pub_key' || part === 'name') return beyond([id, part], name)
+  if (part === 'id' || part === 'ip' || part === 'pub_key' || part === 'name') return beyond([id, part], name)
   if (part === 'vars' && !Object.hasOwn(node.vars, name) && !use.optional && !world.variables?.has(name)) {
     const message = unknownName(`variable of node ${id}`, name, Object.keys(node.vars))
     return world.variables ? { message } : { message, severity: 'warning' }

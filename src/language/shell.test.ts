@@ -86,7 +86,7 @@ describe('a value in a shell script', () => {
       '))',
       '$((',
       '${A:-',
-      '${A}',
+      `\${A}`,
       '$[',
       ']',
       'case a in a',
@@ -161,7 +161,7 @@ describe('a value in a shell script', () => {
 
   for (const [template, x, why] of [
     ['echo \\{{ x }}', 'a', 'a \\ stands right before it'],
-    ['echo "${{ x }}"', 'HOME', 'a $ stands right before it'],
+    [`echo "\${{ x }}"`, 'HOME', 'a $ stands right before it'],
     ['echo "$(case a in b) echo;; a) echo {{ x }};; esac)"', 'a;b', 'too intricate'],
     ["sh -c 'echo {{ x }}'", 'a;b', 'another interpreter'],
     ['ssh host "echo {{ x }}"', 'a;b', 'another interpreter'],

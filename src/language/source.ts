@@ -1,9 +1,13 @@
 import {
+  type Alias,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
+  type Pair,
   parseAllDocuments,
+  type Scalar,
   type Document as YamlDocument,
   type Node as YamlNode,
 } from 'yaml'
@@ -31,6 +35,13 @@ export interface Document {
 /** Reads YAML 1.2 (core schema) or JSON. A file that cannot be read gives findings and no document. */
 export function readDocuments(path: string, text: string, findings: Finding[]): Document[] {
   const lines = new Lines(text)
+  const remembered = memoryFor(path).get(text)
+  if (remembered) {
+    const roots = once(() => rootsOf(parse(text)))
+    return structuredClone(remembered).map((value, i) =>
+      documentOf(path, value, () => roots()[i], lines, findings),
+    )
+  }
   const complain = (offset: number, message: string) =>
     findings.push({ severity: 'error', path, ...lines.position(offset), at: '', message })
   const problem = tooBig(text) ?? tooDeep(text) ?? (path.endsWith('.json') ? badJson(text) : undefined)
@@ -38,13 +49,65 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
     complain(problem.offset, problem.message)
     return []
   }
-  const documents = parse(text)
-  const broken = documents.flatMap((document) => document.errors)
+  const parsed = parse(text)
+  const broken = parsed.flatMap((document) => document.errors)
   for (const error of broken.slice(0, 10)) complain(error.pos[0], yamlMessage(error.message))
   if (broken.length > 0) return []
+  const before = findings.length
+  const documents = rootsOf(parsed).map((root) => {
+    const reader = new Reader((node, at, message) => {
+      const place = lines.position(node?.range?.[0] ?? 0)
+      findings.push({ severity: 'error', path, ...place, at: at.join('.'), message })
+    })
+    return documentOf(path, reader.read(root), () => root, lines, findings)
+  })
+  if (findings.length === before) remember(path, text, documents)
   return documents
-    .filter((document) => document.contents !== null && !isEmpty(document.contents))
-    .map((document) => readDocument(path, document, lines, findings))
+}
+
+/** Most files of a push are those of the push before: what was read without complaint is kept, by its text. */
+const memory = { yaml: new Map<string, unknown[]>(), json: new Map<string, unknown[]>() }
+const memoryLimit = 16 * 1024 * 1024
+let memorized = 0
+
+const memoryFor = (path: string) => (path.endsWith('.json') ? memory.json : memory.yaml)
+
+function remember(path: string, text: string, documents: readonly Document[]): void {
+  memorized += text.length
+  if (memorized > memoryLimit) {
+    memory.yaml.clear()
+    memory.json.clear()
+    memorized = text.length
+  }
+  // A copy: who asks for a repository may do with it as he likes.
+  memoryFor(path).set(text, structuredClone(documents.map(({ value }) => value)))
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+const rootsOf = (parsed: readonly YamlDocument.Parsed[]): YamlNode[] =>
+  parsed
+    .map((document) => document.contents as YamlNode | null)
+    .filter((root) => root !== null && !isEmpty(root)) as YamlNode[]
+
+function documentOf(
+  path: string,
+  value: unknown,
+  root: () => YamlNode | undefined,
+  lines: Lines,
+  findings: Finding[],
+): Document {
+  const locate = (at: At) => lines.position(offsetOf(root() ?? null, at))
+  const report: Report = (at, message, severity = 'error') => {
+    findings.push({ severity, path, ...locate(at), at: at.join('.'), message })
+  }
+  return { path, value, report, locate }
 }
 
 function parse(text: string): YamlDocument.Parsed[] {
@@ -61,122 +124,101 @@ function parse(text: string): YamlDocument.Parsed[] {
   return Array.isArray(parsed) ? parsed : []
 }
 
-function readDocument(
-  path: string,
-  document: YamlDocument.Parsed,
-  lines: Lines,
-  findings: Finding[],
-): Document {
-  const root = document.contents as YamlNode | null
-  const locate = (at: At) => lines.position(offsetOf(root, at))
-  const report: Report = (at, message, severity = 'error') => {
-    findings.push({ severity, path, ...locate(at), at: at.join('.'), message })
-  }
-  const reader = new Reader((node, at, message) => {
-    findings.push({
-      severity: 'error',
-      path,
-      ...lines.position(node?.range?.[0] ?? 0),
-      at: at.join('.'),
-      message,
-    })
-  })
-  return { path, value: reader.read(root, [], 0), report, locate }
-}
-
 /** Turns the syntax tree into plain values, and refuses what a descriptor may not contain. */
 class Reader {
   private readonly anchors = new Map<string, YamlNode>()
+  /** Where it is. */
+  private readonly path: (string | number)[] = []
   private aliased = 0
   private insideAlias = 0
-  private readonly complain: (node: YamlNode | null, at: At, message: string) => void
+  private readonly report: (node: YamlNode | null, at: At, message: string) => void
 
-  constructor(complain: (node: YamlNode | null, at: At, message: string) => void) {
-    this.complain = complain
+  constructor(report: (node: YamlNode | null, at: At, message: string) => void) {
+    this.report = report
   }
 
-  read(node: unknown, at: At, depth: number): unknown {
+  read(node: unknown): unknown {
     if (node === null || node === undefined) return null
-    if (isAlias(node)) return this.readAlias(node, at, depth)
+    if (isAlias(node)) return this.readAlias(node)
     if (this.insideAlias > 0 && ++this.aliased > maxAliased) {
       if (this.aliased === maxAliased + 1)
-        this.complain(node as YamlNode, at, `aliases repeat more than ${maxAliased} values`)
+        this.complain(node, `aliases repeat more than ${maxAliased} values`)
       return null
     }
-    if (isScalar(node)) return this.readScalar(node, at)
+    if (isScalar(node)) return this.readScalar(node)
     if (!isMap(node) && !isSeq(node)) return null
-    this.checkTag(node, at)
-    if (depth >= maxDepth) {
-      this.complain(node, at, `is nested more than ${maxDepth} levels deep`)
+    this.checkTag(node)
+    if (this.path.length >= maxDepth) {
+      this.complain(node, `is nested more than ${maxDepth} levels deep`)
       return null
     }
-    const anchor = node.anchor
-    const value = isSeq(node)
-      ? node.items.map((item, i) => this.read(item, [...at, i], depth + 1))
-      : this.readMap(node.items, at, depth)
+    const value = isSeq(node) ? node.items.map((item, i) => this.below(i, item)) : this.readMap(node.items)
     // Only now: an alias inside of what it names would never end.
-    if (anchor) this.anchors.set(anchor, node)
+    if (node.anchor) this.anchors.set(node.anchor, node)
     return value
   }
 
-  private readScalar(node: YamlNode & { value: unknown }, at: At): unknown {
-    this.checkTag(node, at)
-    if (isScalar(node) && node.anchor) this.anchors.set(node.anchor, node)
+  private below(segment: string | number, node: unknown): unknown {
+    this.path.push(segment)
+    const value = this.read(node)
+    this.path.pop()
+    return value
+  }
+
+  private readScalar(node: Scalar): unknown {
+    this.checkTag(node)
+    if (node.anchor) this.anchors.set(node.anchor, node)
     const { value } = node
     if (typeof value !== 'number') return value
-    if (!Number.isFinite(value)) this.complain(node, at, 'must be a finite number')
+    if (!Number.isFinite(value)) this.complain(node, 'must be a finite number')
     else if (Number.isInteger(value) && !Number.isSafeInteger(value))
-      this.complain(node, at, 'is too large a number to be kept exactly: write it in quotes')
+      this.complain(node, 'is too large a number to be kept exactly: write it in quotes')
     return value
   }
 
-  private readAlias(alias: YamlNode & { source: string }, at: At, depth: number): unknown {
+  private readAlias(alias: Alias): unknown {
     const target = this.anchors.get(alias.source)
     if (!target) {
-      this.complain(alias, at, `the alias *${alias.source} names nothing that was written before it`)
+      this.complain(alias, `the alias *${alias.source} names nothing that was written before it`)
       return null
     }
     if (this.aliased > maxAliased) return null
     this.insideAlias++
-    const value = this.read(target, at, depth)
+    const value = this.read(target)
     this.insideAlias--
     return value
   }
 
-  private readMap(
-    pairs: readonly { key: unknown; value: unknown }[],
-    at: At,
-    depth: number,
-  ): Record<string, unknown> {
+  private readMap(pairs: readonly Pair[]): Record<string, unknown> {
     const result: Record<string, unknown> = {}
-    for (const pair of pairs) {
-      const key = this.readKey(pair.key, at)
+    for (const { key: node, value } of pairs) {
+      const key = this.readKey(node)
       if (key === undefined) continue
-      if (Object.hasOwn(result, key))
-        this.complain(pair.key as YamlNode, [...at, key], `the key ${show(key)} is written twice`)
-      else result[key] = this.read(pair.value, [...at, key], depth + 1)
+      if (Object.hasOwn(result, key)) this.complain(node, `the key ${show(key)} is written twice`, key)
+      else result[key] = this.below(key, value)
     }
     return result
   }
 
-  private readKey(node: unknown, at: At): string | undefined {
-    const scalar = isScalar(node) ? node : undefined
+  private readKey(node: unknown): string | undefined {
     const key = keyText(node)
-    if (!scalar || key === undefined) this.complain(node as YamlNode | null, at, 'a key must be a plain name')
-    else if (key === '<<')
-      this.complain(scalar, [...at, key], 'merge keys (<<) are not supported: write the keys out')
-    else if (refusedKeys.has(key)) this.complain(scalar, [...at, key], `the key ${show(key)} is not allowed`)
+    if (!isScalar(node) || key === undefined) this.complain(node, 'a key must be a plain name')
+    else if (key === '<<') this.complain(node, 'merge keys (<<) are not supported: write the keys out', key)
+    else if (refusedKeys.has(key)) this.complain(node, `the key ${show(key)} is not allowed`, key)
     else {
-      this.checkTag(scalar, at)
-      if (scalar.anchor) this.anchors.set(scalar.anchor, scalar)
+      this.checkTag(node)
+      if (node.anchor) this.anchors.set(node.anchor, node)
       return key
     }
   }
 
-  private checkTag(node: YamlNode & { tag?: string }, at: At): void {
-    const { tag } = node
-    if (tag && !coreTags.has(tag))
-      this.complain(node, at, `the tag ${tag} is not allowed: only plain YAML is read`)
+  private checkTag(node: YamlNode & { tag?: string }): void {
+    if (node.tag && !coreTags.has(node.tag))
+      this.complain(node, `the tag ${node.tag} is not allowed: only plain YAML is read`)
+  }
+
+  private complain(node: unknown, message: string, key?: string): void {
+    this.report(isNode(node) ? node : null, key === undefined ? [...this.path] : [...this.path, key], message)
   }
 }
 

@@ -19,7 +19,7 @@ export function checkTaskTemplates(read: ReadTask, world: World): void {
   for (const { text, at } of templatesOf(read.task.vars, ['vars']))
     checkTemplate(text, at, report, { kind: 'task', variables: own, steps: new Set() }, world)
   const earlier = new Set<string>()
-  for (const step of read.steps) {
+  for (const [i, step] of read.steps.entries()) {
     let variables: Set<string> | undefined
     for (const part of ['run', 'options', 'vars'] as const)
       for (const { text, at } of templatesOf(step.step[part], [...step.at, part])) {
@@ -27,6 +27,7 @@ export function checkTaskTemplates(read: ReadTask, world: World): void {
         checkTemplate(text, at, report, { kind: 'task', variables, steps: new Set(earlier) }, world)
       }
     if (step.step.id !== undefined) earlier.add(step.step.id)
+    earlier.add(String(i))
   }
 }
 

@@ -242,7 +242,7 @@ function record(world: World, repo: string, node: string): NodeRecord {
   return { repo, node, server, facts: {}, applied: null, created_at: null }
 }
 
-async function makeClient(folder: string, user: string, world: World): Promise<Client> {
+export async function makeClient(folder: string, user: string, world: Pick<World, 'keys'>): Promise<Client> {
   const home = await mkdtemp(join(folder, `client-${user}-`))
   const key = join(home, 'key')
   await execute('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])

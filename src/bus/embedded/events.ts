@@ -9,9 +9,10 @@ import { traceparent } from '../trace.ts'
 import { type Batch, batched } from './batch.ts'
 import { type Due, insertEvents, type NewDelivery, saveConsumer } from './deliveries.ts'
 import type { Handled } from './handled.ts'
+import type { EventHandler } from './handling.ts'
 import { type BusParts, refuseInside } from './parts.ts'
 import type { BusTables, EventRow } from './schema.ts'
-import { type EventHandler, Subscription } from './subscription.ts'
+import { Subscription } from './subscription.ts'
 
 interface Consumer {
   name: string

@@ -1,17 +1,11 @@
-import type { EventPattern } from '#contracts'
-import type { Tx } from '#store'
 import { Problem } from '../../kit/problem.ts'
 import { ATTEMPTS, retryDelay } from '../backoff.ts'
-import type { BusEvent, Delivery } from '../index.ts'
-import { unpackEvent } from '../payload.ts'
 import { withTrace } from '../trace.ts'
 import { type Batch, batched } from './batch.ts'
-import { completeDeliveries, consumerEpoch, type Due, findDeliveries, recordFailure } from './deliveries.ts'
+import { type Due, findDeliveries, recordFailure } from './deliveries.ts'
+import { type EventHandler, Handling } from './handling.ts'
 import { insert, LANE_ROWS, type Lane, newLane, offer, refill, shrink } from './lanes.ts'
 import { type BusParts, reasonOf } from './parts.ts'
-import type { BusTables } from './schema.ts'
-
-export type EventHandler = (event: BusEvent, delivery: Delivery) => Promise<void>
 
 /** Subjects handled at the same time. */
 const CONCURRENCY = 32
@@ -26,8 +20,7 @@ const BUSY = 100
 export class Subscription {
   readonly #parts: BusParts
   readonly #consumer: string
-  readonly #handler: EventHandler
-  readonly #epoch: number
+  readonly #handling: Handling
   readonly #lanes = new Map<string, Lane>()
   readonly #queue: Lane[] = []
   readonly #running = new Set<Promise<void>>()
@@ -42,9 +35,8 @@ export class Subscription {
   constructor(parts: BusParts, consumer: string, epoch: number, handler: EventHandler) {
     this.#parts = parts
     this.#consumer = consumer
-    this.#epoch = epoch
-    this.#handler = handler
-    this.#completing = batched((rows) => this.#complete(rows))
+    this.#handling = new Handling(parts, { name: consumer, epoch, handler, signal: this.#stop.signal })
+    this.#completing = batched((rows) => this.#handling.complete(rows))
   }
 
   /** Something was published for it. */
@@ -179,7 +171,7 @@ export class Subscription {
   /** Whether the row is done with: handled or parked. */
   async #deliver(row: Due): Promise<boolean> {
     try {
-      const handled = await withTrace(row.traceparent, () => this.#handle(row))
+      const handled = await withTrace(row.traceparent, () => this.#handling.handle(row))
       if (!handled) this.#completeSoon(row)
       return true
     } catch (error) {
@@ -197,74 +189,6 @@ export class Subscription {
       if (this.#stop.signal.aborted || (await this.#fail(row, error))) return
       if (!this.#stop.signal.aborted) this.revive(row)
     })
-  }
-
-  /** Whether `once` has completed the delivery. */
-  async #handle(row: Due): Promise<boolean> {
-    let done = false
-    const delivery: Delivery = {
-      id: row.event,
-      attempt: this.#attempt(row),
-      signal: this.#stop.signal,
-      once: async (effect) => {
-        if (done) return false
-        const ran = await this.#once(row, effect)
-        done = true
-        return ran
-      },
-    }
-    try {
-      await this.#handler(this.#event(row), delivery)
-    } catch (error) {
-      if (!done) throw error
-      this.#parts.log.warn(
-        { consumer: this.#consumer, event: row.event, err: error },
-        'a handler failed after its effect',
-      )
-    }
-    return done
-  }
-
-  #once(row: Due, effect: (tx: Tx) => Promise<void>): Promise<boolean> {
-    return this.#parts.store.transaction(async (tx) => {
-      await this.#checkFence(tx, row)
-      const there = await completeDeliveries(tx.db, [row])
-      if (!there.has(row.seq)) return false
-      await effect(tx as Tx)
-      return true
-    })
-  }
-
-  #complete(rows: Due[]): Promise<void> {
-    return this.#parts.store.transaction(async (tx) => {
-      if (rows[0]) await this.#checkFence(tx, rows[0])
-      await completeDeliveries(tx.db, rows)
-    })
-  }
-
-  async #checkFence(tx: Tx<BusTables>, row: Due): Promise<void> {
-    const epoch = await consumerEpoch(tx.db, this.#consumer)
-    if (epoch !== this.#epoch)
-      throw new Problem('fenced', { current: this.#attempt(row) + epoch - this.#epoch })
-  }
-
-  #attempt(row: Due): number {
-    return row.failures + 1 + Math.max(0, this.#epoch - row.epoch)
-  }
-
-  #event(row: Due): BusEvent {
-    const pattern = row.pattern as EventPattern
-    return {
-      id: row.event,
-      source: row.source,
-      type: pattern.replace('*', row.name),
-      pattern,
-      name: row.name,
-      subject: row.subject,
-      time: row.time,
-      data: unpackEvent(pattern, row.data) as BusEvent['data'],
-      traceparent: row.traceparent,
-    }
   }
 
   async #fail(row: Due, error: unknown): Promise<boolean> {

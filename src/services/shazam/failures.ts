@@ -12,7 +12,8 @@ export class NotApplied extends Error {}
 
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof NotYet) return { error: { code: 'unresolved', message: thrown.message }, retry: true }
-  if (thrown instanceof NotApplied) return { error: { code: 'not_applied', message: thrown.message }, retry: true }
+  if (thrown instanceof NotApplied)
+    return { error: { code: 'not_applied', message: thrown.message }, retry: true }
   const problem = Problem.of(thrown)
   return { error: { code: problem.code, message: problem.message }, retry: mayPass(problem) }
 }

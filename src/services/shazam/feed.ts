@@ -76,7 +76,10 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
         return
       } catch (error) {
         if (clock.now() + wait > end) throw error
-        log.warn({ err: error, lines: lines.length }, 'lines could not be handed to the logger, will try again')
+        log.warn(
+          { err: error, lines: lines.length },
+          'lines could not be handed to the logger, will try again',
+        )
         await sleep(clock, wait)
       }
     }

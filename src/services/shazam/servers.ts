@@ -43,7 +43,11 @@ export function keepServers(shazam: Shazam): ServerKeeper {
     },
     async find({ repo, node }, server) {
       const descriptor = server.made_from as Descriptor
-      const found = await providerOf(server.provider).find({ repo, node, token: tokenOf(repo, node, descriptor) })
+      const found = await providerOf(server.provider).find({
+        repo,
+        node,
+        token: tokenOf(repo, node, descriptor),
+      })
       return found && toServer(found, descriptor)
     },
     async destroy({ repo, node }, server) {

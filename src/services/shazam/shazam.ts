@@ -1,7 +1,7 @@
 import type { Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
-import type { Parts } from '#kit/service.ts'
 import { Secret } from '#kit/secret.ts'
+import type { Parts } from '#kit/service.ts'
 import type { Provider } from './providers/index.ts'
 import type { Connection } from './transport/connection.ts'
 import type { Transport } from './transport/index.ts'

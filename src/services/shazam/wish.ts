@@ -31,6 +31,7 @@ export async function wishFor(
 function refuseUnresolved(node: Node, unresolved: readonly Unresolved[]): void {
   const own = unresolved.filter((one) => one.node === node.id)
   const hopeless = own.find((one) => one.waits_for === null)
-  if (hopeless) throw new Problem('invalid', { reason: `node ${node.id}, ${hopeless.at}: ${hopeless.reason}` })
+  if (hopeless)
+    throw new Problem('invalid', { reason: `node ${node.id}, ${hopeless.at}: ${hopeless.reason}` })
   if (own.length > 0) throw new NotYet([...new Set(own.map((one) => one.reason))].join('; '))
 }

@@ -1,0 +1,149 @@
+import type { Infrastructure, Node } from '#contracts/descriptors.ts'
+import type { NodeRecord, Server } from '#contracts/registry.ts'
+import { Problem } from '#kit/problem.ts'
+import { addressesIn } from '#language'
+import { type Converged, converge } from './converge.ts'
+import { isUnreachable, NotApplied } from './failures.ts'
+import type { Graph } from './graph.ts'
+import type { Effort } from './nodes.ts'
+import type { Entry } from './resources/kind.ts'
+import { serverVerdict } from './servers.ts'
+import type { Connection } from './transport/connection.ts'
+import { NotYet, wishFor } from './wish.ts'
+
+/** Makes a node match the commit of its job. Returns how many resources were changed. */
+export async function convergeNode(effort: Effort): Promise<number> {
+  const { job, feed, shazam } = effort
+  const { repo, commit } = job
+  const infrastructure = await shazam.bus.ask('git.infrastructure', {
+    repo,
+    ...(commit !== null && { commit }),
+  })
+  const node = infrastructure.nodes.find((one) => one.id === job.node)
+  if (!node) {
+    const where = commit === null ? 'the repository' : `commit ${commit.slice(0, 7)}`
+    feed.line('platform', `${job.node} is not in ${where}: nothing to do`)
+    return 0
+  }
+  const before = await shazam.bus.ask('registry.get_node', { repo, node: job.node })
+  const anew = before.created_at === null || serverVerdict(before, node) !== 'keep'
+  await effort.begin(anew ? 'create' : 'update')
+  const { record, connection } = await haveServer(effort, node, before)
+  const graph = await wish(effort, infrastructure, node)
+  const result = await converge({
+    connection,
+    graph,
+    applied: (record.applied?.manifest ?? []) as Entry[],
+    onLine: ({ stream, text }) => feed.line(stream, text),
+    signal: effort.signal,
+  })
+  await keepResult(effort, record, graph, result)
+  return result.changed
+}
+
+async function wish(effort: Effort, infrastructure: Infrastructure, node: Node): Promise<Graph> {
+  const { shazam, job } = effort
+  try {
+    return await wishFor(shazam, infrastructure, node, job.commit === null ? {} : { commit: job.commit })
+  } catch (error) {
+    // What it waits for is recorded, so that this node is known to depend on it.
+    if (error instanceof NotYet) await write(effort, { uses: addressesIn([node.configuration, node.vars]) })
+    throw error
+  }
+}
+
+interface Reached {
+  record: NodeRecord
+  connection: Connection
+}
+
+async function haveServer(effort: Effort, node: Node, before: NodeRecord): Promise<Reached> {
+  const { feed, servers, signal } = effort
+  const place = { repo: before.repo, node: before.node }
+  let record = before
+  if (before.server && serverVerdict(before, node) === 'replace') {
+    feed.line('platform', `the wish for the server has changed: ${before.server.id.slice(0, 12)} is replaced`)
+    await servers.destroy(place, before.server)
+    record = await forgetServer(effort)
+  }
+  if (!record.server) return await makeServer(effort, node)
+  try {
+    return { record, connection: await servers.reach(place, record.server, false, signal) }
+  } catch (error) {
+    if (!isUnreachable(error) || signal.aborted || record.server.provider === 'ssh') throw error
+    return await searchServer(effort, node, record.server, error)
+  }
+}
+
+async function makeServer(effort: Effort, node: Node): Promise<Reached> {
+  const { feed, servers, job, signal } = effort
+  const place = { repo: job.repo, node: job.node }
+  feed.line('platform', `creates a server at ${node.provider.name}`)
+  const server = await servers.create(place, node.provider)
+  // At once: what exists and costs money must not be known to this process alone.
+  const record = await write(effort, { server })
+  feed.line('platform', `server ${server.id.slice(0, 12)} is made: ${server.host}`)
+  return { record, connection: await servers.reach(place, server, true, signal) }
+}
+
+/** It does not answer: it may have moved, or be gone. */
+async function searchServer(effort: Effort, node: Node, server: Server, error: Problem): Promise<Reached> {
+  const { feed, servers, job, signal } = effort
+  const place = { repo: job.repo, node: job.node }
+  const found = await servers.find(place, server)
+  if (!found) {
+    feed.line(
+      'platform',
+      `${error.message}; ${server.provider} does not have it any more: a new one is made`,
+      'warn',
+    )
+    await forgetServer(effort)
+    return await makeServer(effort, node)
+  }
+  feed.line('platform', `${error.message}; ${server.provider} has it at ${found.host}`, 'warn')
+  // Its keys are what they were: another address is no reason to trust another machine.
+  const moved = { ...found, host_keys: server.host_keys }
+  const record = await write(effort, { server: moved })
+  return { record, connection: await servers.reach(place, moved, true, signal) }
+}
+
+const forgetServer = (effort: Effort): Promise<NodeRecord> =>
+  write(effort, { server: null, applied: null, facts: {}, created_at: null })
+
+type Written = Partial<Pick<NodeRecord, 'server' | 'facts' | 'applied' | 'created_at'>> & { uses?: string[] }
+
+async function write({ shazam, job, fence }: Effort, what: Written): Promise<NodeRecord> {
+  return await shazam.bus.ask('registry.record_node', { repo: job.repo, node: job.node, fence, ...what })
+}
+
+/** Also of a failure: what we own must be known, or it would never be removed. Throws when not all was applied. */
+async function keepResult(
+  effort: Effort,
+  record: NodeRecord,
+  graph: Graph,
+  result: Converged,
+): Promise<void> {
+  const { job, shazam } = effort
+  const whole = result.failed.length === 0 && result.lost === undefined
+  const at = shazam.clock.now()
+  await write(effort, {
+    facts: result.facts,
+    applied: {
+      commit: whole ? job.commit : (record.applied?.commit ?? null),
+      at,
+      work: job.work,
+      manifest: result.manifest,
+    },
+    uses: graph.uses,
+    ...(whole && record.created_at === null && { created_at: at }),
+  })
+  if (result.lost !== undefined)
+    throw new Problem('unreachable', { node: job.node, reason: result.lost, cause: 'network' })
+  if (!whole) throw new NotApplied(failureText(result.failed))
+}
+
+function failureText(failed: Converged['failed']): string {
+  const shown = failed.slice(0, 5).map(({ resource, reason }) => `${resource}: ${reason}`)
+  const more = failed.length > shown.length ? `; and ${failed.length - shown.length} more` : ''
+  return `${shown.join('; ')}${more}`
+}

@@ -1,0 +1,58 @@
+import type { NodeRecord } from '#contracts/registry.ts'
+import { converge } from './converge.ts'
+import { isUnreachable } from './failures.ts'
+import type { Graph } from './graph.ts'
+import type { Effort } from './nodes.ts'
+import type { Entry } from './resources/kind.ts'
+
+/** A server is destroyed at its provider; of a linked machine only what we own on it is removed. */
+export async function destroyNode(effort: Effort): Promise<number> {
+  const { shazam, job, feed, servers, fence } = effort
+  const { repo, node } = job
+  await effort.begin('delete')
+  const record = await shazam.bus.ask('registry.get_node', { repo, node })
+  let changed = 0
+  if (record.server) {
+    if (record.server.provider === 'ssh') changed = await leave(effort, record)
+    await servers.destroy({ repo, node }, record.server)
+    feed.line(
+      'platform',
+      `server ${record.server.id.slice(0, 12)} at ${record.server.provider} is no more ours`,
+    )
+  } else feed.line('platform', `${node} has no server`)
+  await shazam.bus.ask('registry.forget_node', { repo, node, fence })
+  return changed
+}
+
+/** Nothing wished: all that is owned leaves. A machine that is away is let go as it is. */
+async function leave(effort: Effort, record: NodeRecord): Promise<number> {
+  const { feed, servers, signal } = effort
+  if (!record.server || !record.applied) return 0
+  try {
+    const connection = await servers.reach(record, record.server, false, signal)
+    const result = await converge({
+      connection,
+      graph: nothing(record.node),
+      applied: record.applied.manifest as Entry[],
+      onLine: ({ stream, text }) => feed.line(stream, text),
+      signal,
+    })
+    for (const { resource, reason } of result.failed)
+      feed.line('platform', `${resource} stays: ${reason}`, 'warn')
+    return result.changed
+  } catch (error) {
+    if (!isUnreachable(error) || signal.aborted) throw error
+    feed.line('platform', `${error.message}; what is on it stays`, 'warn')
+    return 0
+  }
+}
+
+const nothing = (node: string): Graph => ({
+  node,
+  resources: [],
+  handlers: [],
+  lines: {},
+  manifest: [],
+  uses: [],
+  secrets: [],
+})

@@ -1,0 +1,43 @@
+import type { Service } from '#contracts/descriptors.ts'
+import { defineService } from '#kit/service.ts'
+import { findCommand } from './commands.ts'
+import { linkNode } from './linking.ts'
+import { workOnNode } from './nodes.ts'
+import { planNodes } from './plans.ts'
+import { dockerProvider } from './providers/docker.ts'
+import type { Provider } from './providers/index.ts'
+import { sshProvider } from './providers/ssh.ts'
+import type { Shazam } from './shazam.ts'
+import { workOnStep } from './steps/index.ts'
+import { stopStep } from './steps/stop.ts'
+import { openTransport } from './transport/index.ts'
+
+export interface ShazamOptions {
+  catalog: readonly Service[]
+  /** Tells the servers of this platform from those of another at the same provider. */
+  plane: string
+  /** Nodes and steps worked on at the same time in this process; 8 and 64 when absent. */
+  concurrency?: { nodes?: number; steps?: number }
+  /** In place of those that the platform brings. */
+  providers?: readonly Provider[]
+}
+
+/** Applies changes to the real world. Owns no tables: what it knows, the registry keeps. */
+export const shazam = defineService<ShazamOptions>({
+  name: 'shazam',
+  migrations: [],
+  async start({ bus, clock, log, stack }, options) {
+    const { catalog, plane, concurrency = {} } = options
+    const transport = stack.use(openTransport({ clock, log }))
+    const list = options.providers ?? [dockerProvider({ plane }), sshProvider]
+    const providers = new Map(list.map((provider) => [provider.name, provider]))
+    const parts: Shazam = { bus, clock, log, catalog, transport, providers }
+
+    stack.defer(bus.answer('shazam.plan', planNodes(parts)))
+    stack.defer(bus.answer('shazam.link', linkNode(parts)))
+    stack.defer(bus.answer('shazam.command', findCommand(parts)))
+    stack.defer(bus.answer('shazam.stop_step', stopStep(parts)))
+    stack.defer(bus.work('shazam.nodes', workOnNode(parts), { concurrency: concurrency.nodes ?? 8 }))
+    stack.defer(bus.work('shazam.steps', workOnStep(parts), { concurrency: concurrency.steps ?? 64 }))
+  },
+})

@@ -1,0 +1,115 @@
+import type { Input } from '#contracts'
+import type { Infrastructure, Node } from '#contracts/descriptors.ts'
+import type { NodeRecord } from '#contracts/registry.ts'
+import type { Change, NodePlan } from '#contracts/shazam.ts'
+import { Problem } from '#kit/problem.ts'
+import type { Graph } from './graph.ts'
+import { planLive } from './plan.ts'
+import { fetchContents, probe, questions } from './probe.ts'
+import { planRecorded } from './recorded.ts'
+import type { Entry } from './resources/kind.ts'
+import { serverVerdict } from './servers.ts'
+import { enter, type Shazam } from './shazam.ts'
+import { openGate } from './transport/gate.ts'
+import { wishFor } from './wish.ts'
+
+type Asked = Input<'shazam.plan'>
+
+/** Nodes that are looked at together. */
+const AT_ONCE = 16
+
+interface Look {
+  shazam: Shazam
+  infrastructure: Infrastructure
+  asked: Asked
+  signal: AbortSignal
+}
+
+/** What would be done to each node of a repository, those on record that it no longer names included. */
+export const planNodes =
+  (shazam: Shazam) =>
+  async (asked: Asked, { signal }: { signal: AbortSignal }): Promise<NodePlan[]> => {
+    const { repo, commit, next } = asked
+    const [infrastructure, records] = await Promise.all([
+      next ?? shazam.bus.ask('git.infrastructure', { repo, ...(commit !== undefined && { commit }) }),
+      shazam.bus.ask('registry.list_nodes', { repo }),
+    ])
+    const look = { shazam, infrastructure, asked, signal }
+    const byNode = new Map(records.map((record) => [record.node, record]))
+    const wanted = (id: string) => asked.nodes === undefined || asked.nodes.includes(id)
+    const gate = openGate(AT_ONCE)
+    const named = infrastructure.nodes.filter((node) => wanted(node.id))
+    const names = new Set(infrastructure.nodes.map((node) => node.id))
+    const leaving = records.filter((record) => !names.has(record.node) && wanted(record.node))
+    return await Promise.all([
+      ...named.map((node) => gate.run(() => planNode(look, node, byNode.get(node.id)))),
+      ...leaving.map(planDestroy),
+    ])
+  }
+
+const asOf = (record?: NodeRecord) => record?.applied?.at ?? null
+
+function planDestroy(record: NodeRecord): NodePlan {
+  const changes = record.applied ? removals(record) : []
+  return {
+    node: record.node,
+    verdict: 'destroy',
+    changes,
+    as_of: asOf(record),
+    ...(record.server ? {} : { reason: 'it has no server' }),
+  }
+}
+
+/** Only what is on a machine that outlives its node is worth a line each. */
+function removals({ node, server, applied }: NodeRecord): Change[] {
+  if (server?.provider !== 'ssh') return []
+  const nothing = { node, resources: [], handlers: [], lines: {}, manifest: [], uses: [], secrets: [] }
+  return planRecorded(nothing, applied?.manifest as Entry[])
+}
+
+async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<NodePlan> {
+  const plan = { node: node.id, changes: [], as_of: asOf(record) }
+  try {
+    const graph = await wishFor(look.shazam, look.infrastructure, node, placeOf(look.asked))
+    const verdict = record ? serverVerdict(record, node) : 'create'
+    if (verdict !== 'keep')
+      return { ...plan, verdict, changes: planRecorded(graph, null), ...linkHint(node, verdict) }
+    if (look.asked.live && record) return await planOnServer(look, graph, record)
+    return { ...plan, ...judged(planRecorded(graph, manifestOf(record))) }
+  } catch (error) {
+    if (look.signal.aborted) throw error
+    return {
+      ...plan,
+      verdict: 'unknown',
+      reason: error instanceof Error ? error.message : Problem.of(error).message,
+    }
+  }
+}
+
+const placeOf = ({ commit, next }: Asked) => ({
+  ...(next ? { next } : commit !== undefined && { commit }),
+})
+
+const linkHint = (node: Node, verdict: string) =>
+  verdict === 'create' && node.provider.name === 'ssh'
+    ? { reason: `waits to be linked: devops link ${node.id}` }
+    : {}
+
+const manifestOf = (record?: NodeRecord) => (record?.applied?.manifest ?? null) as Entry[] | null
+
+async function planOnServer({ shazam, signal }: Look, graph: Graph, record: NodeRecord): Promise<NodePlan> {
+  if (!record.server) throw new Problem('not_found', { what: `server of ${record.node}` })
+  const connection = enter(shazam, record, record.server)
+  const applied = manifestOf(record) ?? []
+  const state = await probe(connection, questions(graph, applied), signal)
+  await fetchContents(connection, graph, state)
+  const { changes } = planLive(graph, state, applied)
+  return { node: record.node, as_of: shazam.clock.now(), ...judged(changes) }
+}
+
+const judged = (changes: Change[]): Pick<NodePlan, 'verdict' | 'changes'> => ({
+  verdict: changes.some(({ verdict }) => verdict === 'change' || verdict === 'unknown until it runs')
+    ? 'change'
+    : 'no change',
+  changes,
+})

@@ -1,0 +1,194 @@
+import type { Lease } from '#bus'
+import type { EventData } from '#contracts'
+import type { StepJob } from '#contracts/shazam.ts'
+import { sleep } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
+import { isUnreachable } from '../failures.ts'
+import { type Feed, openFeed } from '../feed.ts'
+import { enter, type Shazam } from '../shazam.ts'
+import type { Connection } from '../transport/connection.ts'
+import { countLogged, startLine } from './logged.ts'
+import { asRoot, type Look, look } from './look.ts'
+import { type StepOutput, stepOutput } from './output.ts'
+import { followText, recordedText, restText, started, startText } from './shell.ts'
+
+type Ending = Pick<EventData<'step.finished'>, 'outcome' | 'exit' | 'error'>
+
+/** Milliseconds that an unreachable node is waited for: before its step is started, and after. */
+export interface Patience {
+  before: number
+  after: number
+}
+
+export const patience: Patience = { before: 60_000, after: 600_000 }
+
+/** Failures of ours after which a step is given up: its run must end. */
+const LAST_ATTEMPT = 5
+
+/**
+ * The worker of `shazam.steps`. A step is started at most once for an attempt; a job that comes again looks at what the
+ * node knows of it and goes on from there. What cannot be known is told as `unknown`.
+ */
+export const workOnStep =
+  (shazam: Shazam, patient: Patience = patience) =>
+  async (job: StepJob, lease: Lease) => {
+    const { bus, log } = shazam
+    const { repo, run, task, step, node, attempt } = job
+    const feed = openFeed(shazam, { repo, node, task, work: run, step })
+    const logged = await countLogged(bus, job)
+    if (!logged.started) {
+      feed.line('platform', startLine(job))
+      await feed.flush()
+    }
+    const output = stepOutput(feed, logged)
+    const { signal } = lease
+    const walk: Walk = { job, feed, output, signal, patient, shazam, begun: false, seen: false }
+    let ending: Ending
+    try {
+      ending = await runStep(walk)
+    } catch (error) {
+      if (signal.aborted || (lease.attempt < LAST_ATTEMPT && !isVerdict(error))) throw error
+      log.warn({ err: error, repo, node, run, step }, 'a step could not be run')
+      ending = { outcome: walk.begun ? 'unknown' : 'failure', exit: null, error: Problem.of(error).message }
+    }
+    output.end()
+    if (ending.error) feed.line('platform', ending.error, 'error')
+    await feed.flush()
+    const data = { repo, run, step, node, attempt, ...ending, stdout: output.tail() }
+    const id = `${run}/${step}/${node}/${attempt}`
+    await lease.once(async (tx) => void (await bus.publish('step.finished', { id, subject: run, data }, tx)))
+    if (walk.connection) await bury(walk.connection, job, log)
+  }
+
+/** Of the node, not of a neighbour of ours that is away for a moment. */
+const isVerdict = (error: unknown) =>
+  (['unreachable', 'host_key', 'sudo_refused', 'not_found'] as const).some((code) => isProblem(error, code))
+
+interface Walk {
+  job: StepJob
+  feed: Feed
+  output: StepOutput
+  signal: AbortSignal
+  patient: Patience
+  shazam: Shazam
+  connection?: Connection
+  /** The step may have been started. */
+  begun: boolean
+  /** Its folder was seen on the node. */
+  seen: boolean
+}
+
+async function runStep(walk: Walk): Promise<Ending> {
+  const { job, shazam } = walk
+  const { server } = await shazam.bus.ask('registry.get_node', { repo: job.repo, node: job.node })
+  if (!server) return failed(`node ${job.node} has no server`)
+  const connection = enter(shazam, job, server)
+  walk.connection = connection
+  const startedAt = shazam.clock.now()
+  let lastSeen = startedAt
+  for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
+    try {
+      const ending = await advance(walk, connection)
+      if (ending) return ending
+      wait = 200
+      lastSeen = shazam.clock.now()
+    } catch (error) {
+      if (!isUnreachable(error) || walk.signal.aborted) throw error
+      const { before, after } = walk.patient
+      const now = shazam.clock.now()
+      if (now + wait > (walk.begun ? lastSeen + after : startedAt + before)) return givenUp(walk, error)
+      await sleep(shazam.clock, wait, walk.signal)
+    }
+  }
+}
+
+const failed = (error: string): Ending => ({ outcome: 'failure', exit: null, error })
+
+const givenUp = (walk: Walk, error: Problem): Ending =>
+  walk.begun
+    ? { outcome: 'unknown', exit: null, error: `whether the step ended is not known: ${error.message}` }
+    : failed(error.message)
+
+/** One move: look, then start, follow or tell. Undefined: look again. */
+async function advance(walk: Walk, connection: Connection): Promise<Ending | undefined> {
+  const { job, signal } = walk
+  const found = await look(connection, job, signal)
+  if (found.state === 'absent') return await start(walk, connection)
+  walk.begun = true
+  walk.seen = true
+  if (found.state === 'alive') {
+    await asRoot(connection, followText(job, walk.output.seen.out, walk.output.seen.err), streams(walk))
+    return undefined
+  }
+  await readRest(walk, connection, found)
+  return tell(found)
+}
+
+async function start(walk: Walk, connection: Connection): Promise<Ending | undefined> {
+  const { job } = walk
+  // A folder that was there and is not any more took the outcome with it.
+  if (walk.begun)
+    return { outcome: 'unknown', exit: null, error: 'the node has lost what it knew of the step' }
+  const script = Buffer.from(job.script.startsWith('#!') ? job.script : `#!/bin/sh\n${job.script}\n`)
+  walk.begun = true
+  const { code } = await asRoot(connection, startText(job, job.user, script.length), {
+    ...streams(walk),
+    stdin: script,
+  })
+  if (code !== 0) return await notStarted(walk, connection, code)
+  return undefined
+}
+
+async function notStarted(
+  walk: Walk,
+  connection: Connection,
+  code: number | null,
+): Promise<Ending | undefined> {
+  if (code === started.exists) return undefined
+  walk.begun = (await look(connection, walk.job, walk.signal)).state !== 'absent'
+  walk.seen = walk.begun
+  if (walk.begun) return undefined
+  if (code === started.unknownUser) return failed(`there is no user ${walk.job.user} on ${walk.job.node}`)
+  throw new Error(`the step could not be started: ${code}`)
+}
+
+function streams({ output, signal }: Walk) {
+  return {
+    signal,
+    onStdout: (chunk: Buffer) => output.take('stdout', chunk),
+    onStderr: (chunk: Buffer) => output.take('stderr', chunk),
+  }
+}
+
+/** What was printed between the last byte that came over the link and the end. */
+async function readRest(
+  walk: Walk,
+  connection: Connection,
+  { out, err }: Exclude<Look, { state: 'absent' }>,
+): Promise<void> {
+  const { seen } = walk.output
+  if (out <= seen.out && err <= seen.err) return
+  const to = { out: Math.max(out, seen.out), err: Math.max(err, seen.err) }
+  await asRoot(connection, restText(walk.job, { ...seen }, to), streams(walk))
+}
+
+function tell(found: Exclude<Look, { state: 'absent' | 'alive' }>): Ending {
+  if (found.state === 'lost')
+    return { outcome: 'unknown', exit: null, error: `the outcome is not known: ${found.reason}` }
+  const { exit } = found
+  if (found.state === 'stopped') return { outcome: 'stopped', exit, error: null }
+  return exit === 0
+    ? { outcome: 'success', exit, error: null }
+    : { outcome: 'failure', exit, error: `exit code ${exit}` }
+}
+
+/** Only housekeeping: the outcome is told already, and what stays is removed by a later step. */
+async function bury(connection: Connection, job: StepJob, log: Log): Promise<void> {
+  await asRoot(connection, recordedText(job), {}).catch((error: unknown) =>
+    log.warn(
+      { err: error, node: job.node, run: job.run, step: job.step },
+      'what a step left on its node stays for now',
+    ),
+  )
+}

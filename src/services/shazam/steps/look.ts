@@ -1,0 +1,51 @@
+import { Problem } from '#kit/problem.ts'
+import { refusal } from '../probe.ts'
+import { quote } from '../quote.ts'
+import type { Connection, ExecOptions, ExecResult } from '../transport/connection.ts'
+import { lookText, type Sizes, type StepId } from './shell.ts'
+
+/** What is on the node of one attempt of a step. */
+export type Look =
+  | { state: 'absent' }
+  | ({ state: 'alive' } & Sizes)
+  | ({ state: 'ended' | 'stopped'; exit: number } & Sizes)
+  /** It was started and no outcome will come any more. */
+  | ({ state: 'lost'; reason: string } & Sizes)
+
+const reasons: Record<string, string> = {
+  killed: 'what ran it on the node was killed',
+  rebooted: 'the node was started anew while it ran',
+  never: 'the node went away while it was being started',
+}
+
+export async function look(connection: Connection, id: StepId, signal: AbortSignal): Promise<Look> {
+  for (;;) {
+    const { stdout } = await asRoot(connection, lookText(id), { signal })
+    const [word = '', ...rest] = stdout.trim().split(' ')
+    if (word === 'again') continue
+    const numbers = rest.map(Number)
+    if (word === 'absent') return { state: 'absent' }
+    if (word === 'ended' || word === 'stopped') {
+      const [exit = 0, out = 0, err = 0] = numbers
+      return { state: word, exit, out, err }
+    }
+    const [out = 0, err = 0] = numbers
+    if (word === 'alive') return { state: 'alive', out, err }
+    const reason = reasons[word]
+    if (!reason)
+      throw new Problem('internal', { reason: `the node says ${JSON.stringify(stdout)} of a step` })
+    return { state: 'lost', reason, out, err }
+  }
+}
+
+/** Runs a shell text as root. The text is an argument: the input belongs to what it runs. */
+export async function asRoot(
+  connection: Connection,
+  text: string,
+  options: ExecOptions,
+): Promise<ExecResult> {
+  const shell = connection.target.user === 'root' ? 'sh' : 'sudo -n sh'
+  const result = await connection.exec(`exec ${shell} -c ${quote(text)}`, options)
+  if (result.code !== 0 && /^sudo: /m.test(result.stderr)) throw refusal(connection, result)
+  return result
+}

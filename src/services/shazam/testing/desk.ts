@@ -1,0 +1,139 @@
+import type { Bus, BusEvent } from '#bus'
+import { embeddedBus } from '#bus/embedded.ts'
+import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
+import type { Line, NewLine } from '#contracts/logger.ts'
+import type { NodeRecord, Server } from '#contracts/registry.ts'
+import { systemClock } from '#kit/clock.ts'
+import { silentLog } from '#kit/log.ts'
+import { Problem } from '#kit/problem.ts'
+import { startService } from '#kit/service.ts'
+import { openSqlite } from '#store/sqlite.ts'
+import type { Fleet, Machine } from '#testing/fleet.ts'
+import { until } from '#testing/until.ts'
+import { type ShazamOptions, shazam } from '../index.ts'
+
+export const repo = 'ann/site'
+
+/** The neighbours of shazam, as far as it asks them: what they keep is here for a test to see. */
+export interface Desk extends AsyncDisposable {
+  bus: Bus
+  infrastructure: Infrastructure
+  records: Map<string, NodeRecord>
+  lines: Line[]
+  events: BusEvent[]
+  texts(stream?: NewLine['stream']): string[]
+  event(type: string): Promise<BusEvent>
+  start(options?: Partial<ShazamOptions>): Promise<AsyncDisposable>
+}
+
+export const record = (node: string, server: Server | null = null): NodeRecord => ({
+  repo,
+  node,
+  server,
+  facts: {},
+  applied: null,
+  created_at: null,
+})
+
+export const serverOf = (machine: Machine, more: Partial<Server> = {}): Server => ({
+  provider: 'ssh',
+  id: machine.id,
+  host: machine.ip,
+  port: 22,
+  user: 'devops',
+  host_keys: [...machine.hostKeys],
+  made_from: { name: 'ssh' },
+  ...more,
+})
+
+export const aNode = (id: string, more: Partial<Node> = {}): Node => ({
+  id,
+  type: 'server',
+  provider: { name: 'ssh' },
+  services: {},
+  configuration: {},
+  vars: {},
+  ...more,
+})
+
+export async function openDesk(
+  key: Fleet['key'],
+  path = ':memory:',
+  catalog: readonly Service[] = [],
+): Promise<Desk> {
+  await using stack = new AsyncDisposableStack()
+  const store = stack.use(openSqlite(path))
+  const bus = stack.use(await embeddedBus({ store, clock: systemClock, log: silentLog, source: 'desk' }))
+  const infrastructure: Infrastructure = {
+    repo,
+    commit: null,
+    nodes: [],
+    tasks: [],
+    scripts: {},
+    services: [],
+  }
+  const records = new Map<string, NodeRecord>()
+  const lines: Line[] = []
+  const events: BusEvent[] = []
+  const keep = (node: string, what: Partial<NodeRecord>) => {
+    const next = { ...(records.get(node) ?? record(node)), ...what }
+    records.set(node, next)
+    return next
+  }
+  bus.answer('git.infrastructure', async () => infrastructure)
+  bus.answer('profiles.node_keys', async () => [])
+  bus.answer('registry.platform_key', async () => ({
+    public_key: key.publicKey,
+    private_key: key.privateKey.reveal(),
+  }))
+  bus.answer('registry.get_node', async ({ node }) => records.get(node) ?? record(node))
+  bus.answer('registry.list_nodes', async () => [...records.values()])
+  bus.answer('registry.resolve', async ({ node = '' }) => {
+    if (node === 'broken') throw new Problem('invalid', { reason: 'a circle' })
+    const unresolved = { node, at: 'vars.peer', reason: 'db.ip is not known yet', waits_for: 'db.ip' }
+    return {
+      vars: {},
+      secrets: {},
+      $unresolved: node === 'early' ? [unresolved] : [],
+      [node]: { configuration: {}, vars: {} },
+    }
+  })
+  bus.answer('registry.record_node', async ({ node, repo: _r, fence: _f, uses: _u, ...what }) =>
+    keep(node, what as Partial<NodeRecord>),
+  )
+  bus.answer('registry.forget_node', async ({ node }) => {
+    records.delete(node)
+    return {}
+  })
+  bus.answer('logger.append', async (given) => {
+    for (const line of given.lines) lines.push({ ...line, seq: lines.length + 1 })
+    return { last: lines.length }
+  })
+  bus.answer('logger.query', async ({ after = 0, limit, work, node }) => {
+    const found = lines.filter((line) => line.seq > after && line.work === work && line.node === node)
+    return { lines: found.slice(0, limit), last: lines.length }
+  })
+  const patterns = ['create', 'update', 'delete'].flatMap((verb) =>
+    ['start', 'success', 'error'].map((end) => `node.*.${verb}.${end}` as 'node.*.create.start'),
+  )
+  bus.on('desk', [...patterns, 'step.finished'] as 'step.finished'[], async (event) => {
+    events.push(event)
+  })
+  const undo = stack.move()
+  return {
+    bus,
+    infrastructure,
+    records,
+    lines,
+    events,
+    texts: (stream) => lines.filter((line) => !stream || line.stream === stream).map((line) => line.text),
+    event: (type) => until(() => events.find((event) => event.type === type), 60_000),
+    start: (options = {}) =>
+      startService(
+        shazam,
+        { bus, store, clock: systemClock, log: silentLog },
+        { catalog, plane: 'desk', ...options },
+      ),
+    [Symbol.asyncDispose]: () => undo.disposeAsync(),
+  }
+}

@@ -57,7 +57,9 @@ export async function apply(
     stdout.end()
     stderr.end()
     if (!watch.begun && !watch.again) throw refusal(connection, { code, stderr: errors })
-    return watch.result(watch.done || watch.again ? undefined : `our script was ended with ${code ?? 'a signal'}`)
+    return watch.result(
+      watch.done || watch.again ? undefined : `our script was ended with ${code ?? 'a signal'}`,
+    )
   } catch (error) {
     if (!watch.begun) throw error
     return watch.result(error instanceof Error ? error.message : String(error))
@@ -82,7 +84,14 @@ function listJobs(graph: Graph, plan: Plan): Job[] {
   }
   const notified = new Set([...plan.pending, ...plan.actions.flatMap(({ notify }) => notify)])
   const handlers = graph.handlers.filter(({ id }) => notified.has(id))
-  return [...jobs, ...handlers.map((handler) => ({ name: `handler:${handler.id}`, script: handlerScript(handler), handler }))]
+  return [
+    ...jobs,
+    ...handlers.map((handler) => ({
+      name: `handler:${handler.id}`,
+      script: handlerScript(handler),
+      handler,
+    })),
+  ]
 }
 
 /** The run of package installations that begins here; empty when none begins here. */
@@ -102,7 +111,8 @@ function bulkScript(actions: Action[]): string {
 
 function handlerScript({ unit, do: act, run, check }: Handler): string {
   const lines = check ? [check] : []
-  if (unit) lines.push(`systemctl ${act === 'restart' ? 'try-restart' : 'try-reload-or-restart'} -- ${quote(unit)}`)
+  if (unit)
+    lines.push(`systemctl ${act === 'restart' ? 'try-restart' : 'try-reload-or-restart'} -- ${quote(unit)}`)
   if (run) lines.push(run)
   return lines.join('\n')
 }
@@ -113,12 +123,18 @@ function overruling(handler: Handler, all: readonly Handler[]): string[] {
   const same = all.filter(({ id, unit }) => unit === handler.unit && id !== handler.id)
   const before = all.slice(0, all.indexOf(handler))
   return same
-    .filter((other) => (handler.do !== 'restart' && other.do === 'restart') || (other.do === handler.do && before.includes(other)))
+    .filter(
+      (other) =>
+        (handler.do !== 'restart' && other.do === 'restart') ||
+        (other.do === handler.do && before.includes(other)),
+    )
     .map(({ id }) => id)
 }
 
 export function applyScript(jobs: Job[], plan: Plan, nonce: string, secret: string): string {
-  const numbers = new Map(jobs.flatMap(({ action }, at) => (action && !action.removes ? [[action.resource, at] as const] : [])))
+  const numbers = new Map(
+    jobs.flatMap(({ action }, at) => (action && !action.removes ? [[action.resource, at] as const] : [])),
+  )
   const handlers = jobs.flatMap(({ handler }) => (handler ? [handler] : []))
   const bodies = jobs.map(({ script }, at) => `action_${at}() {\n${script}\n}`)
   const runs = jobs.flatMap(({ action, handler }, at) => {
@@ -180,7 +196,8 @@ class Watch {
     const job = this.#jobs[at]
     if (!job?.action && !job?.handler) return
     const result = code === 0 ? 'changed' : code === 77 ? 'unchanged' : 'failed'
-    const reason = result === 'failed' ? `ended with ${code}${this.#last.length ? `: ${this.#last.join(' / ')}` : ''}` : ''
+    const reason =
+      result === 'failed' ? `ended with ${code}${this.#last.length ? `: ${this.#last.join(' / ')}` : ''}` : ''
     this.#outcomes.set(at, { resource: job.name, result, reason })
   }
 
@@ -195,6 +212,10 @@ class Watch {
     const job = this.#at === undefined ? undefined : this.#jobs[this.#at]
     if (this.#at !== undefined && job?.action)
       this.#outcomes.set(this.#at, { resource: job.name, result: 'unfinished', reason: lost ?? '' })
-    return { outcomes: [...this.#outcomes.values()], again: this.again, ...(lost === undefined ? {} : { lost }) }
+    return {
+      outcomes: [...this.#outcomes.values()],
+      again: this.again,
+      ...(lost === undefined ? {} : { lost }),
+    }
   }
 }

@@ -1,12 +1,11 @@
-import { Compile } from 'typebox/compile'
-import type Type from 'typebox'
 import { isDeepStrictEqual } from 'node:util'
+import type Type from 'typebox'
+import { Compile } from 'typebox/compile'
 import type { Node, Service } from '#contracts/descriptors.ts'
-import type { Unresolved } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
 import { addressesIn, nearest, renderTree, withDefaults } from '#language'
-import { renderShell } from '#language/shell.ts'
 import { checkOptions } from '#language/options.ts'
+import { renderShell } from '#language/shell.ts'
 import { broken, commonKeys, expand, headOf } from './expand.ts'
 import { type Graph, type Handler, hider } from './graph.ts'
 import { inOrder } from './order.ts'
@@ -29,9 +28,11 @@ export interface CompileInput {
   platformKey: string
 }
 
-/** Descriptor, catalog and variables -> the graph of a node. Pure: the same input gives the same bytes. Throws `invalid`. */
+/**
+ * Descriptor, catalog and variables -> the graph of a node. Pure: the same input gives the same bytes. Throws `invalid`.
+ * The scope must be whole: a value that it leaves out (`$unresolved`) is taken for an option that is not set.
+ */
 export function compile(input: CompileInput): Graph {
-  refuseUnresolved(input)
   const services = chosenServices(input.node, input.catalog)
   const configuration = configurations(input, services)
   const secrets = secretsIn(input.scope, services, configuration)
@@ -41,6 +42,7 @@ export function compile(input: CompileInput): Graph {
   const resources = inOrder(withImplied([...drafts.values()].map(({ from: _, ...resource }) => resource)))
   const handlers = services.flatMap((service) => handlersOf(service, scope))
   checkNotified(resources, handlers)
+  refuseNamed(resources, secrets)
   return {
     node: input.node.id,
     resources,
@@ -57,13 +59,6 @@ export function compile(input: CompileInput): Graph {
   }
 }
 
-/** A value that is left out would be replaced by a default, silently. */
-function refuseUnresolved({ node, scope }: CompileInput): void {
-  const all = (scope.$unresolved ?? []) as Unresolved[]
-  const first = all.find((each) => each.node === node.id && each.at.startsWith('configuration.'))
-  if (first) throw new Problem('invalid', { reason: `node ${node.id}, ${first.at}: ${first.reason}`, waits_for: first.waits_for })
-}
-
 /** Those of every node first, each after all that it requires. */
 function chosenServices(node: Node, catalog: readonly Service[]): Service[] {
   const byId = new Map(catalog.map((service) => [service.id, service]))
@@ -72,18 +67,21 @@ function chosenServices(node: Node, catalog: readonly Service[]): Service[] {
   const choose = (id: string, wanted: string) => {
     if (chosen.has(id)) return
     const service = byId.get(id)
-    if (!service) throw new Problem('invalid', { reason: `unknown service ${JSON.stringify(id)}, wanted by ${wanted}` })
+    if (!service)
+      throw new Problem('invalid', { reason: `unknown service ${JSON.stringify(id)}, wanted by ${wanted}` })
     chosen.set(id, service)
     for (const required of service.requires) choose(required, `service ${id}`)
   }
-  for (const id of [...base.toSorted(), ...Object.keys(node.services).toSorted()]) choose(id, `node ${node.id}`)
+  for (const id of [...base.toSorted(), ...Object.keys(node.services).toSorted()])
+    choose(id, `node ${node.id}`)
   const firsts = new Set(base)
   const sorted = [...chosen.values()].toSorted((a, b) => Number(firsts.has(b.id)) - Number(firsts.has(a.id)))
   return inOrder(sorted)
 }
 
 function configurations({ node, scope }: CompileInput, services: readonly Service[]): Record<string, Tree> {
-  const resolved = (scope[node.id] as { configuration?: Record<string, Tree> } | undefined)?.configuration ?? {}
+  const resolved =
+    (scope[node.id] as { configuration?: Record<string, Tree> } | undefined)?.configuration ?? {}
   return Object.fromEntries(
     services.map((service) => {
       const written = resolved[service.id] ?? renderTree(node.configuration[service.id] ?? {}, scope)
@@ -100,15 +98,33 @@ function configurations({ node, scope }: CompileInput, services: readonly Servic
 }
 
 /** What the templates of services see: the repository's values, `node`, `access.keys`, and each service by its id. */
-function serviceScope({ node, scope, keys, platformKey }: CompileInput, configuration: Record<string, Tree>): Tree {
+function serviceScope(
+  { node, scope, keys, platformKey }: CompileInput,
+  configuration: Record<string, Tree>,
+): Tree {
   const lines = keys.map(({ user, key }) => `${key.trim()} ${user}`).toSorted()
-  const access = { keys: [...(platformKey ? [`${platformKey.trim().split(' ').slice(0, 2).join(' ')} devo.ps`] : []), ...lines] }
+  const access = {
+    keys: [
+      ...(platformKey ? [`${platformKey.trim().split(' ').slice(0, 2).join(' ')} devo.ps`] : []),
+      ...lines,
+    ],
+  }
   const known = (scope[node.id] ?? {}) as Tree
-  const self = { ...known, id: node.id, name: node.name ?? node.id, services: node.services, vars: known.vars ?? node.vars }
+  const self = {
+    ...known,
+    id: node.id,
+    name: node.name ?? node.id,
+    services: node.services,
+    vars: known.vars ?? node.vars,
+  }
   return { ...scope, ...configuration, node: self, access }
 }
 
-function compileService(service: Service, scope: Tree, drafts: Map<string, Resource & { from: string }>): void {
+function compileService(
+  service: Service,
+  scope: Tree,
+  drafts: Map<string, Resource & { from: string }>,
+): void {
   const packages: string[] = []
   const placed: string[] = []
   for (const item of expand(service, scope)) {
@@ -124,7 +140,10 @@ function compileService(service: Service, scope: Tree, drafts: Map<string, Resou
   }
 }
 
-function merge(first: Resource & { from: string }, second: Resource & { from: string }): Resource & { from: string } {
+function merge(
+  first: Resource & { from: string },
+  second: Resource & { from: string },
+): Resource & { from: string } {
   const bare = ({ requires: _r, notify: _n, from: _f, ...props }: Resource & { from: string }) => props
   if (!isDeepStrictEqual(bare(first), bare(second)))
     throw new Problem('invalid', {
@@ -163,7 +182,11 @@ function check(service: Service, kind: Kind, item: Item, at: string): void {
   for (const key of Object.keys(item)) {
     if (Object.hasOwn(properties, key) || commonKeys.has(key)) continue
     const near = nearest(key, Object.keys(properties))
-    throw broken(service, at, `${kind.name} has no ${JSON.stringify(key)}${near === undefined ? '' : `, did you mean ${JSON.stringify(near)}?`}`)
+    throw broken(
+      service,
+      at,
+      `${kind.name} has no ${JSON.stringify(key)}${near === undefined ? '' : `, did you mean ${JSON.stringify(near)}?`}`,
+    )
   }
   const validator = validators.get(kind.name) ?? Compile(kind.schema)
   validators.set(kind.name, validator)
@@ -181,10 +204,14 @@ function withImplied(resources: Resource[]): Resource[] {
     const missing = wish.requires.find((id) => !ids.has(id))
     if (missing) {
       const near = nearest(missing, ids)
-      throw new Problem('invalid', { reason: `${wish.id} requires ${missing}, which is not there${near ? `, did you mean ${near}?` : ''}` })
+      throw new Problem('invalid', {
+        reason: `${wish.id} requires ${missing}, which is not there${near ? `, did you mean ${near}?` : ''}`,
+      })
     }
     const implied = kindOf(wish.kind).implies?.(wish) ?? []
-    const requires = [...new Set([...wish.requires, ...implied])].filter((id) => ids.has(id) && id !== wish.id)
+    const requires = [...new Set([...wish.requires, ...implied])].filter(
+      (id) => ids.has(id) && id !== wish.id,
+    )
     return { ...wish, requires }
   })
 }
@@ -192,7 +219,8 @@ function withImplied(resources: Resource[]): Resource[] {
 function handlersOf(service: Service, scope: Tree): Handler[] {
   return Object.entries(service.handlers).map(([name, written]) => {
     const handler: Handler = { id: `${service.id}/${name}` }
-    if (written.unit !== undefined) handler.unit = String((renderTree({ unit: written.unit }, scope) as Tree).unit)
+    if (written.unit !== undefined)
+      handler.unit = String((renderTree({ unit: written.unit }, scope) as Tree).unit)
     if (written.do === 'reload' || written.do === 'restart') handler.do = written.do
     if (written.run !== undefined) handler.run = renderShell(String(written.run), scope)
     if (written.check !== undefined) handler.check = renderShell(String(written.check), scope)
@@ -208,8 +236,21 @@ function checkNotified(resources: readonly Resource[], handlers: readonly Handle
     const unknown = notify.find((name) => !ids.includes(name))
     if (!unknown) continue
     const near = nearest(unknown, ids)
-    throw new Problem('invalid', { reason: `${id} notifies ${unknown}, which is no handler${near ? `, did you mean ${near}?` : ''}` })
+    throw new Problem('invalid', {
+      reason: `${id} notifies ${unknown}, which is no handler${near ? `, did you mean ${near}?` : ''}`,
+    })
   }
+}
+
+/** Names of resources are shown and kept. Short secrets are passed over: they are parts of honest words. */
+function refuseNamed(resources: readonly Resource[], secrets: readonly string[]): void {
+  const named = resources.find(({ id }) =>
+    secrets.some((secret) => secret.length >= 8 && id.includes(secret)),
+  )
+  if (named)
+    throw new Problem('invalid', {
+      reason: `the name of a resource (${hider(secrets)(named.id)}) holds a secret, and names are shown`,
+    })
 }
 
 function factLines(services: readonly Service[]): Record<string, string> {
@@ -221,7 +262,9 @@ function factLines(services: readonly Service[]): Record<string, string> {
 /** Of the node's own configuration, and of services of the repository; not what a service says of itself. */
 function usesOf({ node, scope }: CompileInput, services: readonly Service[]): string[] {
   const local = new Set([...services.map(({ id }) => id), 'node', 'access', 'forloop'])
-  const inside = services.flatMap(({ resources, handlers, templates }) => addressesIn([resources, handlers, templates]))
+  const inside = services.flatMap(({ resources, handlers, templates }) =>
+    addressesIn([resources, handlers, templates]),
+  )
   const root = (address: string) => address.split('.')[0] ?? ''
   const outer = inside.filter((address) => !local.has(root(address)) && Object.hasOwn(scope, root(address)))
   return [...new Set([...addressesIn([node.configuration, node.vars]), ...outer])].toSorted()

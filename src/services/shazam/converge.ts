@@ -44,7 +44,9 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     const state = await probe(connection, asked, signal)
     const plan = planLive(graph, state, applied)
     const idle = plan.actions.length === 0 && plan.pending.length === 0
-    const result: Applied = idle ? { outcomes: [], again: false } : await apply(connection, graph, plan, onLine, signal)
+    const result: Applied = idle
+      ? { outcomes: [], again: false }
+      : await apply(connection, graph, plan, onLine, signal)
     if (result.again && round < ROUNDS) continue
     const after = await factsAfter(input, state, plan, result)
     return summary(input, plan, state, result, after, hide)
@@ -60,10 +62,14 @@ function summary(
   hide: (text: string) => string,
 ): Converged {
   const told = (result: Outcome['result']) =>
-    outcomes.filter((outcome) => outcome.result === result).map(({ resource, reason }) => ({ resource, reason: hide(reason) }))
+    outcomes
+      .filter((outcome) => outcome.result === result)
+      .map(({ resource, reason }) => ({ resource, reason: hide(reason) }))
   const planned = plan.changes.filter(({ verdict }) => verdict === 'skipped')
   return {
-    changed: outcomes.filter(({ result, resource }) => result === 'changed' && !resource.startsWith('handler:')).length,
+    changed: outcomes.filter(
+      ({ result, resource }) => result === 'changed' && !resource.startsWith('handler:'),
+    ).length,
     failed: [...told('failed'), ...told('unfinished')],
     skipped: [...planned.map(({ resource, summary }) => ({ resource, reason: summary })), ...told('skipped')],
     facts: factsOf(after),
@@ -77,7 +83,12 @@ function summary(
 /** Kinds after which the node may say other things of itself. */
 const tellsMore = new Set(['package', 'command', 'hostname', 'user', 'swap'])
 
-async function factsAfter({ connection, graph, signal }: ConvergeInput, state: State, plan: Plan, result: Applied): Promise<State> {
+async function factsAfter(
+  { connection, graph, signal }: ConvergeInput,
+  state: State,
+  plan: Plan,
+  result: Applied,
+): Promise<State> {
   const kinds = new Map(plan.actions.map(({ resource, kind }) => [resource, kind]))
   const moved = result.outcomes.some(({ resource }) => tellsMore.has(kinds.get(resource) ?? ''))
   if (!moved || result.lost !== undefined) return state

@@ -1,13 +1,24 @@
+import type { Service } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
 import { render, renderText, renderTree } from '#language'
 import { renderShell } from '#language/shell.ts'
-import type { Service } from '#contracts/descriptors.ts'
-import { type Item, composites } from './resources/composite.ts'
+import { composites, type Item } from './resources/composite.ts'
 
 type Tree = Record<string, unknown>
 
 /** Keys that say how an item is made, not what it is. */
-const structure = new Set(['if', 'for', 'resources', 'template', 'source', 'content', 'run', 'unless', 'only_if', 'check'])
+const structure = new Set([
+  'if',
+  'for',
+  'resources',
+  'template',
+  'source',
+  'content',
+  'run',
+  'unless',
+  'only_if',
+  'check',
+])
 const shell = ['run', 'unless', 'only_if', 'check'] as const
 
 /** Of every kind. */
@@ -25,7 +36,9 @@ function expandItem(service: Service, item: Item, scope: Tree, at: string): Item
   return scopesOf(service, item, scope, at).flatMap((inner) => {
     if (item.if !== undefined && !holds(String(item.if), inner)) return []
     if (!Array.isArray(item.resources)) return compose(service, renderItem(service, item, inner, at), at)
-    return item.resources.flatMap((nested: Item, i) => expandItem(service, nested, inner, `${at}.resources[${i}]`))
+    return item.resources.flatMap((nested: Item, i) =>
+      expandItem(service, nested, inner, `${at}.resources[${i}]`),
+    )
   })
 }
 
@@ -33,17 +46,20 @@ function expandItem(service: Service, item: Item, scope: Tree, at: string): Item
 function scopesOf(service: Service, item: Item, scope: Tree, at: string): Tree[] {
   if (item.for === undefined) return [scope]
   const [, name, expression] = /^\s*([A-Za-z_]\w*)\s+in\s+(.+)$/s.exec(String(item.for)) ?? []
-  if (!name || !expression) throw broken(service, at, `for is written as \`name in list\`, got ${JSON.stringify(item.for)}`)
+  if (!name || !expression)
+    throw broken(service, at, `for is written as \`name in list\`, got ${JSON.stringify(item.for)}`)
   const list = render(`{{ ${expression} }}`, scope)
   if (list === null) return []
   const items = Array.isArray(list) ? list : typeof list === 'object' ? entries(list as Tree) : undefined
-  if (!items) throw broken(service, at, `for needs a list or a map, and ${expression} is ${JSON.stringify(list)}`)
+  if (!items)
+    throw broken(service, at, `for needs a list or a map, and ${expression} is ${JSON.stringify(list)}`)
   return items.map((value) => ({ ...scope, [name]: value }))
 }
 
 const entries = (map: Tree) => Object.entries(map).map(([key, value]) => ({ key, value }))
 
-const holds = (condition: string, scope: Tree) => renderText(`{% if ${condition} %}1{% endif %}`, scope) === '1'
+const holds = (condition: string, scope: Tree) =>
+  renderText(`{% if ${condition} %}1{% endif %}`, scope) === '1'
 
 function renderItem(service: Service, item: Item, scope: Tree, at: string): Item {
   const plain = Object.fromEntries(Object.entries(item).filter(([key]) => !structure.has(key)))
@@ -52,7 +68,9 @@ function renderItem(service: Service, item: Item, scope: Tree, at: string): Item
   const content = contentOf(service, item, scope, at)
   if (content !== undefined) rendered.content = content
   // An option that is unset leaves the key out.
-  return Object.fromEntries(Object.entries(rendered).filter(([, value]) => value !== null && value !== undefined))
+  return Object.fromEntries(
+    Object.entries(rendered).filter(([, value]) => value !== null && value !== undefined),
+  )
 }
 
 function contentOf(service: Service, item: Item, scope: Tree, at: string): string | undefined {

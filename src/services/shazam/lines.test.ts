@@ -44,7 +44,9 @@ test('marks are found between output, whether or not it ends with a newline', ()
     (text) => told.push(`line ${text}`),
     (words) => told.push(`mark ${words.join(' ')}`),
   )
-  const bytes = Buffer.from('\n\u001en0 start 1\na\n\nb\n\n\n\u001en0 end 1 0\n\n\u001en0 start 2\nc\n\u001en0 end 2 0\n')
+  const bytes = Buffer.from(
+    '\n\u001en0 start 1\na\n\nb\n\n\n\u001en0 end 1 0\n\n\u001en0 start 2\nc\n\u001en0 end 2 0\n',
+  )
   for (const byte of bytes) output.push(Buffer.from([byte]))
   output.end()
   assert.deepEqual(told, [
@@ -62,7 +64,11 @@ test('marks are found between output, whether or not it ends with a newline', ()
 
 test('output that looks like a mark of another run is output', () => {
   const told: string[] = []
-  const output = new MarkedOutput('n0', (text) => told.push(text), () => assert.fail('no mark'))
+  const output = new MarkedOutput(
+    'n0',
+    (text) => told.push(text),
+    () => assert.fail('no mark'),
+  )
   output.push(Buffer.from('\u001en1 end 1 0\nn0 end 1 0\n'))
   assert.equal(told.length, 2)
 })

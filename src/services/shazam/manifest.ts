@@ -8,27 +8,47 @@ import type { Entry } from './resources/kind.ts'
  * What we own after an apply: all that is wished and there, and of what failed what may have been left behind. Nothing
  * that was owned is forgotten before it is really gone.
  */
-export function nextManifest(graph: Graph, plan: Plan, state: State, applied: readonly Entry[], outcomes: readonly Outcome[]): Entry[] {
-  const before = new Map(applied.map((entry) => [entry.id, entry]))
+export function nextManifest(
+  graph: Graph,
+  plan: Plan,
+  state: State,
+  applied: readonly Entry[],
+  outcomes: readonly Outcome[],
+): Entry[] {
+  const owned = applied.filter(({ skipped }) => !skipped)
+  const before = new Map(owned.map((entry) => [entry.id, entry]))
   const results = new Map(outcomes.map(({ resource, result }) => [resource, result]))
   const actions = new Map(plan.actions.map((action) => [action.resource, action]))
   const verdicts = new Map(plan.changes.map(({ resource, verdict }) => [resource, verdict]))
-  const done = (id: string) => !actions.has(id) || results.get(id) === 'changed' || results.get(id) === 'unchanged'
+  const done = (id: string) =>
+    !actions.has(id) || results.get(id) === 'changed' || results.get(id) === 'unchanged'
   const wished = new Set(graph.manifest.map(({ id }) => id))
-  const leftOver = applied.filter(({ id }) => !wished.has(id) && !done(id))
-  const owned = graph.manifest.flatMap((entry): Entry[] => {
+  const leftOver = owned.filter(({ id }) => !wished.has(id) && !done(id))
+  const wishes = graph.manifest.flatMap((entry): Entry[] => {
     const old = before.get(entry.id)
-    if (verdicts.get(entry.id) === 'skipped') return old ? [old] : []
+    if (verdicts.get(entry.id) === 'skipped') return [old ?? { ...entry, skipped: true }]
     const whole = { ...entry, ...presence(entry.id, old, state, actions.get(entry.id)?.made === true) }
     if (done(entry.id)) return [whole]
     // Not tried: as it was. Tried: it may be half there, so it must be known when it is wished no more.
-    if (results.get(entry.id) === 'skipped' || !results.has(entry.id)) return old ? [{ ...old, incomplete: true }] : []
-    return [{ ...(old ?? whole), ...presence(entry.id, old, state, actions.get(entry.id)?.made === true), incomplete: true }]
+    if (results.get(entry.id) === 'skipped' || !results.has(entry.id))
+      return old ? [{ ...old, incomplete: true }] : []
+    return [
+      {
+        ...(old ?? whole),
+        ...presence(entry.id, old, state, actions.get(entry.id)?.made === true),
+        incomplete: true,
+      },
+    ]
   })
-  return [...owned, ...leftOver]
+  return [...wishes, ...leftOver]
 }
 
-function presence(id: string, old: Entry | undefined, state: State, made: boolean): { present_before?: true } {
+function presence(
+  id: string,
+  old: Entry | undefined,
+  state: State,
+  made: boolean,
+): { present_before?: true } {
   if (old) return old.present_before ? { present_before: true } : {}
   return made || state.made.has(id) ? {} : { present_before: true }
 }

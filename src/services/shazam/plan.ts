@@ -49,7 +49,11 @@ export function planLive(graph: Graph, state: State, applied: readonly Entry[]):
 /** Kinds that may change more on the node than what they name. */
 const changesOthers = new Set(['package', 'command', 'user'])
 
-function stepFor(wish: Resource, state: State, context: Parameters<ReturnType<typeof kindOf>['plan']>[2]): Step {
+function stepFor(
+  wish: Resource,
+  state: State,
+  context: Parameters<ReturnType<typeof kindOf>['plan']>[2],
+): Step {
   if (wish.except === 'container' && state.system.container)
     return { verdict: 'skipped', summary: 'the node is a container: this is a matter of its host' }
   return kindOf(wish.kind).plan(wish, state, context)
@@ -57,12 +61,19 @@ function stepFor(wish: Resource, state: State, context: Parameters<ReturnType<ty
 
 function removal(entry: Entry, state: State): Step {
   const kind = kindOf(entry.kind)
+  if (entry.skipped) return { verdict: 'no change', summary: 'it never was on this node' }
   if (entry.present_before && kind.keepsBefore)
     return { verdict: 'skipped', summary: 'it was there before us, and stays' }
   return kind.remove?.(entry, state) ?? { verdict: 'no change', summary: `${entry.id} is owned no more` }
 }
 
-function add(plan: Plan, hide: (text: string) => string, of: Resource | Entry, step: Step, removes: boolean): void {
+function add(
+  plan: Plan,
+  hide: (text: string) => string,
+  of: Resource | Entry,
+  step: Step,
+  removes: boolean,
+): void {
   plan.changes.push({
     resource: of.id,
     verdict: step.verdict,
@@ -72,7 +83,15 @@ function add(plan: Plan, hide: (text: string) => string, of: Resource | Entry, s
   if (step.script === undefined) return
   const requires = removes ? [] : ((of as Resource).requires ?? [])
   const { id, kind, notify } = of
-  plan.actions.push({ resource: id, kind, script: step.script, requires, notify, made: step.creates === true, removes })
+  plan.actions.push({
+    resource: id,
+    kind,
+    script: step.script,
+    requires,
+    notify,
+    made: step.creates === true,
+    removes,
+  })
 }
 
 function pendingHandlers(graph: Graph, state: State): string[] {

@@ -43,7 +43,8 @@ export function readProbe(stdout: string, asked: Questions, nonce: string): Stat
     const cut = part.indexOf('\n')
     answers.set(part.slice(0, cut), part.slice(cut + 1))
   }
-  if (!answers.has('end')) throw new Problem('internal', { reason: 'the answer of the node to our look is not whole' })
+  if (!answers.has('end'))
+    throw new Problem('internal', { reason: 'the answer of the node to our look is not whole' })
   for (const fact of facts) {
     const answer = answers.get(fact.name)
     if (answer !== undefined) fact.read(answer, state, asked)
@@ -62,7 +63,9 @@ export async function fetchContents(connection: Connection, graph: Graph, state:
     })
   if (wanted.length === 0) return
   const nonce = randomBytes(12).toString('hex')
-  const script = wanted.map(({ path }) => `base64 -w0 -- ${quote(path)}; printf '\\n%s\\n' ${nonce}`).join('\n')
+  const script = wanted
+    .map(({ path }) => `base64 -w0 -- ${quote(path)}; printf '\\n%s\\n' ${nonce}`)
+    .join('\n')
   const { stdout } = await asRoot(connection, `main() {\n${script}\n} 2>/dev/null\nmain </dev/null\n`)
   const texts = stdout.split(`\n${nonce}\n`)
   for (const [at, { path }] of wanted.entries()) {
@@ -72,7 +75,10 @@ export async function fetchContents(connection: Connection, graph: Graph, state:
 }
 
 async function asRoot(connection: Connection, script: string, signal?: AbortSignal): Promise<ExecResult> {
-  const result = await connection.exec(rootShell(connection), { stdin: script, ...(signal ? { signal } : {}) })
+  const result = await connection.exec(rootShell(connection), {
+    stdin: script,
+    ...(signal ? { signal } : {}),
+  })
   if (result.code !== 0) throw refusal(connection, result)
   return result
 }
@@ -80,7 +86,13 @@ async function asRoot(connection: Connection, script: string, signal?: AbortSign
 /** The command that reads a script of ours on its input, as root. */
 export const rootShell = ({ target }: Connection) => (target.user === 'root' ? 'exec sh' : 'exec sudo -n sh')
 
-export function refusal({ target }: Connection, { code, stderr }: Pick<ExecResult, 'code' | 'stderr'>): Problem {
-  if (/^sudo: /m.test(stderr) || code === 127) return new Problem('sudo_refused', { node: target.node, user: target.user })
-  return new Problem('internal', { reason: `the node ended our script with ${code}: ${stderr.slice(0, 500)}` })
+export function refusal(
+  { target }: Connection,
+  { code, stderr }: Pick<ExecResult, 'code' | 'stderr'>,
+): Problem {
+  if (/^sudo: /m.test(stderr) || code === 127)
+    return new Problem('sudo_refused', { node: target.node, user: target.user })
+  return new Problem('internal', {
+    reason: `the node ended our script with ${code}: ${stderr.slice(0, 500)}`,
+  })
 }

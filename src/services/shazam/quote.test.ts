@@ -12,7 +12,9 @@ function throughSh(words: string[]): string[] {
   return stdout.toString('latin1').split('\0').slice(0, -1)
 }
 
-const bytes = fc.uint8Array({ min: 1, max: 255, maxLength: 40 }).map((raw) => Buffer.from(raw).toString('latin1'))
+const bytes = fc
+  .uint8Array({ min: 1, max: 255, maxLength: 40 })
+  .map((raw) => Buffer.from(raw).toString('latin1'))
 const nasty = fc.stringMatching(/^[ '"\\$`;&|<>(){}*?[\]!#~=\n\t-]{0,20}$/)
 
 test('whatever bytes a list of words has, sh sees exactly these words', () => {

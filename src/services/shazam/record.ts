@@ -9,6 +9,33 @@ export function factsOf({ system, lines }: State): Facts {
     const [service = '', name = ''] = address.split('.')
     services[service] = { ...services[service], [name]: text }
   }
-  const { os, kernel, architecture, cpus, memory, swap, disks, addresses, boot_id, hostname, container, pub_key } = system
-  return { os, kernel, architecture, cpus, memory, swap, disks, addresses, boot_id, hostname, container, pub_key, services }
+  const {
+    os,
+    kernel,
+    architecture,
+    cpus,
+    memory,
+    swap,
+    disks,
+    addresses,
+    boot_id,
+    hostname,
+    container,
+    pub_key,
+  } = system
+  return {
+    os,
+    kernel,
+    architecture,
+    cpus,
+    memory,
+    swap,
+    disks,
+    addresses,
+    boot_id,
+    hostname,
+    container,
+    pub_key,
+    services,
+  }
 }

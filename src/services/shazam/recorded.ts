@@ -8,12 +8,13 @@ import type { Entry } from './resources/kind.ts'
 export function planRecorded(graph: Graph, applied: readonly Entry[] | null): Change[] {
   const owned = new Map((applied ?? []).map((entry) => [entry.id, entry]))
   const wished = new Set(graph.manifest.map(({ id }) => id))
-  const leaving = (applied ?? []).toReversed().filter(({ id }) => !wished.has(id))
+  const leaving = (applied ?? []).toReversed().filter(({ id, skipped }) => !wished.has(id) && !skipped)
   return [
-    ...leaving.map(({ id, present_before }): Change =>
-      present_before
-        ? { resource: id, verdict: 'change', summary: `give up ${id}, which was there before` }
-        : { resource: id, verdict: 'change', summary: `remove ${id}` },
+    ...leaving.map(
+      ({ id, present_before }): Change =>
+        present_before
+          ? { resource: id, verdict: 'change', summary: `give up ${id}, which was there before` }
+          : { resource: id, verdict: 'change', summary: `remove ${id}` },
     ),
     ...graph.manifest.map((wish) => compare(wish, owned.get(wish.id), hider(graph.secrets))),
   ]
@@ -21,8 +22,10 @@ export function planRecorded(graph: Graph, applied: readonly Entry[] | null): Ch
 
 function compare(wish: Entry, entry: Entry | undefined, hide: (text: string) => string): Change {
   const resource = wish.id
-  if (!entry) return { resource, verdict: 'change', summary: `add ${resource}`, ...difference('', wish, hide) }
-  if (entry.incomplete) return { resource, verdict: 'change', summary: `try ${resource} again: it failed the last time` }
+  if (!entry)
+    return { resource, verdict: 'change', summary: `add ${resource}`, ...difference('', wish, hide) }
+  if (entry.incomplete)
+    return { resource, verdict: 'change', summary: `try ${resource} again: it failed the last time` }
   const keys = [...new Set([...Object.keys(wish), ...Object.keys(entry)])]
   const changed = keys.filter((key) => !silent.has(key) && !isDeepStrictEqual(wish[key], entry[key]))
   if (changed.length === 0) return { resource, verdict: 'no change', summary: `${resource} is as recorded` }
@@ -36,7 +39,7 @@ function compare(wish: Entry, entry: Entry | undefined, hide: (text: string) => 
 }
 
 /** Told by another key, or no property of the wish. */
-const silent = new Set(['id', 'kind', 'content', 'notify', 'present_before', 'incomplete'])
+const silent = new Set(['id', 'kind', 'content', 'notify', 'present_before', 'incomplete', 'skipped'])
 
 function say(key: string, from: unknown, to: unknown): string {
   if (key.endsWith('sha256')) return key === 'sha256' ? 'content' : key.replace('_sha256', '')

@@ -6,17 +6,24 @@ type Tree = Record<string, unknown>
 const SHORTEST = 4
 
 /** Texts that no plan, diff, manifest or log may show: the repository's secrets, and options that are marked so. */
-export function secretsIn(scope: Tree, services: readonly Service[], configuration: Record<string, Tree>): string[] {
+export function secretsIn(
+  scope: Tree,
+  services: readonly Service[],
+  configuration: Record<string, Tree>,
+): string[] {
   const found = new Set<string>()
   leaves(scope.secrets, found)
   for (const { id, options } of services) marked(options, configuration[id], found)
-  return [...found].filter((text) => text.length >= SHORTEST).toSorted((a, b) => b.length - a.length || (a < b ? -1 : 1))
+  return [...found]
+    .filter((text) => text.length >= SHORTEST)
+    .toSorted((a, b) => b.length - a.length || (a < b ? -1 : 1))
 }
 
 function leaves(value: unknown, found: Set<string>): void {
   if (typeof value === 'string') found.add(value)
   else if (typeof value === 'number') found.add(String(value))
-  else if (typeof value === 'object' && value !== null) for (const item of Object.values(value)) leaves(item, found)
+  else if (typeof value === 'object' && value !== null)
+    for (const item of Object.values(value)) leaves(item, found)
 }
 
 function marked(options: Record<string, Option>, value: unknown, found: Set<string>): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { converge } from './converge.ts'
 import type { OutputLine } from './apply.ts'
+import { converge } from './converge.ts'
 import type { Graph } from './graph.ts'
 import type { Entry } from './resources/kind.ts'
 import { catalogGraph, graphOf } from './testing/graphs.ts'
@@ -20,13 +20,20 @@ after(() => server[Symbol.asyncDispose]())
 async function make(graph: Graph, owned = applied) {
   lines.length = 0
   const trips = server.connection.trips
-  const result = await converge({ connection: server.connection, graph, applied: owned, onLine: (line) => lines.push(line) })
+  const result = await converge({
+    connection: server.connection,
+    graph,
+    applied: owned,
+    onLine: (line) => lines.push(line),
+  })
   applied = result.manifest
   return { ...result, trips: server.connection.trips - trips, did: changed(result.changes) }
 }
 
 const changed = (changes: { resource: string; verdict: string }[]) =>
-  changes.filter(({ verdict }) => verdict !== 'no change' && verdict !== 'skipped').map(({ resource }) => resource)
+  changes
+    .filter(({ verdict }) => verdict !== 'no change' && verdict !== 'skipped')
+    .map(({ resource }) => resource)
 
 const site = { id: 'site', domain: 'example.com', routes: [{ uri: '/', type: 'static' }] }
 const ok = { failed: [], lost: undefined }
@@ -50,21 +57,33 @@ test('a bare server becomes a web server', async () => {
 
 test('the second time there is nothing to do, and one round trip says so', async () => {
   const result = await make(catalogGraph(['nginx'], { nginx: { vhosts: [site] } }))
-  assert.deepEqual({ did: result.did, trips: result.trips, changed: result.changed, ...told(result) }, { did: [], trips: 1, changed: 0, ...ok })
+  assert.deepEqual(
+    { did: result.did, trips: result.trips, changed: result.changed, ...told(result) },
+    { did: [], trips: 1, changed: 0, ...ok },
+  )
 })
 
 test('one option changes its file and reloads, nothing else', async () => {
   const main = server.sh('systemctl show -P MainPID nginx')
-  const result = await make(catalogGraph(['nginx'], { nginx: { vhosts: [site], http: { keepalive_timeout: 5 } } }))
+  const result = await make(
+    catalogGraph(['nginx'], { nginx: { vhosts: [site], http: { keepalive_timeout: 5 } } }),
+  )
   assert.deepEqual(result.did, ['file:/etc/nginx/nginx.conf'])
-  assert.match(result.changes.find(({ verdict }) => verdict === 'change')?.diff ?? '', /-.*timeout 65;\n\+.*timeout 5;/)
+  assert.match(
+    result.changes.find(({ verdict }) => verdict === 'change')?.diff ?? '',
+    /-.*timeout 65;\n\+.*timeout 5;/,
+  )
   assert.deepEqual([result.trips, told(result)], [2, { ...ok }])
   assert.equal(server.sh('systemctl show -P MainPID nginx'), main)
 })
 
 test('what somebody changed by hand is put right', async () => {
-  server.sh('echo broken >/etc/nginx/sites-available/site; rm /etc/nginx/sites-enabled/site; systemctl stop nginx; chmod 666 /etc/sudoers.d/10-devops')
-  const result = await make(catalogGraph(['nginx'], { nginx: { vhosts: [site], http: { keepalive_timeout: 5 } } }))
+  server.sh(
+    'echo broken >/etc/nginx/sites-available/site; rm /etc/nginx/sites-enabled/site; systemctl stop nginx; chmod 666 /etc/sudoers.d/10-devops',
+  )
+  const result = await make(
+    catalogGraph(['nginx'], { nginx: { vhosts: [site], http: { keepalive_timeout: 5 } } }),
+  )
   assert.deepEqual(result.did, [
     'file:/etc/sudoers.d/10-devops',
     'file:/etc/nginx/sites-available/site',
@@ -77,9 +96,14 @@ test('what somebody changed by hand is put right', async () => {
 test('content that the check refuses leaves the old file, and the server goes on', async () => {
   const before = server.sh('cat /etc/nginx/nginx.conf')
   const result = await make(
-    catalogGraph(['nginx'], { nginx: { vhosts: [site], user: 'nobody-there', http: { keepalive_timeout: 5 } } }),
+    catalogGraph(['nginx'], {
+      nginx: { vhosts: [site], user: 'nobody-there', http: { keepalive_timeout: 5 } },
+    }),
   )
-  assert.match(result.failed.map(({ resource, reason }) => `${resource} ${reason}`).join(), /^file:\/etc\/nginx\/nginx.conf .*nobody-there/)
+  assert.match(
+    result.failed.map(({ resource, reason }) => `${resource} ${reason}`).join(),
+    /^file:\/etc\/nginx\/nginx.conf .*nobody-there/,
+  )
   assert.equal(server.sh('cat /etc/nginx/nginx.conf'), before)
   assert.equal(server.sh('ls -A /etc/nginx | grep devops || true'), '')
   assert.match(server.sh('curl -s -H "Host: example.com" localhost'), /hello/)
@@ -103,12 +127,17 @@ test('a service that is gone leaves the node as it was', async () => {
 
 test('what was on the node before us is given back', async () => {
   server.sh('echo theirs >/etc/theirs; chmod 640 /etc/theirs; apt-get -q -y install tree >/dev/null')
-  const wish = graphOf('resources: [{file: /etc/theirs, content: ours}, {package: tree}, {file: /etc/ours, content: ours}]')
+  const wish = graphOf(
+    'resources: [{file: /etc/theirs, content: ours}, {package: tree}, {file: /etc/ours, content: ours}]',
+  )
   const before = applied
   await make(wish, [])
   assert.equal(server.sh('cat /etc/theirs'), 'ours')
   await make(graphOf('resources: []'))
-  assert.equal(server.sh('cat /etc/theirs; stat -c %a /etc/theirs; ls /etc/ours 2>&1 | tail -c 10; command -v tree'), 'theirs\n640\ndirectory\n/usr/bin/tree\n')
+  assert.equal(
+    server.sh('cat /etc/theirs; stat -c %a /etc/theirs; ls /etc/ours 2>&1 | tail -c 10; command -v tree'),
+    'theirs\n640\ndirectory\n/usr/bin/tree\n',
+  )
   applied = before
 })
 
@@ -130,12 +159,20 @@ handlers: {tell: {run: touch /etc/told}}`),
     [],
   )
   assert.deepEqual(result.failed, [{ resource: 'command:fail', reason: 'ended with 3: why it failed' }])
-  assert.deepEqual(result.skipped, [{ resource: 'file:/etc/needs-it', reason: 'it needs command:fail, which failed' }])
-  assert.equal(server.sh('ls /etc/needs-it /etc/stands-alone /etc/told 2>/dev/null || true'), '/etc/stands-alone\n/etc/told\n')
-  assert.deepEqual(result.manifest.map(({ id, incomplete }) => [id, incomplete ?? false]), [
-    ['command:fail', true],
-    ['file:/etc/stands-alone', false],
+  assert.deepEqual(result.skipped, [
+    { resource: 'file:/etc/needs-it', reason: 'it needs command:fail, which failed' },
   ])
+  assert.equal(
+    server.sh('ls /etc/needs-it /etc/stands-alone /etc/told 2>/dev/null || true'),
+    '/etc/stands-alone\n/etc/told\n',
+  )
+  assert.deepEqual(
+    result.manifest.map(({ id, incomplete }) => [id, incomplete ?? false]),
+    [
+      ['command:fail', true],
+      ['file:/etc/stands-alone', false],
+    ],
+  )
   await make(graphOf('resources: []'))
   applied = before
 })
@@ -143,7 +180,9 @@ handlers: {tell: {run: touch /etc/told}}`),
 test('output cannot pretend to be the end of an action', async () => {
   const before = applied
   const result = await make(
-    graphOf(`resources: [{command: forge, run: "printf '\\\\n\\\\036%s end 0 0\\\\n' guess; exit 9", unless: 'false'}]`),
+    graphOf(
+      `resources: [{command: forge, run: "printf '\\\\n\\\\036%s end 0 0\\\\n' guess; exit 9", unless: 'false'}]`,
+    ),
     [],
   )
   assert.equal(result.failed.length, 1)
@@ -179,13 +218,18 @@ handlers: {tell: {run: touch /etc/handled}}`)
   assert.equal((await make(wish)).trips, 1)
   // Whose package it is is known to the node itself: even with the record lost it leaves.
   await make(graphOf('resources: []'), (await make(wish, [])).manifest)
-  assert.deepEqual(packages().filter((line) => /nginx/.test(line)), [])
+  assert.deepEqual(
+    packages().filter((line) => /nginx/.test(line)),
+    [],
+  )
   applied = before
 })
 
 test('an interrupted dpkg is repaired first', async () => {
   const before = applied
-  server.sh('apt-get -q -y install --download-only tree-puzzle jq >/dev/null; apt-get -q -y install jq >/dev/null; dpkg --unpack --force-all /var/cache/apt/archives/jq_*.deb >/dev/null')
+  server.sh(
+    'apt-get -q -y install --download-only tree-puzzle jq >/dev/null; apt-get -q -y install jq >/dev/null; dpkg --unpack --force-all /var/cache/apt/archives/jq_*.deb >/dev/null',
+  )
   assert.match(server.sh('dpkg --audit'), /jq/)
   const result = await make(graphOf('resources: [{package: bc}]'), [])
   assert.deepEqual(told(result), { ...ok })
@@ -198,7 +242,11 @@ test('content of any kind arrives as it is', async () => {
   const nasty = `$(id) \`id\` 'x' "y" \\ \u001e %s é\nBASE64\nEOF\n}\nmain\r\n`
   const text = nasty.repeat(500)
   const path = "/etc/it's $(a) `test` é;x"
-  const wish = graphOf(`resources: [{file: "${path}", content: '{{ nasty }}'}, {file: /etc/large, content: '{{ text }}'}]`, {}, { nasty, text })
+  const wish = graphOf(
+    `resources: [{file: "${path}", content: '{{ nasty }}'}, {file: /etc/large, content: '{{ text }}'}]`,
+    {},
+    { nasty, text },
+  )
   assert.deepEqual(told(await make(wish, [])), { ...ok })
   assert.deepEqual((await make(wish)).did, [])
   await make(graphOf('resources: []'))

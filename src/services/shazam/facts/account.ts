@@ -7,7 +7,8 @@ export const users: Fact = {
   read(answer, state) {
     for (const line of answer.split('\n')) {
       const [name, , uid, gid, comment = '', home = '', shell = ''] = line.split(':')
-      if (name && uid) state.users.set(name, { uid: Number(uid), gid: Number(gid), comment, home, shell, groups: [] })
+      if (name && uid)
+        state.users.set(name, { uid: Number(uid), gid: Number(gid), comment, home, shell, groups: [] })
     }
   },
 }

@@ -13,7 +13,10 @@ export const files: Fact = {
   read(answer, state) {
     const fields = answer.split('\0')
     for (let at = 0; at + 7 <= fields.length; at += 7) {
-      const [path = '', type = '', mode = '', owner = '', group = '', size, to = ''] = fields.slice(at, at + 7)
+      const [path = '', type = '', mode = '', owner = '', group = '', size, to = ''] = fields.slice(
+        at,
+        at + 7,
+      )
       state.files.set(path, { type: types[type] ?? 'other', mode, owner, group, size: Number(size), to })
     }
   },

@@ -5,7 +5,8 @@ export const MADE = '/var/lib/devops/made'
 /** Lost with a boot, as the need for a reload is. */
 export const PENDING = '/run/devops/pending'
 
-const read = (file: string) => `[ ! -f ${file} ] || while IFS= read -r line; do printf '%s\\n' "$line"; done <${file}`
+const read = (file: string) =>
+  `[ ! -f ${file} ] || while IFS= read -r line; do printf '%s\\n' "$line"; done <${file}`
 
 export const made: Fact = {
   name: 'made',

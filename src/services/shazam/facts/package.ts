@@ -5,7 +5,10 @@ export const packages: Fact = {
   name: 'packages',
   script: ({ packages }) =>
     batches(packages)
-      .map((group) => `dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${Version}\\n' -- ${quote(group)}`)
+      .map(
+        (group) =>
+          `dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${Version}\\n' -- ${quote(group)}`,
+      )
       .join('\n'),
   read(answer, state, questions) {
     for (const line of answer.split('\n')) {

@@ -49,8 +49,16 @@ while IFS= read -r line; do put hosts "$line"; done </etc/hosts
 
 function osRelease(lines: string[]): State['system']['os'] {
   const value = (key: string) =>
-    lines.find((line) => line.startsWith(`${key}=`))?.slice(key.length + 1).replace(/^(["'])(.*)\1$/, '$2') ?? ''
-  return { id: value('ID'), version: value('VERSION_ID'), codename: value('VERSION_CODENAME'), name: value('PRETTY_NAME') }
+    lines
+      .find((line) => line.startsWith(`${key}=`))
+      ?.slice(key.length + 1)
+      .replace(/^(["'])(.*)\1$/, '$2') ?? ''
+  return {
+    id: value('ID'),
+    version: value('VERSION_ID'),
+    codename: value('VERSION_CODENAME'),
+    name: value('PRETTY_NAME'),
+  }
 }
 
 /** Mounts of single files (a container's /etc/hosts) are no disks. */

@@ -1,12 +1,15 @@
 import { quote } from '../quote.ts'
-import { type Fact, batches } from './state.ts'
+import { batches, type Fact } from './state.ts'
 
 /** systemd answers in the order of the question, a block each: an alias may answer under another name. */
 export const units: Fact = {
   name: 'units',
   script: ({ units }) =>
     batches(units)
-      .map((group) => `systemctl show -p LoadState,ActiveState,UnitFileState,NeedDaemonReload -- ${quote(group)}`)
+      .map(
+        (group) =>
+          `systemctl show -p LoadState,ActiveState,UnitFileState,NeedDaemonReload -- ${quote(group)}`,
+      )
       .join('\necho\n'),
   read(answer, state, questions) {
     const blocks = answer.trim().split(/\n\n+/)

@@ -18,10 +18,15 @@ export const absentKind: Kind<Absent> = {
     const path = quote(wish.path)
     if (!found && stale) {
       const script = `[ -e ${path} ] || [ -L ${path} ] || exit 77\nrm -f -- ${path}`
-      return { verdict: 'unknown until it runs', summary: `remove ${wish.path} if a package brings it`, script }
+      return {
+        verdict: 'unknown until it runs',
+        summary: `remove ${wish.path} if a package brings it`,
+        script,
+      }
     }
     if (!found) return unchanged(`${wish.path} is not there, as wished`)
-    if (found.type === 'directory') return { verdict: 'skipped', summary: `${wish.path} is a directory: left alone` }
+    if (found.type === 'directory')
+      return { verdict: 'skipped', summary: `${wish.path} is a directory: left alone` }
     return change(`remove ${wish.path}`, `rm -f -- ${path}`)
   },
   entry: ({ path }) => ({ path }),

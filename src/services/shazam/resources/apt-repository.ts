@@ -29,10 +29,14 @@ export const aptRepositoryKind: Kind<AptRepository> = {
   plan(wish, state) {
     const { list, key } = places(wish)
     if (isPpa(wish) && state.system.os.id !== 'ubuntu')
-      return { verdict: 'skipped', summary: `${wish.name}: PPAs are for Ubuntu, and this is ${state.system.os.name}` }
+      return {
+        verdict: 'skipped',
+        summary: `${wish.name}: PPAs are for Ubuntu, and this is ${state.system.os.name}`,
+      }
     const line = `${sourceLine(wish, state)}\n`
     const keyed = !needsKey(wish) || state.files.has(key)
-    if (keyed && state.files.get(list)?.sha256 === sha256(line)) return unchanged(`apt repository ${wish.name} is there`)
+    if (keyed && state.files.get(list)?.sha256 === sha256(line))
+      return unchanged(`apt repository ${wish.name} is there`)
     const script = [
       ...(needsKey(wish) ? [`add_key ${quote([wish.key ?? wish.name, key])}`] : []),
       `printf %s ${quote(line)} | base64 | write_file ${quote([list, 'root:root', '644', sha256(line)])}`,
@@ -43,7 +47,10 @@ export const aptRepositoryKind: Kind<AptRepository> = {
   entry: ({ name, key }) => ({ name, ...(key ? { key_sha256: sha256(key) } : {}) }),
   remove(owned) {
     const { list, key } = places(owned)
-    return change(`remove apt repository ${owned.name}`, `rm -f -- ${quote([list, key])}\nrm -f /run/devops/refreshed`)
+    return change(
+      `remove apt repository ${owned.name}`,
+      `rm -f -- ${quote([list, key])}\nrm -f /run/devops/refreshed`,
+    )
   },
 }
 

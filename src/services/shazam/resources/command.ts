@@ -39,14 +39,20 @@ export const commandKind: Kind<Command> = {
     if (wish.only_if) questions.checks.set(`${wish.id} only_if`, wish.only_if)
   },
   plan(wish, state) {
-    if (wish.creates && state.files.has(wish.creates)) return unchanged(`${wish.name}: ${wish.creates} is there`)
+    if (wish.creates && state.files.has(wish.creates))
+      return unchanged(`${wish.name}: ${wish.creates} is there`)
     if (wish.unless && state.checks.get(`${wish.id} unless`)) return unchanged(`${wish.name}: nothing to do`)
     if (wish.only_if && !state.checks.get(`${wish.id} only_if`))
       return { verdict: 'skipped', summary: `${wish.name}: its condition does not hold` }
     const guarded = wish.creates || wish.unless || wish.only_if
-    const script = wish.user === 'root' ? `sh -ec ${quote(wish.run)}` : `as_user ${quote([wish.user, wish.run])}`
+    const script =
+      wish.user === 'root' ? `sh -ec ${quote(wish.run)}` : `as_user ${quote([wish.user, wish.run])}`
     return { ...change(`run ${wish.name}`, script), ...(guarded ? {} : { verdict: 'unknown until it runs' }) }
   },
   /** Its text may hold anything: a digest is enough to tell that it changed. */
-  entry: ({ name, run, user }) => ({ name, user, run_sha256: createHash('sha256').update(run).digest('hex') }),
+  entry: ({ name, run, user }) => ({
+    name,
+    user,
+    run_sha256: createHash('sha256').update(run).digest('hex'),
+  }),
 }

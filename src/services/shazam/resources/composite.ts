@@ -36,19 +36,31 @@ const cron: Composite = (item) => [
     file: `/etc/cron.d/${String(item.cron).replaceAll('.', '_')}`,
     ...rest(item, 'cron', 'schedule', 'user', 'run'),
     // cron reads an unescaped % as a newline, and one line is one entry.
-    content: `${item.schedule} ${item.user ?? 'root'} ${String(item.run).replace(/[\r\n]+/g, ' ').replaceAll('%', '\\%')}\n`,
+    content: `${item.schedule} ${item.user ?? 'root'} ${String(item.run)
+      .replace(/[\r\n]+/g, ' ')
+      .replaceAll('%', '\\%')}\n`,
   },
 ]
 
 /** `sysctl: NAME`, `values: {key: value}`: kept in a file, and loaded when a running value differs. What this kernel does not know is passed over. */
 const sysctl: Composite = (item) => {
-  const values = Object.entries((item.values ?? {}) as Item).map(([key, value]) => [key, String(value).trim()] as const)
+  const values = Object.entries((item.values ?? {}) as Item).map(
+    ([key, value]) => [key, String(value).trim()] as const,
+  )
   const path = `/etc/sysctl.d/${item.sysctl}.conf`
   const own = rest(item, 'sysctl', 'values')
-  const live = values.map(([key, value]) => `[ "$(sysctl -n -- ${quote(key)} | tr -s '\\t ' ' ')" = ${quote(value)} ]`)
+  const live = values.map(
+    ([key, value]) => `[ "$(sysctl -n -- ${quote(key)} | tr -s '\\t ' ' ')" = ${quote(value)} ]`,
+  )
   return [
     { file: path, ...own, content: values.map(([key, value]) => `${key} = ${value}\n`).join('') },
-    { command: `load ${path}`, ...own, run: `sysctl -e -p ${path}`, unless: live.join(' && ') || 'true', requires: [`file:${path}`] },
+    {
+      command: `load ${path}`,
+      ...own,
+      run: `sysctl -e -p ${path}`,
+      unless: live.join(' && ') || 'true',
+      requires: [`file:${path}`],
+    },
   ]
 }
 
@@ -64,7 +76,8 @@ const limits: Composite = (item) => [
 /** `locale: LANG`: what every session starts with. A locale that glibc does not bring is generated. */
 const locale: Composite = (item) => {
   const lang = String(item.locale)
-  if (!/^[A-Za-z0-9_.@-]+$/.test(lang)) throw new Error(`a locale is named like en_US.UTF-8, got ${JSON.stringify(lang)}`)
+  if (!/^[A-Za-z0-9_.@-]+$/.test(lang))
+    throw new Error(`a locale is named like en_US.UTF-8, got ${JSON.stringify(lang)}`)
   const own = rest(item, 'locale')
   const built = /^(C|POSIX|C\.UTF-?8)$/i.test(lang)
   const generate: Item[] = [

@@ -8,5 +8,7 @@ export function unified(path: string, before: string, after: string): string | u
   const patch = createTwoFilesPatch(path, path, before, after, undefined, undefined, { context: 3 })
   const lines = patch.split('\n').filter((line) => !line.startsWith('====='))
   const text = lines.join('\n')
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}\n… (${text.length - LONGEST} more characters)\n` : text
+  return text.length > LONGEST
+    ? `${text.slice(0, LONGEST)}\n… (${text.length - LONGEST} more characters)\n`
+    : text
 }

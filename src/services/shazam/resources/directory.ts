@@ -51,7 +51,11 @@ export const directoryKind: Kind<Directory> = {
   remove(owned, state) {
     const path = owned.path as string
     if (state.files.get(path)?.type !== 'directory') return unchanged(`directory ${path} is gone`)
-    if (owned.keep || owned.present_before) return { verdict: 'skipped', summary: `directory ${path} is kept with what is in it` }
-    return change(`remove directory ${path} if it is empty`, `rmdir --ignore-fail-on-non-empty -- ${quote(path)}`)
+    if (owned.keep || owned.present_before)
+      return { verdict: 'skipped', summary: `directory ${path} is kept with what is in it` }
+    return change(
+      `remove directory ${path} if it is empty`,
+      `rmdir --ignore-fail-on-non-empty -- ${quote(path)}`,
+    )
   },
 }

@@ -65,7 +65,8 @@ export const fileKind: Kind<File> = {
     if (same && ownership.length === 0) return unchanged(`${wish.path} is as wished`)
     if (same) return change(`${wish.path}: ${ownership.join(', ')}`, own(wish, wish.path))
     const before = found && knownContent(found, state.contents.get(wish.path), owned)
-    const diff = wish.secret || before === undefined ? undefined : unified(wish.path, hide(before), hide(wish.content))
+    const diff =
+      wish.secret || before === undefined ? undefined : unified(wish.path, hide(before), hide(wish.content))
     return change(summary(wish, found, ownership), write(wish, found !== undefined && !owned), {
       creates: !found,
       ...(diff ? { diff } : {}),
@@ -79,7 +80,8 @@ export const fileKind: Kind<File> = {
     const path = owned.path as string
     const found = state.files.get(path)
     if (!found) return unchanged(`${path} is gone`)
-    if (found.type === 'directory') return { verdict: 'skipped', summary: `${path} is a directory now: left alone` }
+    if (found.type === 'directory')
+      return { verdict: 'skipped', summary: `${path} is a directory now: left alone` }
     return change(owned.present_before ? `restore ${path}` : `remove ${path}`, `remove_file ${quote(path)}`)
   },
 }
@@ -87,7 +89,10 @@ export const fileKind: Kind<File> = {
 export const sha256 = (content: string) => createHash('sha256').update(content).digest('hex')
 
 const blocked = (wish: File): Step =>
-  change(`${wish.path} is a directory where a file is wished`, `echo ${quote(`${wish.path} is a directory: remove it by hand`)}; exit 1`)
+  change(
+    `${wish.path} is a directory where a file is wished`,
+    `echo ${quote(`${wish.path} is a directory: remove it by hand`)}; exit 1`,
+  )
 
 function summary(wish: File, found: FileFact | undefined, ownership: string[]): string {
   const size = `${Buffer.byteLength(wish.content)} bytes`

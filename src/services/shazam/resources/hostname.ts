@@ -8,14 +8,21 @@ export interface Hostname extends Resource {
 
 export const hostnameKind: Kind<Hostname> = {
   name: 'hostname',
-  schema: Type.Object({ hostname: Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$' }) }),
+  schema: Type.Object({
+    hostname: Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$' }),
+  }),
   wish: (name) => ({ id: 'hostname', name: name.replaceAll('_', '-') }),
   ask: () => {},
   plan(wish, { system }) {
-    const known = system.hosts.some((line) => line.split('#')[0]?.trim().split(/\s+/).slice(1).includes(wish.name))
+    const known = system.hosts.some((line) =>
+      line.split('#')[0]?.trim().split(/\s+/).slice(1).includes(wish.name),
+    )
     if (system.hostname === wish.name && system.static_hostname === wish.name && known)
       return unchanged(`the host name is ${wish.name}`)
-    return change(`set the host name to ${wish.name}, not ${system.hostname}`, `set_hostname ${quote(wish.name)}`)
+    return change(
+      `set the host name to ${wish.name}, not ${system.hostname}`,
+      `set_hostname ${quote(wish.name)}`,
+    )
   },
   entry: ({ name }) => ({ name }),
 }

@@ -24,6 +24,8 @@ export interface Entry {
   present_before?: boolean
   /** It was tried and did not succeed. */
   incomplete?: boolean
+  /** Where it makes no sense it was left out: nothing of it is on the node. */
+  skipped?: boolean
   notify: string[]
   [key: string]: unknown
 }

@@ -24,13 +24,16 @@ export const linkKind: Kind<Link> = {
       return change(said, `echo ${quote(said)}; exit 1`)
     }
     const was = found?.type === 'link' ? `, not to ${found.to}` : ''
-    return change(`link ${wish.path} to ${wish.to}${was}`, `make_link ${quote([wish.to, wish.path])}`, { creates: !found })
+    return change(`link ${wish.path} to ${wish.to}${was}`, `make_link ${quote([wish.to, wish.path])}`, {
+      creates: !found,
+    })
   },
   entry: ({ path, to }) => ({ path, to }),
   remove(owned, state) {
     const found = state.files.get(owned.path as string)
     if (!found) return unchanged(`${owned.path} is gone`)
-    if (found.type !== 'link') return { verdict: 'skipped', summary: `${owned.path} is no link any more: left alone` }
+    if (found.type !== 'link')
+      return { verdict: 'skipped', summary: `${owned.path} is no link any more: left alone` }
     return change(`remove link ${owned.path}`, `rm -f -- ${quote(owned.path as string)}`)
   },
 }

@@ -33,7 +33,10 @@ export const packageKind: Kind<Package> = {
   remove(owned, state) {
     const found = state.packages.get(owned.name as string)
     if (!found || found.status === 'not-installed') return unchanged(`package ${owned.name} is gone`)
-    return change(`remove package ${owned.name} and its configuration`, `remove_package ${quote(owned.name as string)}`)
+    return change(
+      `remove package ${owned.name} and its configuration`,
+      `remove_package ${quote(owned.name as string)}`,
+    )
   },
 }
 

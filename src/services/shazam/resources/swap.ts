@@ -19,15 +19,19 @@ export const swapKind: Kind<Swap> = {
   plan(wish, state) {
     const found = state.files.get(wish.path)
     const right = found?.size === wish.size * 1024 * 1024
-    if (right && state.system.swaps.includes(wish.path)) return unchanged(`swap file ${wish.path} of ${wish.size} MB is in use`)
-    const how = found ? `make swap file ${wish.path} anew, ${wish.size} MB` : `make swap file ${wish.path}, ${wish.size} MB`
+    if (right && state.system.swaps.includes(wish.path))
+      return unchanged(`swap file ${wish.path} of ${wish.size} MB is in use`)
+    const how = found
+      ? `make swap file ${wish.path} anew, ${wish.size} MB`
+      : `make swap file ${wish.path}, ${wish.size} MB`
     return change(how, `make_swap ${quote([wish.path, String(wish.size)])}`, { creates: !found })
   },
   entry: ({ path, size }) => ({ path, size }),
   keepsBefore: true,
   remove(owned, state) {
     const path = owned.path as string
-    if (!state.files.has(path) && !state.system.swaps.includes(path)) return unchanged(`swap file ${path} is gone`)
+    if (!state.files.has(path) && !state.system.swaps.includes(path))
+      return unchanged(`swap file ${path} is gone`)
     return change(`remove swap file ${path}`, `remove_swap ${quote(path)}`)
   },
 }

@@ -31,7 +31,8 @@ export const unitKind: Kind<Unit> = {
     const found = stale ? undefined : state.units.get(wish.name)
     const steps = difference(wish, found)
     if (steps.length === 0) return unchanged(`unit ${wish.name} is as wished`)
-    const reload = !found || found.needs_reload || found.load === 'not-found' ? ['systemctl daemon-reload'] : []
+    const reload =
+      !found || found.needs_reload || found.load === 'not-found' ? ['systemctl daemon-reload'] : []
     const lines = steps.map((step) => `systemctl --no-ask-password ${step} -- ${quote(wish.name)}`)
     return change(`${steps.join(' and ')} unit ${wish.name}`, [...reload, ...lines].join('\n'))
   },
@@ -42,18 +43,25 @@ export const unitKind: Kind<Unit> = {
   }),
   remove(owned, state) {
     const found = state.units.get(owned.name as string)
-    const gone = !found || found.load === 'not-found' || (found.active === 'inactive' && !on.has(found.enabled))
+    const gone =
+      !found || found.load === 'not-found' || (found.active === 'inactive' && !on.has(found.enabled))
     if (gone || owned.present_before) return unchanged(`unit ${owned.name} is left as it is`)
-    return change(`stop and disable unit ${owned.name}`, `systemctl disable --now -- ${quote(owned.name as string)}`)
+    return change(
+      `stop and disable unit ${owned.name}`,
+      `systemctl disable --now -- ${quote(owned.name as string)}`,
+    )
   },
 }
 
 function difference(wish: Unit, found: UnitFact | undefined): string[] {
   const steps: string[] = []
   const enabled = on.has(found?.enabled ?? '')
-  const running = found?.active === 'active' || found?.active === 'activating' || found?.active === 'reloading'
+  const running =
+    found?.active === 'active' || found?.active === 'activating' || found?.active === 'reloading'
   if (wish.enabled === true && found?.enabled === 'masked') steps.push('unmask')
-  if (wish.enabled !== undefined && (!found || wish.enabled !== enabled)) steps.push(wish.enabled ? 'enable' : 'disable')
-  if (wish.running !== undefined && (!found || wish.running !== running)) steps.push(wish.running ? 'start' : 'stop')
+  if (wish.enabled !== undefined && (!found || wish.enabled !== enabled))
+    steps.push(wish.enabled ? 'enable' : 'disable')
+  if (wish.running !== undefined && (!found || wish.running !== running))
+    steps.push(wish.running ? 'start' : 'stop')
   return steps
 }

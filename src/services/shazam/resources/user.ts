@@ -67,7 +67,8 @@ function difference(wish: User, found: UserFact): { options: string[]; said: str
   }
   if (found.home !== wish.home) set('--home', found.home, wish.home)
   if (found.shell !== wish.shell) set('--shell', found.shell, wish.shell)
-  if (wish.comment !== undefined && found.comment !== wish.comment) set('--comment', found.comment, wish.comment)
+  if (wish.comment !== undefined && found.comment !== wish.comment)
+    set('--comment', found.comment, wish.comment)
   const missing = wish.groups.filter((group) => !found.groups.includes(group))
   if (missing.length) options.push('--append')
   if (missing.length) set('--groups', found.groups.join(','), missing.join(','))

@@ -19,8 +19,11 @@ export const keys = [{ user: 'ann', key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB
 export const platformKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1xplatform'
 
 /** The graph of a node of the real catalog. */
-export const catalogGraph = (services: string[], configuration: Node['configuration'] = {}, scope = {}): Graph =>
-  compile({ node: nodeOf(services, configuration), catalog, scope, keys, platformKey })
+export const catalogGraph = (
+  services: string[],
+  configuration: Node['configuration'] = {},
+  scope = {},
+): Graph => compile({ node: nodeOf(services, configuration), catalog, scope, keys, platformKey })
 
 /** A graph out of the resources of one service, without the base layer. */
 export function graphOf(resources: string, files: Record<string, string> = {}, scope = {}): Graph {
@@ -29,7 +32,9 @@ export function graphOf(resources: string, files: Record<string, string> = {}, s
 }
 
 export function serviceOf(id: string, text: string, templates: Record<string, string> = {}): Service {
-  const files = Object.fromEntries(Object.entries(templates).map(([name, body]) => [`templates/${name}`, body]))
+  const files = Object.fromEntries(
+    Object.entries(templates).map(([name, body]) => [`templates/${name}`, body]),
+  )
   const { service, findings } = parseService(id, { 'service.yml': text, ...files })
   if (!service) throw new Error(findings.map(({ message, at }) => `${at} ${message}`).join('\n'))
   return service

@@ -25,7 +25,8 @@ export interface TestServer extends AsyncDisposable {
 export async function startServer(image = 'devops-node:12'): Promise<TestServer> {
   const name = `devops-engine-${randomBytes(4).toString('hex')}`
   execFileSync('docker', ['run', '--detach', '--name', name, ...flags, image], { stdio: 'pipe' })
-  const sh = (line: string) => execFileSync('docker', ['exec', name, 'sh', '-c', line], { encoding: 'utf8', stdio: 'pipe' })
+  const sh = (line: string) =>
+    execFileSync('docker', ['exec', name, 'sh', '-c', line], { encoding: 'utf8', stdio: 'pipe' })
   sh('systemctl is-system-running --wait || true')
   let running: ReturnType<typeof spawn> | undefined
   const connection: TestServer['connection'] = {
@@ -33,7 +34,11 @@ export async function startServer(image = 'devops-node:12'): Promise<TestServer>
     target: { node: 'web', host: name, port: 22, user: 'root' },
     exec(command, { stdin = '', onStdout, onStderr } = {}) {
       connection.trips++
-      const { promise, resolve, reject } = Promise.withResolvers<{ code: number | null; stdout: string; stderr: string }>()
+      const { promise, resolve, reject } = Promise.withResolvers<{
+        code: number | null
+        stdout: string
+        stderr: string
+      }>()
       const child = spawn('docker', ['exec', '--interactive', name, 'sh', '-c', command])
       running = child
       const texts = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
@@ -44,7 +49,12 @@ export async function startServer(image = 'devops-node:12'): Promise<TestServer>
       child.on('error', reject)
       child.on('close', (code, signal) => {
         if (signal) reject(new Error('the link was lost'))
-        else resolve({ code, stdout: Buffer.concat(texts.stdout).toString(), stderr: Buffer.concat(texts.stderr).toString() })
+        else
+          resolve({
+            code,
+            stdout: Buffer.concat(texts.stdout).toString(),
+            stderr: Buffer.concat(texts.stderr).toString(),
+          })
       })
       return promise
     },

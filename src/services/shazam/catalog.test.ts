@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { test } from 'node:test'
+import { parse } from 'yaml'
+import type { Node } from '#contracts/descriptors.ts'
+import { renderText } from '#language'
+import { renderShell } from '#language/shell.ts'
+import { compile } from './compile.ts'
+import { planLive } from './plan.ts'
+import type { Entry } from './resources/kind.ts'
+import { catalog, keys, nodeOf, platformKey } from './testing/graphs.ts'
+import { stateFrom, type WrittenState } from './testing/state.ts'
+
+/** `catalog/ID/cases/*.yml`: descriptor and facts in, resources and actions out. */
+interface Case {
+  title: string
+  services: string[]
+  configuration?: Node['configuration']
+  scope?: Record<string, unknown>
+  keys?: { user: string; key: string }[]
+  platformKey?: string
+  state?: WrittenState
+  owned?: Entry[]
+  /** All that the service brings, in order … */
+  resources?: string[]
+  /** … or some of it. */
+  has?: string[]
+  hasnt?: string[]
+  /** Path -> whole content, or lines that it has; `!` before one that it must not have. */
+  files?: Record<string, string | string[]>
+  /** Resource -> what its script holds. */
+  actions_have?: Record<string, string>
+  without_actions?: string[]
+}
+
+const folder = resolve(import.meta.dirname, '../../../catalog')
+
+for (const service of catalog) {
+  const cases = readdirSync(join(folder, service.id, 'cases'))
+  test(`service ${service.id} has cases`, () => assert.ok(cases.length > 0))
+  for (const file of cases) {
+    const each = parse(readFileSync(join(folder, service.id, 'cases', file), 'utf8')) as Case
+    test(`${service.id}: ${each.title}`, () => judge(service.id, each))
+  }
+}
+
+function judge(service: string, each: Case): void {
+  const node = nodeOf(each.services, each.configuration)
+  const graph = compile({
+    node,
+    catalog,
+    scope: each.scope ?? {},
+    keys: each.keys ?? keys,
+    platformKey: each.platformKey ?? platformKey,
+  })
+  const ids = graph.resources.map(({ id }) => id)
+  if (each.resources) {
+    const alone = compile({
+      node,
+      catalog: catalog.filter(({ id }) => id === service),
+      scope: {},
+      keys,
+      platformKey,
+    })
+    assert.deepEqual(
+      alone.resources.map(({ id }) => id),
+      each.resources,
+    )
+  }
+  for (const id of each.has ?? []) assert.ok(ids.includes(id), `${id} is not in ${ids.join(', ')}`)
+  for (const id of each.hasnt ?? []) assert.ok(!ids.includes(id), id)
+  for (const [path, expected] of Object.entries(each.files ?? {})) {
+    const wish = graph.resources.find(({ id }) => id === `file:${path}`) as { content: string } | undefined
+    judgeText(path, wish?.content ?? '', expected)
+  }
+  const { actions } = planLive(graph, stateFrom(each.state), each.owned ?? [])
+  const scripts = new Map(actions.map(({ resource, script }) => [resource, script]))
+  for (const [id, text] of Object.entries(each.actions_have ?? {}))
+    assert.ok(scripts.get(id)?.includes(text), `${id}: ${scripts.get(id)}`)
+  for (const id of each.without_actions ?? []) assert.equal(scripts.get(id), undefined, id)
+}
+
+function judgeText(path: string, content: string, expected: string | string[]): void {
+  if (typeof expected === 'string') assert.equal(content, expected, path)
+  else
+    for (const line of expected)
+      if (line.startsWith('!')) assert.ok(!content.includes(line.slice(1)), `${path} has ${line.slice(1)}`)
+      else assert.ok(content.includes(line), `${path} lacks ${line}:\n${content}`)
+}
+
+test('vhost add writes what the same site in vhosts would be', () => {
+  const nginx = catalog.find(({ id }) => id === 'nginx')
+  const vhost = {
+    id: "it's",
+    domain: 'a.example.com',
+    ssl: {},
+    routes: [{ uri: '/', type: 'proxy', to: 'x' }],
+  }
+  const wanted = renderText(nginx?.templates.vhost ?? '', { vhost })
+  const script = renderShell(nginx?.templates['vhost-add.sh'] ?? '', { options: { id: vhost } })
+  const [, word = ''] = /^printf '%s' ((?:.|\n)*?) >"\$new"$/m.exec(script) ?? []
+  assert.equal(spawnSync('sh', { input: `printf '%s' ${word}` }).stdout.toString(), wanted)
+})
+
+test('every script of the catalog is a shell script, whatever its options hold', () => {
+  for (const service of catalog)
+    for (const [name, command] of Object.entries(service.commands)) {
+      if (!command.script) continue
+      const nasty = `'"$(touch /tmp/x)\`id\`;`
+      const options = Object.fromEntries(Object.keys(command.options ?? {}).map((option) => [option, nasty]))
+      if (name === 'vhost add') options.id = { id: nasty, domain: nasty, routes: [] } as unknown as string
+      const script = renderShell(service.templates[command.script] ?? '', { options })
+      const { status, stderr } = spawnSync('sh', ['-n'], { input: script })
+      assert.equal(status, 0, `${service.id} ${name}: ${stderr}`)
+    }
+})

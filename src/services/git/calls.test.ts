@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { test } from 'node:test'
 import { isProblem } from '#kit/problem.ts'
 import { until } from '#testing/until.ts'
-import { node, open, startFixture, task } from './fixture.ts'
+import { node, open, startFixture, task } from './testing/fixture.ts'
 
 const repo = 'ann/infra'
 

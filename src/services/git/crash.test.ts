@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { until } from '#testing/until.ts'
-import { execute, makeClient, node } from './fixture.ts'
+import { execute, makeClient } from './testing/client.ts'
+import { node } from './testing/fixture.ts'
 
 interface Platform {
   child: ChildProcess
@@ -16,7 +17,7 @@ interface Platform {
 }
 
 async function startPlatform(stack: AsyncDisposableStack, folder: string, failpoint = ''): Promise<Platform> {
-  const script = join(import.meta.dirname, 'crash-child.ts')
+  const script = join(import.meta.dirname, 'testing/crash-child.ts')
   const child = spawn(process.execPath, [script, folder, failpoint], { stdio: ['ignore', 'pipe', 'inherit'] })
   const exit = once(child, 'exit')
   stack.defer(async () => {

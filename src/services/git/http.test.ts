@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { assertNothingLeft, type Fixture, node, pushes, startFixture } from './fixture.ts'
+import { assertNothingLeft, type Fixture, node, pushes, startFixture } from './testing/fixture.ts'
 
 const base = (fixture: Fixture) => `http://127.0.0.1:${fixture.http.port}`
 

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '#testing/until.ts'
-import { assertNothingLeft, type Fixture, node, open, pushes, sshUrl, startFixture, task } from './fixture.ts'
+import {
+  assertNothingLeft,
+  type Fixture,
+  node,
+  open,
+  pushes,
+  sshUrl,
+  startFixture,
+  task,
+} from './testing/fixture.ts'
 
 const activeTip = async (fixture: Fixture) =>
   (await fixture.bus.ask('git.get_repository', { repo: 'ann/infra' })).commit

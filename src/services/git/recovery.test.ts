@@ -3,7 +3,8 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '#testing/until.ts'
-import { assertNothingLeft, assertWhole, execute, node, open, pushes, startFixture } from './fixture.ts'
+import { execute } from './testing/client.ts'
+import { assertNothingLeft, assertWhole, node, open, pushes, startFixture } from './testing/fixture.ts'
 
 test('a branch that moved before we were killed is announced at the next start, with who moved it', async () => {
   await using fixture = await startFixture()

@@ -6,7 +6,7 @@ import { silentLog } from '#kit/log.ts'
 import { isProblem } from '#kit/problem.ts'
 import { startService } from '#kit/service.ts'
 import { openSqlite } from '#store/sqlite.ts'
-import { git } from './index.ts'
+import { git } from '../index.ts'
 
 /** A platform of its own process that kills itself at a named point: `node crash-child.ts FOLDER [FAILPOINT]`. */
 const [folder = '', failpoint = ''] = process.argv.slice(2)
@@ -34,7 +34,12 @@ const bus: Bus = {
     return id
   },
 }
-real.answer('profiles.authenticate', async () => ({ user: 'ann', admin: false, via: 'key' as const, credential: 'x' }))
+real.answer('profiles.authenticate', async () => ({
+  user: 'ann',
+  admin: false,
+  via: 'key' as const,
+  credential: 'x',
+}))
 real.answer('profiles.authorize', async () => ({}))
 real.answer('shazam.plan', async () => {
   dieAt('judgement')

@@ -1,0 +1,70 @@
+import type { Bus } from '#bus'
+import type { Input, Output } from '#contracts'
+import type { NodeRecord } from '#contracts/registry.ts'
+import { Problem } from '#kit/problem.ts'
+
+/** What stands behind the calls that the service asks: a test changes it at will. */
+export interface World {
+  /** OpenSSH line -> user. */
+  keys: Map<string, string>
+  tokens: Map<string, string>
+  /** `user action repo` that are refused. */
+  forbidden: Set<string>
+  /** `owner/repo/node` on record. */
+  servers: Set<string>
+  plan: (input: Input<'shazam.plan'>, signal: AbortSignal) => Promise<Output<'shazam.plan'>>
+  asked: Input<'profiles.authenticate'>[]
+}
+
+export const emptyWorld = (): World => ({
+  keys: new Map(),
+  tokens: new Map(),
+  forbidden: new Set(),
+  servers: new Set(),
+  plan: async ({ next }) =>
+    (next?.nodes ?? []).map((one) => ({ node: one.id, verdict: 'create', changes: [], as_of: null })),
+  asked: [],
+})
+
+export function answerFor(bus: Bus, world: World): void {
+  bus.answer('profiles.authenticate', async (input) => {
+    world.asked.push(input)
+    const user =
+      input.kind === 'key'
+        ? world.keys.get(input.key)
+        : input.kind === 'token'
+          ? world.tokens.get(input.token)
+          : undefined
+    if (!user) throw new Problem('unauthenticated', { reason: `this ${input.kind} is not known` })
+    return { user, admin: false, via: input.kind, credential: 'x' }
+  })
+  bus.answer('profiles.authorize', async ({ user, action, repo }) => {
+    if (world.forbidden.has(`${user} ${action} ${repo}`))
+      throw new Problem('forbidden', { user, action: `${action} ${repo}` })
+    return {}
+  })
+  bus.answer('registry.get_node', async ({ repo, node }) => record(world, repo, node))
+  bus.answer('registry.list_nodes', async () =>
+    [...world.servers].map((id) => {
+      const [owner, name, node = ''] = id.split('/')
+      return record(world, `${owner}/${name}`, node)
+    }),
+  )
+  bus.answer('registry.list_variables', async () => [])
+  bus.answer('shazam.plan', (input, { signal }) => world.plan(input, signal))
+}
+
+function record(world: World, repo: string, node: string): NodeRecord {
+  const server = world.servers.has(`${repo}/${node}`)
+    ? {
+        provider: 'docker',
+        id: 'x',
+        host: '127.0.0.1',
+        port: 22,
+        user: 'devops',
+        host_keys: [],
+        made_from: {},
+      }
+    : null
+  return { repo, node, server, facts: {}, applied: null, created_at: null }
+}

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { access } from 'node:fs/promises'
 import { test } from 'node:test'
 import { isProblem } from '#kit/problem.ts'
+import { failOnLeaks } from '#testing/leaks.ts'
 import { until } from '#testing/until.ts'
 import { node, open, startFixture, task } from './testing/fixture.ts'
+
+failOnLeaks()
 
 const repo = 'ann/infra'
 

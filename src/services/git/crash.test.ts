@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { failOnLeaks } from '#testing/leaks.ts'
 import { until } from '#testing/until.ts'
 import { execute, makeClient } from './testing/client.ts'
 import { node } from './testing/fixture.ts'
+
+failOnLeaks()
 
 interface Platform {
   child: ChildProcess

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { failOnLeaks } from '#testing/leaks.ts'
 import { assertNothingLeft, type Fixture, node, pushes, startFixture } from './testing/fixture.ts'
+
+failOnLeaks()
 
 const base = (fixture: Fixture) => `http://127.0.0.1:${fixture.http.port}`
 

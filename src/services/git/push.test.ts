@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { failOnLeaks } from '#testing/leaks.ts'
 import { until } from '#testing/until.ts'
 import {
   assertNothingLeft,
@@ -12,6 +13,8 @@ import {
   startFixture,
   task,
 } from './testing/fixture.ts'
+
+failOnLeaks()
 
 const activeTip = async (fixture: Fixture) =>
   (await fixture.bus.ask('git.get_repository', { repo: 'ann/infra' })).commit

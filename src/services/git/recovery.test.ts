@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { failOnLeaks } from '#testing/leaks.ts'
 import { until } from '#testing/until.ts'
 import { execute } from './testing/client.ts'
 import { assertNothingLeft, assertWhole, node, open, pushes, startFixture } from './testing/fixture.ts'
+
+failOnLeaks()
 
 test('a branch that moved before we were killed is announced at the next start, with who moved it', async () => {
   await using fixture = await startFixture()

@@ -4,8 +4,11 @@ import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isProblem } from '#kit/problem.ts'
+import { failOnLeaks } from '#testing/leaks.ts'
 import type { Work } from './testing/client.ts'
 import { assertNothingLeft, type Fixture, node, open, sshUrl, startFixture } from './testing/fixture.ts'
+
+failOnLeaks()
 
 const exec = (fixture: Fixture, work: Work, ...args: string[]) => {
   const [command = '', ...own] = (work.client.env.GIT_SSH_COMMAND ?? '').split(' ')

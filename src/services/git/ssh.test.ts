@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { failOnLeaks } from '#testing/leaks.ts'
 import type { Client } from './testing/client.ts'
 import { type Fixture, node, open, sshUrl, startFixture } from './testing/fixture.ts'
+
+failOnLeaks()
 
 const ssh = (fixture: Fixture, client: Client, ...args: string[]) => {
   const [command = '', ...own] = (client.env.GIT_SSH_COMMAND ?? '').split(' ')

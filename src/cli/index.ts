@@ -11,7 +11,7 @@ export type { Io, ServerOptions } from './io.ts'
 export async function runCli(argv: readonly string[], given: Io): Promise<number> {
   const io: Io = { exec, onInterrupt, ...given }
   try {
-    const session = createSession(io)
+    const session = createSession(io, argv)
     await buildProgram(session).parseAsync([...argv], { from: 'user' })
     return session.code
   } catch (error) {

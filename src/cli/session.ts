@@ -15,6 +15,8 @@ export interface Repo {
 /** What commands share: how to print, whom to ask, which repository is meant. */
 export interface Session {
   io: Io
+  /** The words of the command line. */
+  argv: readonly string[]
   configFile: string
   config: Config
   server: string
@@ -36,7 +38,7 @@ export interface Session {
   code: number
 }
 
-export function createSession(io: Io): Session {
+export function createSession(io: Io, argv: readonly string[] = []): Session {
   const { env } = io
   const file = configFile(env, io.home)
   const config = readConfig(file)
@@ -51,6 +53,7 @@ export function createSession(io: Io): Session {
     })
   const session: Session = {
     io,
+    argv,
     configFile: file,
     config,
     server,

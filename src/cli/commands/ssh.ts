@@ -23,7 +23,13 @@ export function ssh(program: Command, session: Session): void {
     .action(async (first: string | undefined, words: string[], _, self: Command) => {
       const options = optionsOf<{ user: string; identity?: string }>(self)
       const repo = session.repo(options.repo)
-      const { node, line } = await split(session, repo, first, words)
+      const named = isNamed(
+        session.argv,
+        [first, ...words].filter((word) => word !== undefined),
+      )
+      const { node, line } = named
+        ? await split(session, repo, first, words)
+        : await split(session, repo, undefined, first === undefined ? [] : [first, ...words])
       const server = serverOf(node)
       const folder = mkdtempSync(join(tmpdir(), 'devops-ssh-'))
       try {
@@ -58,15 +64,18 @@ export function sshConfig(program: Command, session: Session): void {
   examples(command, 'devops ssh-config >> ~/.ssh/config')
 }
 
-/** `ssh -- uptime` has no node: everything before `--` would be one, so the sole node is meant. */
+/** False for `ssh -- uptime`, where all words are the command and the sole node is meant. */
+function isNamed(argv: readonly string[], words: readonly string[]): boolean {
+  const dashes = argv.indexOf('--')
+  return dashes < 0 || argv.length - dashes - 1 < words.length
+}
+
 async function split(session: Session, repo: Repo, first: string | undefined, words: string[]) {
   const nodes = await nodesOf(session, repo)
-  if (first !== undefined && nodes.some(({ node }) => node === first))
-    return { node: find(nodes, repo, first), line: words }
+  if (first !== undefined) return { node: find(nodes, repo, first), line: words }
   const servers = nodes.filter(({ server }) => server)
   const [only] = servers
-  if (first === undefined && only && servers.length === 1) return { node: only, line: words }
-  if (first !== undefined) return { node: find(nodes, repo, first), line: words }
+  if (only && servers.length === 1) return { node: only, line: words }
   throw wrongUsage(
     `${repo.id} has ${servers.length === 0 ? 'no servers yet' : `${servers.length} servers`}.`,
     servers.length === 0

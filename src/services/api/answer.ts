@@ -97,10 +97,14 @@ function sendStream(
       unwatch()
     }
   }
-  return reply
-    .type('text/event-stream; charset=utf-8')
-    .header('x-accel-buffering', 'no')
-    .send(Readable.from(encodeAll(all()), { objectMode: false }))
+  return (
+    reply
+      .type('text/event-stream; charset=utf-8')
+      .header('x-accel-buffering', 'no')
+      // Nothing comes after a stream: kept, its connection would hold up the stop of the server.
+      .header('connection', 'close')
+      .send(Readable.from(encodeAll(all()), { objectMode: false }))
+  )
 }
 
 /** Why a stream is over, when not because its reader left. */

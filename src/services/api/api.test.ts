@@ -78,7 +78,7 @@ test('errors are problems with code and next step', async () => {
   assert.deepEqual(body, {
     reason: 'the token is unknown or expired',
     type: 'https://devo.ps/problems/unauthenticated',
-    title: 'Nobody is signed in',
+    title: 'Unauthenticated',
     status: 401,
     detail: 'Nobody is signed in: the token is unknown or expired',
     code: 'unauthenticated',

@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { events } from '#contracts'
+import type { Clock } from '#kit/clock.ts'
 import { defineService } from '#kit/service.ts'
 import { createApp } from './app.ts'
 import { createEventLog } from './events.ts'
@@ -17,6 +19,9 @@ export interface ApiOptions {
   onListen?(address: { host: string; port: number }): void
 }
 
+/** How long a reader may take to see the end of its stream, in milliseconds. */
+const GRACE = 2000
+
 export const api = defineService<ApiOptions>({
   name: 'api',
   migrations: [],
@@ -32,7 +37,7 @@ export const api = defineService<ApiOptions>({
       allowedHosts: [host, ...allowedHosts],
       closing: closing.signal,
     })
-    stack.defer(() => app.close())
+    stack.defer(() => close(app, clock))
     stack.defer(
       bus.on('api', Object.keys(events) as (keyof typeof events)[], async (event) => recent.add(event)),
     )
@@ -41,3 +46,10 @@ export const api = defineService<ApiOptions>({
     onListen?.({ host, port: (app.server.address() as AddressInfo).port })
   },
 })
+
+/** What is open ends by itself; a reader that has fallen asleep does not hold the server up. */
+async function close(app: FastifyInstance, clock: Clock): Promise<void> {
+  const undo = clock.after(GRACE, () => app.server.closeAllConnections())
+  await app.close()
+  undo()
+}

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { type ProblemCode, problems } from '#contracts/problems.ts'
+import type { ProblemCode } from '#contracts/problems.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 
@@ -53,5 +53,5 @@ function ofFastify(error: FastifyError): Problem {
   return new Problem('invalid', { reason: refusals[error.code] ?? error.message }, { cause: error })
 }
 
-/** The sentence of the table without what differs from case to case. */
-const title = (code: ProblemCode) => problems[code][1].replace(/:? \{[^}]*\}/g, '').trim() || code
+/** `not_found` -> `Not found` */
+const title = (code: ProblemCode) => `${code[0]?.toUpperCase()}${code.slice(1).replaceAll('_', ' ')}`

@@ -1,0 +1,466 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { after, test } from 'node:test'
+import { ANN, AT, COMMIT, startTestApi, type TestApi } from '#services/api/testing/platform.ts'
+import { newWork } from '#services/api/testing/tasker.ts'
+import { failOnLeaks } from '#testing/leaks.ts'
+import { until } from '#testing/until.ts'
+import { type Io, runCli } from './index.ts'
+
+process.env.TZ = 'UTC'
+failOnLeaks()
+
+const home = mkdtempSync(join(tmpdir(), 'devops-cli-'))
+after(() => rmSync(home, { recursive: true }))
+
+interface Ran {
+  code: number
+  out: string
+  err: string
+}
+
+interface Given extends Partial<Omit<Io, 'stdin'>> {
+  input?: string
+  /** Sees what is printed as it is printed. */
+  onOut?: (all: string) => void
+}
+
+async function run(
+  url: string,
+  line: string | string[],
+  { input = '', onOut, ...given }: Given = {},
+): Promise<Ran> {
+  let out = ''
+  let err = ''
+  const io: Io = {
+    stdout: {
+      write(text) {
+        out += text
+        onOut?.(out)
+      },
+    },
+    stderr: {
+      write(text) {
+        err += text
+      },
+    },
+    stdin: Readable.from(input === '' ? [] : [input]),
+    env: { DEVOPS_SERVER: url, DEVOPS_TOKEN: ANN },
+    home,
+    cwd: home,
+    now: () => AT + 65_000,
+    onInterrupt: () => () => {},
+    ...given,
+  }
+  const code = await runCli(typeof line === 'string' ? line.split(' ') : line, io)
+  return { code, out, err }
+}
+
+const status = { repo: 'ann/shop', node: 'web', commit: COMMIT, waits_for: null, work: 'w1', changed_at: AT }
+
+function withWeb(api: TestApi): void {
+  api.world.statuses = [{ ...status, status: 'synced', error: null }]
+  api.world.records = [
+    {
+      repo: 'ann/shop',
+      node: 'web',
+      server: {
+        provider: 'docker',
+        id: 'c1',
+        host: '192.0.2.1',
+        port: 22,
+        user: 'root',
+        host_keys: ['SHA256:abc'],
+        made_from: {},
+      },
+      facts: { ip: '192.0.2.1' },
+      applied: { commit: COMMIT, at: AT, work: 'w1', manifest: [] },
+      created_at: AT,
+    },
+  ]
+}
+
+test('login checks the token and keeps it where only its owner can read it; logout forgets it', async () => {
+  await using api = await startTestApi()
+  const env = { XDG_CONFIG_HOME: join(home, 'config') }
+  const before = await run(api.url, 'list repos', { env })
+  assert.deepEqual(before, {
+    code: 1,
+    out: '',
+    err: 'error: You are not signed in to http://127.0.0.1:7780.\n  Type `devops login --server http://127.0.0.1:7780`.\n',
+  })
+  const wrong = await run(api.url, `login --server ${api.url} --token devo_no`, { env })
+  assert.deepEqual(wrong, {
+    code: 1,
+    out: '',
+    err: 'error: Nobody is signed in: the token is unknown or expired\n  Sign in with `devops login`, or send a token.\n',
+  })
+  const asked = await run(api.url, 'login', { env, input: `${api.url}\n${ANN}\n` })
+  assert.deepEqual(asked, {
+    code: 0,
+    out: `Signed in to ${api.url} as ann.\n`,
+    err: 'Server [http://127.0.0.1:7780]: \nToken: \n',
+  })
+  const file = join(home, 'config/devops/config.json')
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { server: api.url, token: ANN })
+  const repos = await run(api.url, 'list repos', { env })
+  assert.equal(
+    repos.out,
+    'REPO      ROLE   BRANCH  COMMIT\nann/shop  owner  main    3f2a1c0\nbob/blog  write  main    3f2a1c0\n',
+  )
+  assert.equal((await run(api.url, 'logout', { env })).out, 'Signed out.\n')
+  assert.equal((await run(api.url, 'list repos', { env })).code, 1)
+})
+
+test('a saved token is not sent to another server that the environment names', async () => {
+  await using api = await startTestApi()
+  const env = { XDG_CONFIG_HOME: join(home, 'config2') }
+  await run(api.url, `login --server ${api.url} --token ${ANN}`, { env })
+  const { err } = await run(api.url, 'list repos', { env: { ...env, DEVOPS_SERVER: 'http://127.0.0.1:9' } })
+  assert.match(err, /^error: You are not signed in to http:\/\/127.0.0.1:9\.\n/)
+})
+
+test('a password on stdin signs in', async () => {
+  await using api = await startTestApi()
+  const env = { XDG_CONFIG_HOME: join(home, 'config3'), DEVOPS_SERVER: api.url }
+  const { code, out } = await run(api.url, 'login --user ann --password-stdin', {
+    env,
+    input: 'correct horse\n',
+  })
+  assert.deepEqual([code, out], [0, `Signed in to ${api.url} as ann.\n`])
+})
+
+test('a server that is not there is named, with how to start it', async () => {
+  assert.deepEqual(await run('http://127.0.0.1:9', 'list repos'), {
+    code: 1,
+    out: '',
+    err:
+      'error: http://127.0.0.1:9 does not answer: bad port.\n' +
+      '  Start a server with `devops server`, or name another with `devops login --server URL` or DEVOPS_SERVER.\n',
+  })
+  const { err } = await run('http://127.0.0.1:65000', 'list repos')
+  assert.match(err, /^error: http:\/\/127.0.0.1:65000 does not answer: connect ECONNREFUSED/)
+})
+
+test('wrong words end with 2 and the nearest right one', async () => {
+  await using api = await startTestApi()
+  const unknown = await run(api.url, 'lst')
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.err, /^error: unknown command 'lst'\n\(Did you mean list\?\)\n/)
+  const noun = await run(api.url, 'list nods')
+  assert.equal(noun.code, 2)
+  assert.match(noun.err, /Did you mean nodes\?/)
+  assert.equal((await run(api.url, 'info')).code, 2)
+  assert.equal((await run(api.url, 'list nodes --repo nonsense')).code, 2)
+})
+
+test('nodes are listed with --repo in any place, and from the remote of the folder', async () => {
+  await using api = await startTestApi()
+  withWeb(api)
+  const expected =
+    'NODE  STATUS  HEALTH   IP         COMMIT   CHANGED    NOTE\n' +
+    'web   synced  unknown  192.0.2.1  3f2a1c0  1 min ago\n'
+  for (const line of [
+    'list --repo ann/shop nodes',
+    'list nodes --repo=ann/shop',
+    '--repo ann/shop list nodes',
+  ])
+    assert.deepEqual(await run(api.url, line), { code: 0, out: expected, err: '' })
+  const cwd = join(home, 'clone')
+  mkdirSync(cwd)
+  execFileSync('git', ['init', '-q'], { cwd })
+  execFileSync('git', ['remote', 'add', 'origin', 'ssh://git@127.0.0.1:7722/ann/shop.git'], { cwd })
+  assert.equal((await run(api.url, 'list nodes', { cwd })).out, expected)
+  assert.deepEqual(await run(api.url, 'list nodes'), {
+    code: 2,
+    out: '',
+    err:
+      'error: Which repository is meant? This folder is no clone of one.\n' +
+      '  Name it with `--repo OWNER/NAME`, or go to a folder that is a clone.\n',
+  })
+  const json = JSON.parse((await run(api.url, 'list nodes --json --repo ann/shop')).out)
+  assert.equal(json[0].status.status, 'synced')
+})
+
+test('colours come on a terminal only, and not with NO_COLOR; text of a node cannot move the cursor', async () => {
+  await using api = await startTestApi()
+  withWeb(api)
+  api.world.statuses = [{ ...status, status: 'out of sync', error: 'bad \x1b[2J\r\n news' }]
+  const terminal = (env: NodeJS.ProcessEnv) => {
+    let out = ''
+    const stdout = { isTTY: true, write: (text: string) => (out += text) }
+    return run(api.url, 'list nodes --repo ann/shop', {
+      stdout,
+      env: { DEVOPS_SERVER: api.url, DEVOPS_TOKEN: ANN, ...env },
+    }).then(() => out)
+  }
+  const painted = await terminal({})
+  assert.ok(painted.includes('web   \x1b[31mout of sync\x1b[0m '), painted)
+  assert.ok(painted.endsWith('bad \\x1b[2J\\x0d\\x0a news\n'), painted)
+  assert.ok(!(await terminal({ NO_COLOR: '1' })).includes('\x1b'))
+})
+
+test('a sync is followed to its end: lines, what it waits for, outcome and exit code', async () => {
+  await using api = await startTestApi()
+  api.say({ text: 'before', work: 'w0' })
+  api.world.works = [newWork('w1', { state: 'waiting', waits_for: 'waits for node web: run of deploy, 3 s' })]
+  const going = run(api.url, 'sync web --repo ann/shop', {
+    onOut: (all) => {
+      if (all.includes('second'))
+        api.world.works = [newWork('w1', { state: 'succeeded', ended_at: AT + 3200 })]
+    },
+  })
+  await until(() => api.world.asked.some(({ name }) => name === 'tasker.sync'))
+  api.say({ text: 'first\x07', work: 'w1', node: 'web' })
+  api.say({ text: 'of another', work: 'w9', node: 'db' })
+  api.say({ text: 'second', work: 'w1', node: 'web' })
+  assert.deepEqual(await going, {
+    code: 0,
+    out: '12:00:00 web  first\\x07\n12:00:00 web  second\nsync of web succeeded in 3.2 s\n',
+    err: 'waits for node web: run of deploy, 3 s\n',
+  })
+})
+
+test('a run that fails ends with 1 and its reason; variables travel as JSON or text', async () => {
+  await using api = await startTestApi()
+  const ended = {
+    kind: 'run',
+    task: 'deploy',
+    state: 'failed',
+    error: 'step 1 on web exited with 3',
+    ended_at: AT + 50,
+  } as const
+  api.world.runs = [{ ...newWork('r1', ended), steps: [] }]
+  const { code, out } = await run(
+    api.url,
+    'run deploy --repo ann/shop --var version=1.4 --var name=x=y --var dry=true',
+  )
+  assert.deepEqual([code, out], [1, 'run r1 of deploy failed in 50 ms: step 1 on web exited with 3\n'])
+  const [asked] = api.world.asked.filter(({ name }) => name === 'tasker.start_run')
+  assert.deepEqual(asked?.input, {
+    repo: 'ann/shop',
+    task: 'deploy',
+    vars: { version: 1.4, name: 'x=y', dry: true },
+    by: 'ann',
+  })
+  const wrong = await run(api.url, 'run deploy --repo ann/shop --var oops')
+  assert.deepEqual(
+    [wrong.code, wrong.err],
+    [2, 'error: `oops` is no variable.\n  Write it as NAME=VALUE: `--var version=1.4`.\n'],
+  )
+})
+
+test('Ctrl-C while following leaves the run going and says so', async () => {
+  await using api = await startTestApi()
+  api.world.runs = [{ ...newWork('r1', { kind: 'run', task: 'deploy' }), steps: [] }]
+  let interrupt = () => {}
+  const onInterrupt = (act: () => void) => {
+    interrupt = act
+    return () => {}
+  }
+  const going = run(api.url, 'run deploy --repo ann/shop', {
+    onInterrupt,
+    onOut: (all) => all.includes('hi') && interrupt(),
+  })
+  await until(() => api.world.asked.some(({ name }) => name === 'tasker.start_run'))
+  api.say({ text: 'hi', work: 'r1', node: 'web' })
+  assert.deepEqual(await going, {
+    code: 130,
+    out: '12:00:00 web  hi\nrun r1 of deploy is running\n',
+    err: 'The run goes on. See it with `devops logs -f --work r1`, end it with `devops cancel r1`.\n',
+  })
+  assert.ok(!api.world.asked.some(({ name }) => name === 'tasker.cancel'))
+})
+
+test('logs shows the newest lines, and -f goes on', async () => {
+  await using api = await startTestApi()
+  for (const text of ['a', 'b']) api.say({ text, node: 'web' })
+  const shown = await run(api.url, 'logs --node web --limit 1 --repo ann/shop')
+  assert.deepEqual(shown, { code: 0, out: '12:00:00 web  b\n', err: '' })
+  let interrupt = () => {}
+  const onInterrupt = (act: () => void) => {
+    interrupt = act
+    return () => {}
+  }
+  const onOut = (all: string) => {
+    if (all.includes('c\n')) interrupt()
+    else if (all.includes('b\n') && api.world.lines.length === 2) api.say({ text: 'c', node: 'web' })
+  }
+  const followed = await run(api.url, 'logs -f --node web --repo ann/shop', { onInterrupt, onOut })
+  assert.equal(followed.out, '12:00:00 web  a\n12:00:00 web  b\n12:00:00 web  c\n')
+  const none = await run(api.url, 'logs --task deploy --repo ann/shop')
+  assert.equal(none.err, 'error: Task deploy has not run yet.\n  Start it with `devops run deploy`.\n')
+})
+
+test('plan shows what would change and counts what stays', async () => {
+  await using api = await startTestApi()
+  api.world.plans = [
+    {
+      node: 'web',
+      verdict: 'change',
+      as_of: AT,
+      changes: [
+        { resource: 'file:/etc/motd', verdict: 'change', summary: 'new content', diff: '-old\n+new\n' },
+        { resource: 'package:nginx', verdict: 'no change', summary: '' },
+        { resource: 'command:x', verdict: 'unknown until it runs', summary: 'runs' },
+      ],
+    },
+  ]
+  const { out } = await run(api.url, 'plan web --repo ann/shop')
+  assert.equal(
+    out,
+    'web: change, as of 1 min ago\n' +
+      '  file:/etc/motd  new content\n      -old\n      +new\n' +
+      '  command:x  unknown until it runs: runs\n' +
+      '  1 resource stays as it is\n',
+  )
+  assert.deepEqual(api.world.asked.at(-1)?.input, { repo: 'ann/shop', nodes: ['web'], live: true })
+})
+
+test('people, keys, tokens and variables are kept by the commands of their names', async () => {
+  await using api = await startTestApi()
+  writeFileSync(join(home, 'key.pub'), 'ssh-ed25519 AAAA ann\n')
+  writeFileSync(join(home, 'key'), '-----BEGIN OPENSSH PRIVATE KEY-----\n')
+  const lines: [string, number, string][] = [
+    ['key add key.pub', 0, 'Added SHA256:a/b+c (laptop) for ann.\n'],
+    [
+      'key add key',
+      2,
+      'error: That is a private key: it must not leave this machine.\n  Give the file that ends in .pub.\n',
+    ],
+    ['key add none.pub', 2, `error: ${home}/none.pub cannot be read: ENOENT\n  Name a file that is there.\n`],
+    [
+      'key list',
+      0,
+      'FINGERPRINT   TYPE         TITLE   ADDED\nSHA256:a/b+c  ssh-ed25519  laptop  1 min ago\n',
+    ],
+    ['key remove SHA256:a/b+c', 0, 'Removed SHA256:a/b+c.\n'],
+    ['token add ci --days 3', 0, 'devo_ann\n'],
+    ['token revoke t1', 0, 'Revoked t1.\n'],
+    [
+      'user add bob',
+      1,
+      'error: ann may not user.write\n  Ask the owner of the repository for a role that may.\n',
+    ],
+    ['repo create shop', 0, 'Made ann/shop. Servers follow its branch main.\n'],
+    [
+      'repo delete ann/shop',
+      1,
+      'error: The repository has nodes on record\n  Look at the present state and try again.\n',
+    ],
+    ['collaborator add bob --role write --repo ann/shop', 0, 'bob shares ann/shop with role write.\n'],
+    [
+      'collaborator add bob --role king --repo ann/shop',
+      2,
+      'error: `king` is no role.\n  Roles are read, write, admin.\n',
+    ],
+    ['collaborator list --repo ann/shop', 0, 'USER  ROLE\nbob   write\n'],
+    ['var set --repo ann/shop version=1.4', 0, 'Set version of ann/shop.\n'],
+    ['var set --repo ann/shop --node web a=b', 0, 'Set a of node:web.\n'],
+    ['var unset --repo ann/shop a', 0, 'Removed a of ann/shop.\n'],
+    ['var list --repo ann/shop --json', 0, '[]\n'],
+    ['list webhooks --repo ann/shop', 0, 'PATH    TASK\ndeploy  deploy\n'],
+    [
+      'cancel nope --repo ann/shop',
+      1,
+      'error: There is no work nope\n  Check the name; `devops list` shows what there is.\n',
+    ],
+  ]
+  for (const [line, code, text] of lines) {
+    const ran = await run(api.url, line)
+    assert.deepEqual([line, ran.code, code === 0 ? ran.out : ran.err], [line, code, text])
+  }
+})
+
+test('link asks for what is not given, and never shows the password', async () => {
+  await using api = await startTestApi()
+  const asked = await run(api.url, 'link web --repo ann/shop', { input: '192.0.2.9\n\nadmin\nhunter2\n' })
+  assert.equal(asked.out, 'Linked web to 192.0.2.9:22, Debian 12.\nIts host key is SHA256:abc.\n')
+  assert.ok(!asked.err.includes('hunter2'))
+  const expected = {
+    repo: 'ann/shop',
+    node: 'web',
+    host: '192.0.2.9',
+    port: 22,
+    user: 'admin',
+    password: 'hunter2',
+  }
+  assert.deepEqual(api.world.asked.at(-1)?.input, expected)
+  const piped = await run(
+    api.url,
+    'link web --repo ann/shop --host 192.0.2.9 --user admin --password-stdin',
+    { input: 'hunter2\n' },
+  )
+  assert.equal(piped.code, 0)
+  assert.deepEqual(api.world.asked.at(-1)?.input, expected)
+})
+
+test('ssh refuses a node without a server or without a known host key', async () => {
+  await using api = await startTestApi()
+  const none = await run(api.url, 'ssh web --repo ann/shop')
+  assert.equal(
+    none.err,
+    'error: Node web has no server yet.\n  Make it with `devops sync web`, or `devops link web`.\n',
+  )
+  withWeb(api)
+  assert.equal(
+    (await run(api.url, 'ssh-config --repo ann/shop')).out,
+    'Host web\n  HostName 192.0.2.1\n  Port 22\n  User devops\n  ForwardAgent no\n',
+  )
+  const [record] = api.world.records
+  if (record?.server) record.server.host = '-oProxyCommand'
+  assert.equal(
+    (await run(api.url, 'ssh web --repo ann/shop')).err,
+    'error: `-oProxyCommand` is no address of a server.\n',
+  )
+})
+
+test('init makes what validate is happy with, and keeps what is there', async () => {
+  const first = await run('http://127.0.0.1:7780', 'init fresh')
+  assert.equal(
+    first.out,
+    'wrote  nodes/web.yml\nwrote  tasks/hello.yml\nwrote  scripts/uptime.sh\nwrote  README.md\nmade   a Git repository, branch main\n',
+  )
+  assert.match(
+    readFileSync(join(home, 'fresh/nodes/web.yml'), 'utf8'),
+    /^# yaml-language-server: \$schema=http:\/\/127.0.0.1:7780\/v1\/schemas\/node\n/,
+  )
+  const again = await run('http://127.0.0.1:7780', 'init fresh')
+  assert.equal(
+    again.out,
+    'kept   nodes/web.yml\nkept   tasks/hello.yml\nkept   scripts/uptime.sh\nkept   README.md\n',
+  )
+})
+
+test('validate prints findings as a push does and ends with 1 on errors', async () => {
+  const finding = {
+    severity: 'error',
+    path: 'nodes/web.yml',
+    line: 3,
+    column: 7,
+    at: 'type',
+    message: 'must be server',
+  } as const
+  const found = await run('', 'validate', { validate: async () => [finding] })
+  assert.deepEqual(found, {
+    code: 1,
+    out: 'nodes/web.yml:3:7 type: must be server\n1 error: a push would be refused.\n',
+    err: '',
+  })
+  const clean = await run('', 'validate', { validate: async () => [] })
+  assert.deepEqual(clean, { code: 0, out: 'No findings: a push would be accepted.\n', err: '' })
+})
+
+test('server passes its options on and refuses a port that is none', async () => {
+  const asked: unknown[] = []
+  const server = async (options: unknown) => void asked.push(options)
+  await run('', 'server --data /tmp/x --port 0 --allowed-host a.example --allowed-host b.example', { server })
+  assert.deepEqual(asked, [{ data: '/tmp/x', port: 0, allowedHosts: ['a.example', 'b.example'] }])
+  const wrong = await run('', 'server --port eighty', { server })
+  assert.deepEqual([wrong.code, wrong.err.split('\n')[0]], [2, 'error: `eighty` is no port.'])
+})

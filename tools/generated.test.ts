@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { generateClient } from './generate-client.ts'
+import { generateCliDocs } from './generate-docs.ts'
+
+const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
+
+test('the client is what tools/generate-client.ts makes of the served document', async () => {
+  assert.equal(read('src/client/generated/types.ts'), await generateClient())
+})
+
+test('docs/cli.md is what tools/generate-docs.ts makes of the commands', () => {
+  assert.equal(read('docs/cli.md'), generateCliDocs())
+})
+
+test('every command has an example', () => {
+  const sections = generateCliDocs().split('\n## ').slice(2)
+  assert.ok(sections.length > 30)
+  for (const section of sections) assert.match(section, /\nExamples?:\n {2}\$ devops /, section)
+})

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { sql } from 'kysely'
+import type { Input } from '#contracts'
+import type { NewLine } from '#contracts/logger.ts'
+import { startService } from '#kit/service.ts'
+import { failOnLeaks } from '#testing/leaks.ts'
+import { type TestParts, testParts } from '#testing/parts.ts'
+import { until } from '#testing/until.ts'
+import { type LoggerOptions, logger } from './index.ts'
+
+failOnLeaks()
+
+const repo = 'ann/shop'
+const line = (text: string, more: Partial<NewLine> = {}): NewLine => ({
+  at: 0,
+  repo,
+  stream: 'stdout',
+  level: 'info',
+  text,
+  ...more,
+})
+
+async function start(options: LoggerOptions = {}, path?: string) {
+  await using stack = new AsyncDisposableStack()
+  const parts = stack.use(await testParts(path === undefined ? {} : { path }))
+  stack.use(await startService(logger, parts, options))
+  const undo = stack.move()
+  return { ...parts, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+}
+
+const append = ({ bus }: Pick<TestParts, 'bus'>, ...lines: NewLine[]) => bus.ask('logger.append', { lines })
+const query = ({ bus }: Pick<TestParts, 'bus'>, more: Partial<Input<'logger.query'>> = {}) =>
+  bus.ask('logger.query', { repo, limit: 100, ...more }, { deadline: 60_000 })
+const texts = async (...given: Parameters<typeof query>) =>
+  (await query(...given)).lines.map(({ text }) => text)
+
+test('lines come back as they were given, control characters and all, with growing numbers', async () => {
+  await using plane = await start()
+  const full = line('\x1b[31mred\r\0 ä', { node: 'web', task: 'deploy', work: 'w1', step: 0, at: 7 })
+  assert.deepEqual(await append(plane, full, line('two')), { last: 2 })
+  assert.deepEqual(await append(plane), { last: 2 })
+  const { lines, last } = await query(plane)
+  assert.deepEqual(lines, [
+    { ...full, seq: 1 },
+    { ...line('two'), seq: 2 },
+  ])
+  assert.equal(last, 2)
+})
+
+test('appends that come at once share a commit, each told its own last number, in order', async () => {
+  await using plane = await start()
+  let commits = 0
+  const { store } = plane
+  const transaction = store.transaction.bind(store)
+  store.transaction = (act) => {
+    commits++
+    return transaction(act)
+  }
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, i) => append(plane, line(`${i}a`), line(`${i}b`))),
+  )
+  assert.deepEqual(
+    answers.map(({ last }) => last),
+    Array.from({ length: 50 }, (_, i) => 2 * i + 2),
+  )
+  assert.ok(commits <= 2, `${commits} commits`)
+  const { lines } = await query(plane)
+  assert.deepEqual(
+    lines.map(({ text }) => text),
+    Array.from({ length: 50 }, (_, i) => [`${i}a`, `${i}b`]).flat(),
+  )
+})
+
+test('an append that fails fails alone what was in its commit, and the next one goes through', async () => {
+  await using plane = await start()
+  const { store } = plane
+  const transaction = store.transaction.bind(store)
+  store.transaction = () => Promise.reject(new Error('disk full'))
+  await assert.rejects(append(plane, line('lost')), /disk full/)
+  store.transaction = transaction
+  assert.deepEqual(await append(plane, line('kept')), { last: 1 })
+})
+
+test('many lines in one call are stored whole', async () => {
+  await using plane = await start()
+  const lines = Array.from({ length: 10_000 }, (_, i) => line(String(i)))
+  assert.deepEqual(await append(plane, ...lines), { last: 10_000 })
+  assert.equal((await query(plane, { limit: 10_000 })).lines.length, 10_000)
+})
+
+test('a query finds by every field; other repositories stay unseen', async () => {
+  await using plane = await start()
+  await append(
+    plane,
+    line('One 100%', { node: 'web', work: 'w1' }),
+    line('two', { node: 'db', work: 'w1', task: 'deploy' }),
+    line('one_', { node: 'web', work: 'w2' }),
+    line('foreign', { repo: 'bob/blog', node: 'web' }),
+  )
+  assert.deepEqual(await texts(plane), ['One 100%', 'two', 'one_'])
+  assert.deepEqual(await texts(plane, { node: 'web' }), ['One 100%', 'one_'])
+  assert.deepEqual(await texts(plane, { work: 'w1' }), ['One 100%', 'two'])
+  assert.deepEqual(await texts(plane, { task: 'deploy' }), ['two'])
+  assert.deepEqual(await texts(plane, { text: 'ONE' }), ['One 100%', 'one_'])
+  assert.deepEqual(await texts(plane, { text: '0%' }), ['One 100%'])
+  assert.deepEqual(await texts(plane, { text: 'e_' }), ['one_'])
+  assert.deepEqual(await texts(plane, { node: 'web', work: 'w2' }), ['one_'])
+})
+
+test('without `after` the newest come, with it the next; paging by `last` leaves no gap and no double', async () => {
+  await using plane = await start()
+  await append(
+    plane,
+    ...Array.from({ length: 10 }, (_, i) => line(String(i), { node: i % 2 ? 'web' : 'db' })),
+  )
+  assert.deepEqual(await texts(plane, { limit: 3 }), ['7', '8', '9'])
+  const seen: string[] = []
+  for (let after = 0; ; ) {
+    const page = await query(plane, { after, limit: 2, node: 'web' })
+    if (page.lines.length === 0) {
+      assert.equal(page.last, 10)
+      break
+    }
+    seen.push(...page.lines.map(({ text }) => text))
+    after = page.last
+  }
+  assert.deepEqual(seen, ['1', '3', '5', '7', '9'])
+})
+
+test('a query that waits is answered by the first line that fits, and not by others', async () => {
+  await using plane = await start()
+  const answer = query(plane, { node: 'web', wait: 30_000 })
+  let answered = false
+  answer.finally(() => {
+    answered = true
+  })
+  await append(
+    plane,
+    line('other node', { node: 'db' }),
+    line('other repo', { repo: 'bob/blog', node: 'web' }),
+  )
+  await plane.clock.advance(1)
+  assert.equal(answered, false)
+  await append(plane, line('mine', { node: 'web' }))
+  const { lines, last } = await answer
+  assert.deepEqual(
+    lines.map(({ text }) => text),
+    ['mine'],
+  )
+  assert.equal(last, 3)
+})
+
+test('a query that waits in vain is answered empty at its time', async () => {
+  await using plane = await start()
+  await append(plane, line('old'))
+  const answer = query(plane, { after: 1, wait: 10_000 })
+  let answered = false
+  answer.finally(() => {
+    answered = true
+  })
+  await plane.clock.advance(9_999)
+  assert.equal(answered, false)
+  await plane.clock.advance(1)
+  assert.deepEqual(await answer, { lines: [], last: 1 })
+})
+
+test('a query whose asker gives up, or whose service stops, waits no longer', async () => {
+  const plane = await start()
+  const stop = new AbortController()
+  const given = { repo, limit: 1, wait: 30_000 }
+  const first = assert.rejects(plane.bus.ask('logger.query', given, { signal: stop.signal }))
+  const second = plane.bus.ask('logger.query', given).catch((error: unknown) => error)
+  await plane.clock.advance(1)
+  stop.abort()
+  await first
+  await plane[Symbol.asyncDispose]()
+  await second
+  assert.equal(plane.clock.pending, 0)
+})
+
+test('a tail by `last` sees every line once while many are written', async () => {
+  await using plane = await start()
+  const seen: string[] = []
+  const tail = (async () => {
+    for (let after = 0; seen.length < 300; ) {
+      const page = await query(plane, { after, limit: 7, wait: 30_000 })
+      seen.push(...page.lines.map(({ text }) => text))
+      after = page.last
+    }
+  })()
+  await Promise.all(
+    Array.from({ length: 100 }, (_, i) => append(plane, ...['a', 'b', 'c'].map((c) => line(`${i}${c}`)))),
+  )
+  await tail
+  assert.equal(new Set(seen).size, 300)
+  assert.equal(seen.length, 300)
+})
+
+test('old lines and lines that are too many go by the clock; numbers are never given again', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'devops-logger-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const path = join(folder, 'store.sqlite')
+  const day = 24 * 60 * 60_000
+  {
+    await using plane = await start({ keepLines: 3, sweepEvery: 10 * day }, path)
+    const at = plane.clock.now()
+    await append(
+      plane,
+      line('old', { repo: 'bob/blog', at: at - 31 * day }),
+      line('fresh', { repo: 'bob/blog', at }),
+    )
+    await append(plane, ...Array.from({ length: 5 }, (_, i) => line(String(i), { at })))
+    await plane.clock.advance(10 * day)
+    await until(async () => (await texts(plane)).length === 3)
+    assert.deepEqual(await texts(plane), ['2', '3', '4'])
+    assert.deepEqual(await texts(plane, { repo: 'bob/blog' }), ['fresh'])
+    await plane.clock.advance(30 * day)
+    await until(async () => (await texts(plane)).length === 0)
+  }
+  await using plane = await start({}, path)
+  assert.deepEqual(await append(plane, line('new')), { last: 8 })
+})
+
+test('queries by repository, node and work read an index, never the table', async () => {
+  await using plane = await start()
+  const explain = async (where: string) => {
+    const query = `explain query plan select * from logger_lines where repo = 'a' ${where} order by seq desc limit 10`
+    const { rows } = await sql.raw<{ detail: string }>(query).execute(plane.store.db)
+    return rows.map(({ detail }) => detail).join('; ')
+  }
+  for (const where of ['and seq > 5', "and node = 'web'", "and work = 'w' and seq > 5"]) {
+    const plan = await explain(where)
+    assert.match(plan, /SEARCH logger_lines USING INDEX/)
+    assert.doesNotMatch(plan, /TEMP B-TREE|SCAN/)
+  }
+})

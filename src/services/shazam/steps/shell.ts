@@ -132,9 +132,9 @@ flock -n -s "$dir/lock" true && { echo ended; exit; }
 : >"$dir/stopped"
 for i in 1 2 3 4 5 6 7 8 9 10; do [ -s "$dir/pid" ] && break; sleep 0.1; done
 read -r group <"$dir/pid"
-kill -TERM -- "-$group"
-flock -s -w 5 "$dir/lock" true || kill -KILL -- "-$group"
-flock -s -w 5 "$dir/lock" true
+kill -TERM "-$group"
+flock -s -w 5 "$dir/lock" true || kill -KILL "-$group"
+flock -s -w 5 "$dir/lock" true || exit 1
 echo stopped
 `
 

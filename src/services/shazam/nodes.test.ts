@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { join, resolve } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { EventData } from '#contracts'
+import { readCatalog } from '#language'
+import { type Fleet, startFleet } from '#testing/fleet.ts'
+import { dockerProvider } from './providers/docker.ts'
+import { aNode, type Desk, openDesk, record, repo, serverOf } from './testing/desk.ts'
+
+const plane = `nodes-${process.pid}-${Date.now()}`
+const catalog = readCatalog(resolve(join(import.meta.dirname, '../../../catalog')))
+
+describe('nodes', { timeout: 120_000 }, () => {
+  let fleet: Fleet
+  let desk: Desk
+  let service: AsyncDisposable
+  before(async () => {
+    fleet = await startFleet(1, { plane: 'nodes', strangers: true })
+    desk = await openDesk(fleet.key, ':memory:', catalog)
+    service = await desk.start({ plane })
+  })
+  after(async () => {
+    await service?.[Symbol.asyncDispose]()
+    await desk?.[Symbol.asyncDispose]()
+    await dockerProvider({ plane }).destroy({ repo, node: 'web', id: '' })
+    await fleet?.[Symbol.asyncDispose]()
+  })
+
+  const send = async (node: string, work: string, goal: 'converge' | 'destroy' = 'converge') => {
+    const payload = { repo, node, work, commit: null, attempt: 1, goal }
+    await desk.bus.send('shazam.nodes', { payload })
+  }
+  const told = async (type: string) =>
+    (await desk.event(type)).data as unknown as EventData<'node.*.create.error'> &
+      EventData<'node.*.create.success'>
+
+  test('a node is created, made to match, and a second sync changes nothing', async () => {
+    desk.infrastructure.nodes.push(aNode('web', { provider: { name: 'docker' } }))
+    await send('web', 'w1')
+    const first = await told('node.web.create.success')
+    assert.ok(first.changed > 0)
+    const kept = desk.records.get('web')
+    assert.equal(kept?.server?.provider, 'docker')
+    assert.ok(kept?.created_at)
+    assert.ok((kept?.applied?.manifest.length ?? 0) > 0)
+    await send('web', 'w2')
+    assert.equal((await told('node.web.update.success')).changed, 0)
+    const types = desk.events.filter((event) => event.name === 'web').map((event) => event.type)
+    assert.deepEqual(types, [
+      'node.web.create.start',
+      'node.web.create.success',
+      'node.web.update.start',
+      'node.web.update.success',
+    ])
+  })
+
+  test('a plan of it says no change, recorded and live; another wish says what changes', async () => {
+    for (const live of [false, true]) {
+      const [plan] = await desk.bus.ask('shazam.plan', { repo, nodes: ['web'], live })
+      assert.equal(
+        plan?.verdict,
+        'no change',
+        JSON.stringify(plan?.changes.filter((one) => one.verdict !== 'no change')),
+      )
+    }
+    const grown = {
+      ...desk.infrastructure,
+      nodes: [aNode('web', { provider: { name: 'docker', size: 'large' } })],
+    }
+    const [plan] = await desk.bus.ask('shazam.plan', { repo, next: grown, live: false })
+    assert.equal(plan?.verdict, 'replace')
+    const [gone] = await desk.bus.ask('shazam.plan', { repo, next: { ...grown, nodes: [] }, live: false })
+    assert.equal(gone?.verdict, 'destroy')
+  })
+
+  test('a server that has vanished at its provider is made anew', async () => {
+    const before = desk.records.get('web')?.server?.id
+    await dockerProvider({ plane }).destroy({ repo, node: 'web', id: '' })
+    desk.events.length = 0
+    await send('web', 'w3')
+    await told('node.web.update.success')
+    assert.notEqual(desk.records.get('web')?.server?.id, before)
+  })
+
+  test('a destroyed node leaves no server and no record', async () => {
+    await send('web', 'w4', 'destroy')
+    await told('node.web.delete.success')
+    assert.equal(desk.records.has('web'), false)
+    assert.equal(
+      (
+        await (
+          await import('#testing/fleet.ts')
+        )
+          .requireDocker()
+          .then((docker) =>
+            docker.listContainers({ all: true, filters: { label: [`ps.devo.plane=${plane}`] } }),
+          )
+      ).length,
+      0,
+    )
+  })
+
+  test('a node that waits for the value of another fails as unresolved, to be tried again', async () => {
+    const machine = fleet.machines[0]
+    assert.ok(machine)
+    await machine.sh('useradd -m unused || true')
+    desk.infrastructure.nodes.push(aNode('early'))
+    await send('early', 'w5')
+    const waits = await told('node.early.create.error')
+    assert.match(waits.error.message, /waits to be linked: devops link early/)
+    assert.equal(waits.retry, false)
+  })
+
+  test('a node that is not in the commit is done at once', async () => {
+    await send('stranger', 'w6')
+    assert.equal((await told('node.stranger.update.success')).changed, 0)
+    assert.ok(desk.texts('platform').some((text) => text.includes('stranger is not in the repository')))
+  })
+
+  test('a machine is linked with a password once, synced, and left clean of what we owned', async () => {
+    const machine = fleet.machines[0]
+    assert.ok(machine)
+    desk.infrastructure.nodes.push(aNode('old'))
+    const { password } = machine.root
+    const wrong = {
+      repo,
+      node: 'old',
+      host: machine.ip,
+      port: 22,
+      user: 'root',
+      password,
+      host_key: 'SHA256:AAAA',
+    }
+    await assert.rejects(desk.bus.ask('shazam.link', wrong), { code: 'host_key' })
+    await assert.rejects(
+      desk.bus.ask('shazam.link', { ...wrong, host_key: undefined, password: 'wrong' } as never),
+      {
+        code: 'unreachable',
+      },
+    )
+    const { host_key: _, ...right } = wrong
+    const linked = await desk.bus.ask('shazam.link', right)
+    assert.ok(machine.hostKeys.includes(linked.host_key))
+    assert.match(linked.os, /Debian/)
+    assert.deepEqual(desk.records.get('old')?.server?.host_keys, [linked.host_key])
+    await send('old', 'w7')
+    await told('node.old.create.success')
+    await send('old', 'w8', 'destroy')
+    await told('node.old.delete.success')
+    assert.equal(desk.records.has('old'), false)
+  })
+
+  test('a sync of a machine that shows another key is refused, and not tried again', async () => {
+    const machine = fleet.machines[0]
+    assert.ok(machine)
+    desk.infrastructure.nodes.push(aNode('swapped'))
+    desk.records.set('swapped', record('swapped', serverOf(machine, { host_keys: ['SHA256:AAAA'] })))
+    await send('swapped', 'w9')
+    const { error, retry } = await told('node.swapped.create.error')
+    assert.equal(error.code, 'host_key')
+    assert.equal(retry, false)
+  })
+})

@@ -33,6 +33,9 @@ export const reservedRoots: ReadonlySet<string> = new Set(roots.task)
 const nodeParts = ['ip', 'id', 'pub_key', 'name', 'facts', 'configuration', 'vars']
 const stepParts = ['stdout', 'status', 'exit', 'outputs']
 
+/** Of one template: who has so many has said the same thing wrong each time. */
+const maxTroubles = 50
+
 interface Trouble {
   message: string
   severity?: 'warning'
@@ -58,9 +61,11 @@ export function checkUses(
     complain({ ...fault, message: `is not a template: ${fault.message}` })
     return
   }
+  let left = maxTroubles
   for (const use of uses) {
     const trouble = addressTrouble(use, scope, world)
     if (trouble) complain({ ...trouble, line: use.line, column: use.column })
+    if (trouble && --left === 0) return
   }
 }
 

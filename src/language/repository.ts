@@ -91,8 +91,10 @@ function checkReferences(
 function checkNodeTemplates({ node, document }: ReadNode, world: World): void {
   const scope = { kind: 'node', variables: new Set(Object.keys(node.vars)) } as const
   for (const part of ['configuration', 'vars'] as const)
-    for (const { text, at } of templatesOf(node[part], [part]))
+    for (const { text, at } of templatesOf(node[part], [part])) {
+      if (document.isFull()) return
       checkTemplate(text, at, document.report, scope, world)
+    }
 }
 
 function mapValues<A, B>(map: ReadonlyMap<string, A>, change: (value: A, key: string) => B): Map<string, B> {

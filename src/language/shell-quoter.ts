@@ -40,6 +40,7 @@ export class ShellQuoter {
   private quoted(frame: Frame, value: string): string {
     switch (frame.kind) {
       case 'plain':
+        if (this.isSubscript()) return wholeNumber(value, 'in a subscript')
         if (this.word !== '' && this.isCode())
           return this.harmless(value, 'it is part of a program for another interpreter')
         return isBare(value) ? value : singleQuoted(value)
@@ -56,7 +57,7 @@ export class ShellQuoter {
         if (frame.lost) return this.harmless(value, 'the place in the script is too intricate')
         return frame.quoted ? value : value.replace(/[\\$`]/g, '\\$&')
       case 'arithmetic':
-        return /^-?\d{1,18}$/.test(value) ? value : refuse(value, 'only whole numbers can stand in $((…))')
+        return wholeNumber(value, 'in $((…))')
       case 'parameter':
         return this.harmless(value, 'it stands inside a parameter expansion')
       case 'backtick':
@@ -116,6 +117,11 @@ export class ShellQuoter {
 
   private stepPlain(frame: Plain, text: string, i: number): number {
     const char = text[i] ?? ''
+    // bash reads the subscript of an array up to its `]`, whatever stands in it.
+    if (/[\s;|&<>()'"`#\\]/.test(char) && this.isSubscript()) {
+      this.lose('a subscript')
+      return 0
+    }
     switch (char) {
       case '\\':
         this.word += 'x'
@@ -371,6 +377,10 @@ export class ShellQuoter {
     this.words = []
   }
 
+  private isSubscript(): boolean {
+    return /^[A-Za-z_]\w*\[[^\]]*$/.test(this.word)
+  }
+
   /** Is the word that begins here a program for some other interpreter: `sh -c "…"`, `eval "…"`, `ssh host "…"`? */
   private isCode(): boolean {
     const previous = this.words[this.words.length - 1] ?? ''
@@ -405,6 +415,10 @@ const reserved = new Set(
 )
 
 const singleQuoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`
+
+/** The shell computes there: a name, or worse, would be looked into. */
+const wholeNumber = (value: string, where: string): string =>
+  /^-?\d{1,18}$/.test(value) ? value : refuse(value, `only whole numbers can stand ${where}`)
 
 function refuse(value: string, why: string): never {
   throw new Problem('invalid', {

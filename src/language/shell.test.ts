@@ -166,6 +166,8 @@ describe('a value in a shell script', () => {
     ["sh -c 'echo {{ x }}'", 'a;b', 'another interpreter'],
     ['ssh host "echo {{ x }}"', 'a;b', 'another interpreter'],
     ['echo $(( {{ x }} + 1 ))', 'a[0]', 'only whole numbers'],
+    ['a[{{ x }}]=1', 'b[$(id)]', 'only whole numbers'],
+    ['a[|<<E\n]{{ x }}', 'a b', 'a subscript'],
     ["cat <<'END'\n{{ x }}\nEND\n", 'a\nEND\nb', 'ends the here-document END'],
     ['echo {{ x }}', 'a\0b', 'NUL'],
   ] as const) {

@@ -18,6 +18,9 @@ export const maxFileBytes = 1024 * 1024
 const maxDepth = 64
 /** Values that aliases may repeat: enough for shared blocks, nothing for a bomb. */
 const maxAliased = 10_000
+/** Of one descriptor: far more than anybody writes, few enough to judge each. */
+const maxValues = 20_000
+const maxFindings = 200
 
 /** The way to a value inside a document. */
 export type At = readonly (string | number)[]
@@ -28,6 +31,8 @@ export interface Document {
   path: string
   value: unknown
   report: Report
+  /** So many faults were reported that further ones are not shown. */
+  isFull(): boolean
   /** Where a value is written, `line:column`, both from 1. */
   locate(at: At): { line: number; column: number }
 }
@@ -104,10 +109,22 @@ function documentOf(
   findings: Finding[],
 ): Document {
   const locate = (at: At) => lines.position(offsetOf(root() ?? null, at))
+  let count = 0
   const report: Report = (at, message, severity = 'error') => {
+    if (++count > maxFindings) return
+    if (count === maxFindings) {
+      findings.push({
+        severity: 'error',
+        path,
+        ...locate([]),
+        at: '',
+        message: `has more than ${maxFindings} faults: the rest is not shown`,
+      })
+      return
+    }
     findings.push({ severity, path, ...locate(at), at: at.join('.'), message })
   }
-  return { path, value, report, locate }
+  return { path, value, report, locate, isFull: () => count >= maxFindings }
 }
 
 function parse(text: string): YamlDocument.Parsed[] {
@@ -129,6 +146,7 @@ class Reader {
   private readonly anchors = new Map<string, YamlNode>()
   /** Where it is. */
   private readonly path: (string | number)[] = []
+  private values = 0
   private aliased = 0
   private insideAlias = 0
   private readonly report: (node: YamlNode | null, at: At, message: string) => void
@@ -139,6 +157,11 @@ class Reader {
 
   read(node: unknown): unknown {
     if (node === null || node === undefined) return null
+    if (++this.values > maxValues) {
+      if (this.values === maxValues + 1)
+        this.complain(node, `a descriptor holds at most ${maxValues} values: this one is too large`)
+      return null
+    }
     if (isAlias(node)) return this.readAlias(node)
     if (this.insideAlias > 0 && ++this.aliased > maxAliased) {
       if (this.aliased === maxAliased + 1)

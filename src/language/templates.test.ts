@@ -86,7 +86,7 @@ describe('a template', () => {
 
   it('has bounds of time and memory', { timeout: 20_000 }, () => {
     throws('{% for i in (1..100000000) %}{{ i }}{% endfor %}', /too much/)
-    const loops = '{% for i in (1..3000) %}'.repeat(4) + 'x' + '{% endfor %}'.repeat(4)
+    const loops = `${'{% for i in (1..3000) %}'.repeat(4)}x${'{% endfor %}'.repeat(4)}`
     throws(loops, /too much/)
   })
 

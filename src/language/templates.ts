@@ -28,6 +28,8 @@ const allowedTags = new Set([
   'unless',
   'raw',
 ])
+/** In one text: the time to analyse it grows faster than their number. */
+const maxMarks = 2000
 const longestOutput = 16 * 1024 * 1024
 
 function engine(outputEscape?: (value: unknown) => string): Liquid {
@@ -56,6 +58,15 @@ export function textOf(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
+function countMarks(text: string): number {
+  let count = 0
+  for (let i = text.indexOf('{'); i >= 0; i = text.indexOf('{', i + 1)) {
+    const next = text[i + 1]
+    if (next === '{' || next === '%') count++
+  }
+  return count
+}
+
 export class Templates {
   readonly liquid: Liquid
   private readonly parsed = new Map<string, Template[]>()
@@ -67,6 +78,7 @@ export class Templates {
   parse(text: string): Template[] {
     let templates = this.parsed.get(text)
     if (templates) return templates
+    if (countMarks(text) > maxMarks) throw new Error(`holds more than ${maxMarks} templates`)
     templates = this.liquid.parse(text)
     if (this.parsed.size >= 5000) this.parsed.clear()
     if (text.length < 20_000) this.parsed.set(text, templates)
@@ -208,7 +220,10 @@ function analyse(text: string): Use[] {
 
 /** What a template itself allows to be absent: the address before `| default`, and all in the conditions of `if`. */
 function optionalAddresses(text: string): Set<string> {
-  const defaulted = [...text.matchAll(/([\w.-]+)\s*\|\s*default\b/g)].map((match) => match[1] ?? '')
+  // Looked for from the bar backwards: forwards, a long text without one would take forever.
+  const defaulted = [...text.matchAll(/\|\s*default\b/g)].map(
+    ({ index }) => /([\w.-]+)\s*$/.exec(text.slice(Math.max(0, index - 200), index))?.[1] ?? '',
+  )
   const asked = [...text.matchAll(/\{%-?\s*(?:if|elsif|unless)\b(.*?)-?%\}/gs)].flatMap(
     (match) => match[1]?.match(/[\w.-]+/g) ?? [],
   )

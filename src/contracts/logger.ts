@@ -21,7 +21,10 @@ export const Line = strict({ seq: Type.Integer({ minimum: 1 }), ...NewLine.prope
 
 export const calls = {
   /** Durable when answered. `last`: the highest sequence number given. */
-  'logger.append': call(strict({ lines: Type.Array(NewLine, { maxItems: 10_000 }) }), strict({ last: Type.Integer() })),
+  'logger.append': call(
+    strict({ lines: Type.Array(NewLine, { maxItems: 10_000 }) }),
+    strict({ last: Type.Integer() }),
+  ),
   /**
    * Lines in order of `seq`. After `after`, oldest first; without it, the newest `limit`. With `wait` (milliseconds),
    * an empty answer is held back until a line comes: that is how a tail is made, without gaps or doubles.

@@ -97,7 +97,11 @@ export const calls = {
   'profiles.remove_key': call(strict({ user: Name, fingerprint: Type.String() }), Nothing),
   /** The only time that the token is seen. */
   'profiles.create_token': call(
-    strict({ user: Name, title: Type.String(), expires_in: Type.Optional(Type.Integer({ minimum: 1, description: 'seconds' })) }),
+    strict({
+      user: Name,
+      title: Type.String(),
+      expires_in: Type.Optional(Type.Integer({ minimum: 1, description: 'seconds' })),
+    }),
     strict({ token: Type.String(), record: Token }),
   ),
   'profiles.list_tokens': call(strict({ user: Name }), Type.Array(Token)),
@@ -119,13 +123,16 @@ export const calls = {
   ),
   /** Throws `forbidden`, or `not_found` when the user may not even know of the repository. */
   'profiles.authorize': call(strict({ user: Name, action: Action, repo: Type.Optional(RepoId) }), Nothing),
-  /** Repositories that a user owns or collaborates on; for administrators all, with role `admin` where they have none. */
+  /** Repositories that a user owns or collaborates on, sorted; none when the user is not known. */
   'profiles.collaborations': call(strict({ user: Name }), Type.Array(Collaborator)),
   'profiles.set_collaborator': call(Collaborator, Collaborator),
   'profiles.remove_collaborator': call(strict({ repo: RepoId, user: Name }), Nothing),
   'profiles.list_collaborators': call(strict({ repo: RepoId }), Type.Array(Collaborator)),
   /** Public keys (OpenSSH lines) of the owner and of all who may log in to the nodes, sorted. */
-  'profiles.node_keys': call(strict({ repo: RepoId }), Type.Array(strict({ user: Name, key: Type.String() }))),
+  'profiles.node_keys': call(
+    strict({ repo: RepoId }),
+    Type.Array(strict({ user: Name, key: Type.String() })),
+  ),
 }
 
 export const events = {

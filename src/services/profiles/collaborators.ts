@@ -6,7 +6,7 @@ import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
 import { allows, ownerOf } from './permissions.ts'
 import type { Tables } from './tables.ts'
-import { requireUser } from './users.ts'
+import { findUser, requireUser } from './users.ts'
 
 type Collaborator = Output<'profiles.set_collaborator'>
 
@@ -88,20 +88,17 @@ export function createCollaborators({ bus, store: any }: Parts) {
     },
 
     async of({ user }: Input<'profiles.collaborations'>): Promise<Collaborator[]> {
-      const { admin } = await requireUser(store.db, user)
-      const repositories = await bus.ask('git.list_repositories', admin === 1 ? {} : { owner: user })
-      const rows = await store.db
+      if (!(await findUser(store.db, user))) return []
+      const owned = await bus.ask('git.list_repositories', { owner: user })
+      const shared = await store.db
         .selectFrom('profiles_collaborators')
         .selectAll()
         .where('user', '=', user)
         .execute()
-      const roles = new Map(
-        repositories.map(({ repo }) => [repo, ownerOf(repo) === user ? 'owner' : 'admin']),
-      )
-      for (const { repo, role } of rows) if (!roles.has(repo) || admin === 0) roles.set(repo, role)
-      return [...roles]
-        .map(([repo, role]) => ({ repo, user, role: role as Role }))
-        .sort((a, b) => (a.repo < b.repo ? -1 : 1))
+      return [
+        ...owned.map(({ repo }) => ({ repo, user, role: 'owner' as const })),
+        ...(shared as Collaborator[]),
+      ].sort((a, b) => (a.repo < b.repo ? -1 : 1))
     },
 
     async nodeKeys({ repo }: Input<'profiles.node_keys'>): Promise<Output<'profiles.node_keys'>> {

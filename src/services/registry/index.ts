@@ -5,6 +5,7 @@ import { openSeal } from './master-key.ts'
 import { migrations } from './migrations.ts'
 import { createNodes } from './nodes.ts'
 import { createPlatformKeys } from './platform-keys.ts'
+import { createPushes } from './pushes.ts'
 import { forgetRepository } from './repositories.ts'
 import { createResolve } from './resolve.ts'
 import type { Tables } from './tables.ts'
@@ -38,6 +39,7 @@ export const registry = defineService<RegistryOptions>({
       'registry.used_by': ({ repo, address }) => findDependents(store.db, repo, [address]),
       'registry.platform_key': createPlatformKeys(parts, seal),
     })
+    parts.stack.defer(parts.bus.on('registry.pushes', ['repo.pushed'], createPushes(parts, catalog)))
     parts.stack.defer(
       parts.bus.on('registry', ['repo.deleted'], async (event, delivery) => {
         await delivery.once((tx) => forgetRepository(tx, event.data.repo))

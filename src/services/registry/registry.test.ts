@@ -193,3 +193,40 @@ test('a repository that is deleted leaves nothing to a later one of its name', a
   await until(async () => (await bus.ask('registry.list_variables', { repo })).length === 0)
   assert.notEqual((await bus.ask('registry.platform_key', { repo })).public_key, public_key)
 })
+
+test('a push that moves an option is announced to the other nodes that used it', async () => {
+  await using plane = await start()
+  const { bus } = plane
+  const [before, after] = ['a'.repeat(40), 'b'.repeat(40)]
+  const undo = bus.answer('git.infrastructure', async ({ commit }) => ({
+    repo,
+    commit: commit ?? null,
+    nodes: [
+      {
+        id: 'web',
+        type: 'server' as const,
+        provider: { name: 'ssh' },
+        services: {},
+        configuration: { nginx: { port: commit === before ? 80 : 81, user: 'www' } },
+        vars: {},
+      },
+    ],
+    tasks: [],
+    scripts: {},
+    services: [],
+  }))
+  const events = collectEvents(bus, ['var.changed'])
+  for (const node of ['web', 'lb'])
+    await bus.ask('registry.record_node', { repo, node, uses: ['web.configuration.nginx.port'] })
+  await bus.ask('registry.record_node', { repo, node: 'ci', uses: ['web.configuration.nginx.user'] })
+  await bus.publish('repo.pushed', {
+    subject: repo,
+    data: { repo, branch: 'main', before, after, by: 'ann' },
+  })
+  await until(() => events.length > 0)
+  assert.deepEqual(
+    events.map(({ data }) => data),
+    [{ repo, address: 'web.configuration.nginx.port', nodes: ['ci', 'lb'], by: 'ann' }],
+  )
+  await undo()
+})

@@ -1,0 +1,56 @@
+import type { BusEvent, Delivery } from '#bus'
+import type { Service } from '#contracts/descriptors.ts'
+import { isProblem } from '#kit/problem.ts'
+import type { Parts } from '#kit/service.ts'
+import type { Tx } from '#store'
+import { movedBetween } from './addresses.ts'
+import type { Tree } from './leaves.ts'
+import { createResolve } from './resolve.ts'
+import type { Tables } from './tables.ts'
+import { findDependents } from './uses.ts'
+
+/**
+ * A push moves options and variables of nodes: other nodes that use them are told like those that use a set variable.
+ * The pushed nodes themselves are synced by the push.
+ */
+export function createPushes(parts: Parts, catalog: readonly Service[]) {
+  const { bus, log } = parts
+  const resolve = createResolve(parts, catalog)
+
+  return async ({ data }: BusEvent<'repo.pushed'>, delivery: Delivery): Promise<void> => {
+    const { repo, before, after, by } = data
+    if (before === null || after === null) return
+    const [old, now] = await Promise.all([nodesAt(repo, before), nodesAt(repo, after)])
+    if (!old || !now) return
+    await delivery.once(async (tx) => {
+      for (const id of Object.keys(now)) {
+        if (!old[id]) continue
+        for (const address of movedBetween(old[id], now[id], id)) {
+          const nodes = (await findDependents((tx as Tx<Tables>).db, repo, [address])).filter(
+            (node) => node !== id,
+          )
+          if (nodes.length > 0)
+            await bus.publish('var.changed', { subject: repo, data: { repo, address, nodes, by } }, tx)
+        }
+      }
+    })
+  }
+
+  /** Undefined when the tree of that commit cannot be had: there is nothing to compare then. */
+  async function nodesAt(repo: string, commit: string): Promise<Tree | undefined> {
+    try {
+      const tree = await resolve({ repo, commit })
+      return Object.fromEntries(Object.entries(tree).flatMap(([id, node]) => pick(id, node)))
+    } catch (error) {
+      if (!isProblem(error, 'invalid') && !isProblem(error, 'not_found')) throw error
+      log.warn({ err: error, repo, commit }, 'values of this commit cannot be compared')
+      return undefined
+    }
+  }
+}
+
+function pick(id: string, value: unknown): [string, Tree][] {
+  const node = value as Tree | null
+  if (typeof node !== 'object' || node?.id !== id || !node.configuration) return []
+  return [[id, { configuration: node.configuration, vars: node.vars }]]
+}

@@ -13,12 +13,12 @@ const HEAD = `# The command line
 
 Exit codes: 0 it went well, 1 it failed, 2 it was asked wrongly, 130 you left with Ctrl-C (what you followed goes on).
 
-| setting | from |
-|---|---|
-| server | \`DEVOPS_SERVER\`, or what \`devops login\` saved, or \`http://127.0.0.1:7780\` |
-| token | \`DEVOPS_TOKEN\`, or what \`devops login\` saved for that server |
+| setting    | from                                                                              |
+| ---------- | --------------------------------------------------------------------------------- |
+| server     | \`DEVOPS_SERVER\`, or what \`devops login\` saved, or \`http://127.0.0.1:7780\`         |
+| token      | \`DEVOPS_TOKEN\`, or what \`devops login\` saved for that server                      |
 | repository | \`--repo OWNER/NAME\` anywhere in the line, or the Git remote of the current folder |
-| colours | on a terminal, unless \`NO_COLOR\` is set |
+| colours    | on a terminal, unless \`NO_COLOR\` is set                                           |
 
 \`devops login\` saves to \`~/.config/devops/config.json\` (or below \`XDG_CONFIG_HOME\`), which only you can read.
 `

@@ -205,6 +205,27 @@ test('colours come on a terminal only, and not with NO_COLOR; text of a node can
   assert.ok(!(await terminal({ NO_COLOR: '1' })).includes('\x1b'))
 })
 
+test('info tells what is known of a node, with the versions that are there', async () => {
+  await using api = await startTestApi()
+  withWeb(api)
+  for (const record of api.world.records) record.facts.services = { nginx: { version: '1.22.1' } }
+  const { out } = await run(api.url, 'info web --repo ann/shop')
+  assert.equal(
+    out,
+    `node:       web
+name:       First
+status:     synced, 1 min ago
+health:     unknown
+ip:         192.0.2.1
+provider:   docker
+server:     c1, root@192.0.2.1:22
+host keys:  SHA256:abc
+applied:    3f2a1c0, 0 resources, 1 min ago
+services:   nginx 1.22.1
+`,
+  )
+})
+
 test('a sync is followed to its end: lines, what it waits for, outcome and exit code', async () => {
   await using api = await startTestApi()
   api.say({ text: 'before', work: 'w0' })

@@ -114,8 +114,10 @@ async function untilEnded(
   const told = new Map<string, string | null>()
   for (;;) {
     for (const { id, waits_for } of now) {
-      if (waits_for && told.get(id) !== waits_for) note(`${printable(waits_for)}\n`)
-      told.set(id, waits_for)
+      // The sentence ends in how long: that alone is no news.
+      const what = waits_for?.replace(/,[^,]*$/, '') ?? null
+      if (waits_for && told.get(id) !== what) note(`${printable(waits_for)}\n`)
+      told.set(id, what)
     }
     if (now.every(ended) || signal.aborted) return now
     await pause(LOOK, signal)

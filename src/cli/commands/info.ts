@@ -52,14 +52,20 @@ function rows(view: NodeView, now: number): [string, string][] {
     [
       'services',
       Object.entries(descriptor?.services ?? {})
-        .map(([id, version]) => `${id} ${version}`)
+        .map(([id, version]) => `${id} ${installed(view, id) ?? version}`)
         .join(', '),
     ],
     ...Object.entries(view.facts)
-      .filter(([name]) => name !== 'ip')
+      .filter(([name]) => name !== 'ip' && name !== 'services')
       .map(([name, value]): [string, string] => [
         name,
         printable(typeof value === 'string' ? value : JSON.stringify(value)),
       ]),
   ]
+}
+
+/** The version that is there, as the node's facts have it. */
+function installed({ facts }: NodeView, service: string): string | undefined {
+  const found = (facts.services as Record<string, { version?: unknown }> | undefined)?.[service]?.version
+  return typeof found === 'string' ? printable(found) : undefined
 }

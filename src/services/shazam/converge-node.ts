@@ -1,9 +1,9 @@
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
-import { Problem } from '#kit/problem.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import { addressesIn } from '#language'
 import { type Converged, converge } from './converge.ts'
-import { isUnreachable, NotApplied } from './failures.ts'
+import { isAway, NotApplied } from './failures.ts'
 import type { Graph } from './graph.ts'
 import type { Effort } from './nodes.ts'
 import type { Entry } from './resources/kind.ts'
@@ -70,7 +70,7 @@ async function haveServer(effort: Effort, node: Node, before: NodeRecord): Promi
   try {
     return { record, connection: await servers.reach(place, record.server, false, signal) }
   } catch (error) {
-    if (!isUnreachable(error) || signal.aborted || record.server.provider === 'ssh') throw error
+    if (!isAway(error) || signal.aborted || record.server.provider === 'ssh') throw error
     return await searchServer(effort, node, record.server, error)
   }
 }
@@ -100,11 +100,10 @@ async function searchServer(effort: Effort, node: Node, server: Server, error: P
     await forgetServer(effort)
     return await makeServer(effort, node)
   }
+  if (isProblem(error, 'host_key') && found.host === server.host) throw error
   feed.line('platform', `${error.message}; ${server.provider} has it at ${found.host}`, 'warn')
-  // Its keys are what they were: another address is no reason to trust another machine.
-  const moved = { ...found, host_keys: server.host_keys }
-  const record = await write(effort, { server: moved })
-  return { record, connection: await servers.reach(place, moved, true, signal) }
+  const record = await write(effort, { server: found })
+  return { record, connection: await servers.reach(place, found, true, signal) }
 }
 
 const forgetServer = (effort: Effort): Promise<NodeRecord> =>

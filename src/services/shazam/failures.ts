@@ -27,3 +27,7 @@ function mayPass({ code, data }: Pick<ProblemJson, 'code' | 'data'>): boolean {
 
 export const isUnreachable = (error: unknown): error is Problem =>
   isProblem(error, 'unreachable') && error.data.cause !== 'authentication'
+
+/** Another machine at its address counts too: addresses of a provider are given to the next one. */
+export const isAway = (error: unknown): error is Problem =>
+  isUnreachable(error) || isProblem(error, 'host_key')

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { EventData } from '#contracts'
 import { readCatalog } from '#language'
-import { type Fleet, startFleet } from '#testing/fleet.ts'
+import { type Fleet, requireDocker, startFleet } from '#testing/fleet.ts'
 import { dockerProvider } from './providers/docker.ts'
 import { aNode, type Desk, openDesk, record, repo, serverOf } from './testing/desk.ts'
 
@@ -31,7 +31,7 @@ describe('nodes', { timeout: 120_000 }, () => {
     await desk.bus.send('shazam.nodes', { payload })
   }
   const told = async (type: string) =>
-    (await desk.event(type)).data as unknown as EventData<'node.*.create.error'> &
+    (await desk.event((event) => event.type === type)).data as unknown as EventData<'node.*.create.error'> &
       EventData<'node.*.create.success'>
 
   test('a node is created, made to match, and a second sync changes nothing', async () => {
@@ -86,29 +86,17 @@ describe('nodes', { timeout: 120_000 }, () => {
     await send('web', 'w4', 'destroy')
     await told('node.web.delete.success')
     assert.equal(desk.records.has('web'), false)
-    assert.equal(
-      (
-        await (
-          await import('#testing/fleet.ts')
-        )
-          .requireDocker()
-          .then((docker) =>
-            docker.listContainers({ all: true, filters: { label: [`ps.devo.plane=${plane}`] } }),
-          )
-      ).length,
-      0,
-    )
+    const docker = await requireDocker()
+    const left = await docker.listContainers({ all: true, filters: { label: [`ps.devo.plane=${plane}`] } })
+    assert.deepEqual(left, [])
   })
 
-  test('a node that waits for the value of another fails as unresolved, to be tried again', async () => {
-    const machine = fleet.machines[0]
-    assert.ok(machine)
-    await machine.sh('useradd -m unused || true')
-    desk.infrastructure.nodes.push(aNode('early'))
-    await send('early', 'w5')
-    const waits = await told('node.early.create.error')
-    assert.match(waits.error.message, /waits to be linked: devops link early/)
-    assert.equal(waits.retry, false)
+  test('a node that was never linked says how to link it, and is not tried again', async () => {
+    desk.infrastructure.nodes.push(aNode('lonely'))
+    await send('lonely', 'w5')
+    const { error, retry } = await told('node.lonely.create.error')
+    assert.match(error.message, /waits to be linked: devops link lonely/)
+    assert.equal(retry, false)
   })
 
   test('a node that is not in the commit is done at once', async () => {
@@ -117,7 +105,7 @@ describe('nodes', { timeout: 120_000 }, () => {
     assert.ok(desk.texts('platform').some((text) => text.includes('stranger is not in the repository')))
   })
 
-  test('a machine is linked with a password once, synced, and left clean of what we owned', async () => {
+  test('a machine is linked with a password once, waits for values of others, is synced, and left clean of what we owned', async () => {
     const machine = fleet.machines[0]
     assert.ok(machine)
     desk.infrastructure.nodes.push(aNode('old'))
@@ -143,6 +131,11 @@ describe('nodes', { timeout: 120_000 }, () => {
     assert.ok(machine.hostKeys.includes(linked.host_key))
     assert.match(linked.os, /Debian/)
     assert.deepEqual(desk.records.get('old')?.server?.host_keys, [linked.host_key])
+    desk.infrastructure.nodes.push(aNode('early'))
+    desk.records.set('early', record('early', desk.records.get('old')?.server))
+    await send('early', 'w6a')
+    const early = await told('node.early.create.error')
+    assert.deepEqual([early.error.code, early.retry], ['unresolved', true])
     await send('old', 'w7')
     await told('node.old.create.success')
     await send('old', 'w8', 'destroy')

@@ -9,14 +9,19 @@ import type { Connection } from './transport/connection.ts'
 
 type Descriptor = Node['provider']
 
-/** How long a server that was just made, and one that was there before, is waited for. Milliseconds. */
-const PATIENCE = { made: 120_000, known: 10_000 }
+/**
+ * How long a server that was just made, and a linked one, is waited for. Milliseconds. Of one that we made before, its
+ * provider is asked at once.
+ */
+const PATIENCE = { made: 120_000, linked: 10_000, known: 0 }
 
 export interface ServerKeeper {
   /** A server is made, also when a former attempt made it and could not say so. */
   create(place: Place, descriptor: Descriptor): Promise<Server>
   /** Where a server is now: its provider may have given it another address, or know nothing of it any more. */
   find(place: Place, server: Server): Promise<Server | undefined>
+  /** The server where it is now, recorded, when it has moved; undefined when it has not, is gone, or is linked. */
+  relocate(place: Place, server: Server): Promise<Server | undefined>
   /** Gone at its provider; a linked machine stays as it is. */
   destroy(place: Place, server: Server): Promise<void>
   /** Waits until the server lets us in. Throws `unreachable` and all that is worse. */
@@ -33,7 +38,26 @@ export function keepServers(shazam: Shazam): ServerKeeper {
     throw new Problem('provider', { provider: name, reason, kind: 'final' })
   }
 
+  const find: ServerKeeper['find'] = async ({ repo, node }, server) => {
+    const descriptor = server.made_from as Descriptor
+    const found = await providerOf(server.provider).find({
+      repo,
+      node,
+      token: tokenOf(repo, node, descriptor),
+    })
+    // Its keys are what they were: another address is no reason to trust another machine.
+    return found && { ...toServer(found, descriptor), host_keys: server.host_keys }
+  }
+
   return {
+    find,
+    async relocate({ repo, node }, server) {
+      if (server.provider === 'ssh') return undefined
+      const found = await find({ repo, node }, server)
+      if (!found || found.host === server.host) return undefined
+      await bus.ask('registry.record_node', { repo, node, server: found })
+      return found
+    },
     async create({ repo, node }, descriptor) {
       const provider = providerOf(descriptor.name)
       const { public_key } = await bus.ask('registry.platform_key', { repo })
@@ -41,21 +65,12 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       const made = await provider.create({ repo, node, descriptor, publicKey: public_key, token })
       return toServer(made, descriptor)
     },
-    async find({ repo, node }, server) {
-      const descriptor = server.made_from as Descriptor
-      const found = await providerOf(server.provider).find({
-        repo,
-        node,
-        token: tokenOf(repo, node, descriptor),
-      })
-      return found && toServer(found, descriptor)
-    },
     async destroy({ repo, node }, server) {
       transport.close(repo, node)
       await providerOf(server.provider).destroy({ repo, node, id: server.id })
     },
     async reach(place, server, made, signal) {
-      const end = clock.now() + (made ? PATIENCE.made : PATIENCE.known)
+      const end = clock.now() + PATIENCE[made ? 'made' : server.provider === 'ssh' ? 'linked' : 'known']
       const connection = enter(shazam, place, server)
       for (let wait = 200; ; wait = Math.min(wait * 2, 5000)) {
         try {

@@ -1,11 +1,13 @@
 import type { Lease } from '#bus'
 import type { EventData } from '#contracts'
+import type { Server } from '#contracts/registry.ts'
 import type { StepJob } from '#contracts/shazam.ts'
 import { sleep } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
-import { isUnreachable } from '../failures.ts'
+import { isAway, isUnreachable } from '../failures.ts'
 import { type Feed, openFeed } from '../feed.ts'
+import { keepServers } from '../servers.ts'
 import { enter, type Shazam } from '../shazam.ts'
 import type { Connection } from '../transport/connection.ts'
 import { countLogged, startLine } from './logged.ts'
@@ -80,25 +82,33 @@ interface Walk {
 }
 
 async function runStep(walk: Walk): Promise<Ending> {
-  const { job, shazam } = walk
-  const { server } = await shazam.bus.ask('registry.get_node', { repo: job.repo, node: job.node })
-  if (!server) return failed(`node ${job.node} has no server`)
-  const connection = enter(shazam, job, server)
-  walk.connection = connection
-  const startedAt = shazam.clock.now()
+  const { job, shazam, signal } = walk
+  const { clock } = shazam
+  const known = await shazam.bus.ask('registry.get_node', { repo: job.repo, node: job.node })
+  if (!known.server) return failed(`node ${job.node} has no server`)
+  let server: Server = known.server
+  walk.connection = enter(shazam, job, server)
+  const startedAt = clock.now()
   let lastSeen = startedAt
   for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
     try {
-      const ending = await advance(walk, connection)
+      const ending = await advance(walk, walk.connection)
       if (ending) return ending
       wait = 200
-      lastSeen = shazam.clock.now()
+      lastSeen = clock.now()
     } catch (error) {
-      if (!isUnreachable(error) || walk.signal.aborted) throw error
+      if (!isAway(error) || signal.aborted) throw error
+      const moved: Server | undefined = await keepServers(shazam)
+        .relocate(job, server)
+        .catch(() => undefined)
+      if (moved) {
+        server = moved
+        walk.connection = enter(shazam, job, server)
+      } else if (!isUnreachable(error)) throw error
       const { before, after } = walk.patient
-      const now = shazam.clock.now()
-      if (now + wait > (walk.begun ? lastSeen + after : startedAt + before)) return givenUp(walk, error)
-      await sleep(shazam.clock, wait, walk.signal)
+      if (clock.now() + wait > (walk.begun ? lastSeen + after : startedAt + before))
+        return givenUp(walk, error)
+      await sleep(clock, wait, signal)
     }
   }
 }

@@ -190,7 +190,7 @@ const aJob = (run: string, script: string, more: Partial<StepJob> = {}): StepJob
 type Told = EventData<'step.finished'>
 
 async function finished(desk: Desk, job: StepJob): Promise<Told> {
-  const event = await until(() => desk.events.find((one) => one.subject === job.run), 60_000)
+  const event = await desk.event((one) => one.subject === job.run)
   return event.data as Told
 }
 

@@ -9,7 +9,6 @@ import { Problem } from '#kit/problem.ts'
 import { startService } from '#kit/service.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import type { Fleet, Machine } from '#testing/fleet.ts'
-import { until } from '#testing/until.ts'
 import { type ShazamOptions, shazam } from '../index.ts'
 
 export const repo = 'ann/site'
@@ -22,7 +21,8 @@ export interface Desk extends AsyncDisposable {
   lines: Line[]
   events: BusEvent[]
   texts(stream?: NewLine['stream']): string[]
-  event(type: string): Promise<BusEvent>
+  /** The first event that fits, also when it came already. */
+  event(fits: (event: BusEvent) => boolean): Promise<BusEvent>
   start(options?: Partial<ShazamOptions>): Promise<AsyncDisposable>
 }
 
@@ -75,6 +75,7 @@ export async function openDesk(
   const records = new Map<string, NodeRecord>()
   const lines: Line[] = []
   const events: BusEvent[] = []
+  const waiting = new Set<() => void>()
   const keep = (node: string, what: Partial<NodeRecord>) => {
     const next = { ...(records.get(node) ?? record(node)), ...what }
     records.set(node, next)
@@ -118,6 +119,7 @@ export async function openDesk(
   )
   bus.on('desk', [...patterns, 'step.finished'] as 'step.finished'[], async (event) => {
     events.push(event)
+    for (const look of waiting) look()
   })
   const undo = stack.move()
   return {
@@ -127,7 +129,17 @@ export async function openDesk(
     lines,
     events,
     texts: (stream) => lines.filter((line) => !stream || line.stream === stream).map((line) => line.text),
-    event: (type) => until(() => events.find((event) => event.type === type), 60_000),
+    event: (fits) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const found = events.find(fits)
+          if (!found) return
+          waiting.delete(look)
+          resolve(found)
+        }
+        waiting.add(look)
+        look()
+      }),
     start: (options = {}) =>
       startService(
         shazam,

@@ -9,6 +9,6 @@ cd -- {{ options.repo }}
 # What was built may be ignored on the branch of the sources; here it is what is published.
 git add --all --force -- "$source"
 git diff --cached --quiet || git commit --quiet --message "Publish $source"
-commit=$(git subtree split --quiet --prefix "$source" HEAD)
+commit=$(git subtree split -q --prefix "$source" HEAD)
 git push --quiet --force origin "$commit:refs/heads/$branch"
 echo "$source is published as $branch, $commit"

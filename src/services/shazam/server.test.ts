@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { renderShell } from '#language/shell.ts'
+import { until } from '#testing/until.ts'
 import type { OutputLine } from './apply.ts'
 import { converge } from './converge.ts'
 import type { Graph } from './graph.ts'
+import { quote } from './quote.ts'
 import type { Entry } from './resources/kind.ts'
-import { catalogGraph, graphOf } from './testing/graphs.ts'
+import { catalog, catalogGraph, graphOf } from './testing/graphs.ts'
 import { startServer, type TestServer } from './testing/server.ts'
 
 /** One real server, changed by one test after the other, as servers are. */
@@ -30,6 +33,10 @@ async function make(graph: Graph, owned = applied) {
   return { ...result, trips: server.connection.trips - trips, did: changed(result.changes) }
 }
 
+/** A reload has begun when it returns: old workers may answer a moment longer. */
+const served = (request: string, answer: RegExp) =>
+  until(() => answer.test(server.sh(`curl -s ${request} || true`)))
+
 const changed = (changes: { resource: string; verdict: string }[]) =>
   changes
     .filter(({ verdict }) => verdict !== 'no change' && verdict !== 'skipped')
@@ -47,8 +54,8 @@ test('a bare server becomes a web server', async () => {
   const result = await make(catalogGraph(['nginx'], { nginx: { vhosts: [site] } }))
   assert.deepEqual(told(result), { ...ok })
   server.sh('echo hello >/var/www/site/index.html')
-  assert.match(server.sh('curl -s -H "Host: example.com" localhost'), /hello/)
-  assert.match(server.sh('curl -s 127.0.0.1/nginx_status'), /Active connections/)
+  await served('-H "Host: example.com" localhost', /hello/)
+  await served('127.0.0.1/nginx_status', /Active connections/)
   assert.equal(server.sh('hostname').trim(), 'web')
   assert.match(String((result.facts.services as { nginx: { version: string } }).nginx.version), /^1\./)
   assert.match(String(result.facts.pub_key), /^ssh-ed25519 /)
@@ -90,7 +97,7 @@ test('what somebody changed by hand is put right', async () => {
     'link:/etc/nginx/sites-enabled/site',
     'unit:nginx',
   ])
-  assert.match(server.sh('curl -s -H "Host: example.com" localhost'), /hello/)
+  await served('-H "Host: example.com" localhost', /hello/)
 })
 
 test('content that the check refuses leaves the old file, and the server goes on', async () => {
@@ -106,15 +113,68 @@ test('content that the check refuses leaves the old file, and the server goes on
   )
   assert.equal(server.sh('cat /etc/nginx/nginx.conf'), before)
   assert.equal(server.sh('ls -A /etc/nginx | grep devops || true'), '')
-  assert.match(server.sh('curl -s -H "Host: example.com" localhost'), /hello/)
+  await served('-H "Host: example.com" localhost', /hello/)
 })
+
+test('a site is added and removed by commands, and one that nginx refuses changes nothing', async () => {
+  const add = (site: object) => command('nginx', 'vhost add', { id: site })
+  add({ id: 'shop', domain: 'shop.example.com', routes: [{ uri: '/', custom: "return 200 'shop';" }] })
+  await served('-H "Host: shop.example.com" localhost', /^shop$/)
+  assert.throws(
+    () => add({ id: 'bad', domain: 'bad', routes: [{ uri: '/', custom: 'nonsense;' }] }),
+    /nothing was changed/,
+  )
+  assert.throws(() => add({ id: 'shop', domain: 'bad', routes: [{ uri: '/', custom: 'nonsense;' }] }))
+  server.sh('nginx -t -q && systemctl reload nginx')
+  await served('-H "Host: shop.example.com" localhost', /^shop$/)
+  command('nginx', 'vhost remove', { id: 'shop', purge: true })
+  assert.equal(
+    server.sh('ls -d /var/www/shop /etc/nginx/sites-*/shop /etc/nginx/sites-*/bad 2>/dev/null || true'),
+    '',
+  )
+})
+
+test('code is cloned, brought to a version, and a folder of it is published', () => {
+  server.sh(
+    `su devops -c 'git init -q --bare -b main ~/origin.git && git clone -q ~/origin.git ~/work 2>/dev/null'`,
+  )
+  command('git', 'config', { user: "Ann O'Neil", email: 'ann@example.com', path: null })
+  server.sh(
+    `su devops -c 'cd ~/work && mkdir site && echo one >site/index.html && git add . && git commit -qm one && git push -q'`,
+  )
+  const update = (version: string) =>
+    command('git', 'update', { repo: '/home/devops/origin.git', dest: '/srv/my code', version })
+  assert.match(update('HEAD'), /went from none|is at/)
+  server.sh(
+    `su devops -c 'cd ~/work && git tag v1 && echo two >site/index.html && git commit -qam two && git push -q --tags origin main'`,
+  )
+  assert.match(update('HEAD'), /went from/)
+  assert.equal(server.sh('cat "/srv/my code/site/index.html"'), 'two\n')
+  update('v1')
+  assert.equal(server.sh('cat "/srv/my code/site/index.html"; stat -c %U "/srv/my code"'), 'one\ndevops\n')
+  command('git', 'deploy', { repo: '/home/devops/work', source: 'site', branch: 'pages' })
+  assert.equal(
+    server.sh(
+      `su devops -c 'git -C ~/origin.git show pages:index.html; git -C ~/origin.git log -1 --format=%an pages'`,
+    ),
+    "two\nAnn O'Neil\n",
+  )
+})
+
+function command(id: string, name: string, options: object): string {
+  const service = catalog.find((each) => each.id === id)
+  const { script = '', user = 'root' } = service?.commands[name] ?? {}
+  return server.sh(
+    `su -s /bin/sh -l ${user} -c ${quote(renderShell(service?.templates[script] ?? '', { options }))} 2>&1 || { echo "$?"; exit 1; } >&2`,
+  )
+}
 
 test('a site that is gone leaves, its data stay', async () => {
   const result = await make(catalogGraph(['nginx']))
   assert.deepEqual(told(result), { ...ok })
   assert.equal(server.sh('ls /etc/nginx/sites-available/site 2>/dev/null || echo gone').trim(), 'gone')
   assert.equal(server.sh('cat /var/www/site/index.html').trim(), 'hello')
-  assert.match(server.sh('curl -s localhost'), /Welcome to nginx/)
+  await served('localhost', /Welcome to nginx/)
 })
 
 test('a service that is gone leaves the node as it was', async () => {

@@ -1,23 +1,10 @@
 import { groups, users } from './account.ts'
 import { checks, lines } from './check.ts'
 import { files, hashes } from './file.ts'
-import { made, pending } from './journal.ts'
 import { packages } from './package.ts'
 import type { Fact } from './state.ts'
 import { system } from './system.ts'
 import { units } from './unit.ts'
 
 /** In the order of the probe; `hashes` adds to what `files` found, `groups` to `users`. */
-export const facts: readonly Fact[] = [
-  system,
-  made,
-  pending,
-  files,
-  hashes,
-  packages,
-  units,
-  users,
-  groups,
-  checks,
-  lines,
-]
+export const facts: readonly Fact[] = [system, files, hashes, packages, units, users, groups, checks, lines]

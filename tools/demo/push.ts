@@ -40,12 +40,11 @@ async function makeUser(env: NodeJS.ProcessEnv): Promise<void> {
   await show('devops key add --user demo id_ed25519.pub', cli('key', 'add', '--user', 'demo', `${key}.pub`), {
     env: admin,
   })
-  const made = execFileSync(
-    process.execPath,
-    cli('token', 'add', '--user', 'demo', 'demo', '--json').slice(1),
-    { env: admin },
-  )
-  const { token } = JSON.parse(made.toString()) as { token: string }
+  const token = execFileSync(process.execPath, cli('token', 'add', '--user', 'demo', 'demo').slice(1), {
+    env: admin,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  }).trim()
   await show('devops login', cli('login', '--server', serverUrl, '--token', token), { env })
   await show('devops repo create hello', cli('repo', 'create', 'hello'), { env })
   writeFileSync(userToken, token, { mode: 0o600 })

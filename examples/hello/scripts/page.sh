@@ -1,5 +1,5 @@
 #!/bin/sh
-# A template first, a script then: every {{ … }} is filled in, as one word of the shell, before it is sent.
+# A template first, a script then: every value arrives as one word of the shell, whatever is in it.
 set -eu
 {
   echo {{ web.vars.greeting }}

@@ -30,7 +30,7 @@ function nodeLines(plan: NodePlan, now: number): string[] {
   const more = real.length - CHANGES_SHOWN
   return [
     head,
-    ...real.slice(0, CHANGES_SHOWN).flatMap(changeLines),
+    ...real.slice(0, CHANGES_SHOWN).flatMap((change) => changeLines(change, plan.verdict === 'create')),
     ...(more > 0 ? [`      … and ${more} more: devops plan`] : []),
   ]
 }
@@ -40,12 +40,13 @@ function age(plan: NodePlan, now: number): string {
   return plan.as_of === null ? '  [never seen yet]' : `  [as seen ${ago(now - plan.as_of)}]`
 }
 
-function changeLines(change: Change): string[] {
+/** Of a new server all is new: its files are not shown line by line. */
+function changeLines(change: Change, brief: boolean): string[] {
   const verdict = change.verdict === 'change' ? '' : ` (${change.verdict})`
-  const diff = change.diff?.split('\n').filter(Boolean) ?? []
+  const diff = brief ? [] : (change.diff?.split('\n').filter(Boolean) ?? [])
   const more = diff.length - DIFF_LINES_SHOWN
   return [
-    `      ${change.resource}  ${change.summary}${verdict}`,
+    `      ${change.summary}${verdict}`,
     ...diff.slice(0, DIFF_LINES_SHOWN).map((line) => `        ${line}`),
     ...(more > 0 ? [`        … and ${more} lines more`] : []),
   ]

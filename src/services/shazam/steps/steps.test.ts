@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
 import type { EventData } from '#contracts'
+import type { Line } from '#contracts/logger.ts'
 import type { StepJob } from '#contracts/shazam.ts'
 import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
 import { until } from '#testing/until.ts'
 import { type Desk, openDesk, record, repo, serverOf } from '../testing/desk.ts'
+import type { KillChild } from '../testing/kill-child.ts'
 import { startLine } from './logged.ts'
 
 describe('steps', { timeout: 120_000 }, () => {
@@ -157,6 +161,35 @@ describe('steps', { timeout: 120_000 }, () => {
     }
   })
 
+  test('a platform that is killed in the middle takes the step up again, and the step does not notice', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'steps-'))
+    const path = join(folder, 'desk.sqlite')
+    try {
+      const job = aJob(
+        'killed',
+        'echo x >>/home/devops/killed; echo 1; while ! [ -e /tmp/up ]; do sleep 0.02; done; echo 2',
+      )
+      const lines = await killAfter(fleet, '1', { path, server: serverOf(machine), job })
+      await machine.sh('touch /tmp/up')
+      await using second = await deskOf(fleet, machine, path)
+      second.lines.push(...lines)
+      await using _service = await second.start()
+      assert.equal((await finished(second, job)).outcome, 'success')
+      assert.deepEqual(second.texts('stdout'), ['1', '2'])
+      assert.equal(await machine.sh('cat /home/devops/killed'), 'x\n')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('a link that is cut in the middle is entered anew, and no byte is lost', async () => {
+    const job = aJob('cut', 'echo 1; while ! [ -e /tmp/cut ]; do sleep 0.02; done; echo 2')
+    await desk.bus.send('shazam.steps', { payload: job })
+    await until(() => desk.lines.some((line) => line.work === 'cut' && line.text === '1'))
+    await machine.sh('pkill -KILL -f "^sshd: devops"; touch /tmp/cut')
+    assert.equal((await finished(desk, job)).stdout, '1\n2\n')
+  })
+
   test('of a step whose node was rebooted the outcome is unknown, and it is not run again', async () => {
     const job = aJob('reboot', 'echo x >>/home/devops/reboot; sleep 1000')
     await desk.bus.send('shazam.steps', { payload: job })
@@ -201,4 +234,19 @@ async function outcome(
   await desk.bus.send('shazam.steps', { payload: job })
   const { outcome, exit, error, stdout } = await finished(desk, job)
   return { outcome, exit, error, stdout }
+}
+
+/** A platform that runs a job until it has logged a line, and is killed then. Returns what it had logged. */
+async function killAfter(fleet: Fleet, text: string, given: Omit<KillChild, 'key'>): Promise<Line[]> {
+  const key = { publicKey: fleet.key.publicKey, privateKey: fleet.key.privateKey.reveal() }
+  const program = join(import.meta.dirname, '../testing/kill-child.ts')
+  const child = spawn(process.execPath, [program, JSON.stringify({ ...given, key })], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines: Line[] = []
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(JSON.parse(line) as Line)
+    if (lines.at(-1)?.text === text) child.kill('SIGKILL')
+  }
+  return lines
 }

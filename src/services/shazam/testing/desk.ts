@@ -60,6 +60,7 @@ export async function openDesk(
   key: Fleet['key'],
   path = ':memory:',
   catalog: readonly Service[] = [],
+  onLine: (line: Line) => void = () => {},
 ): Promise<Desk> {
   await using stack = new AsyncDisposableStack()
   const store = stack.use(openSqlite(path))
@@ -107,7 +108,11 @@ export async function openDesk(
     return {}
   })
   bus.answer('logger.append', async (given) => {
-    for (const line of given.lines) lines.push({ ...line, seq: lines.length + 1 })
+    for (const one of given.lines) {
+      const line = { ...one, seq: lines.length + 1 }
+      lines.push(line)
+      onLine(line)
+    }
     return { last: lines.length }
   })
   bus.answer('logger.query', async ({ after = 0, limit, work, node }) => {

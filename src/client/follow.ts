@@ -25,7 +25,7 @@ export async function* follow(
   while (!signal?.aborted) {
     let reason = 'the server ended the stream'
     try {
-      for await (const event of open(await connect(last, signal))) {
+      for await (const event of open(await connect(last, signal), signal)) {
         connected = true
         wait = first
         if (event.event === 'problem') throw new ApiProblem(JSON.parse(event.data) as ProblemDocument)
@@ -45,9 +45,28 @@ export async function* follow(
   }
 }
 
-async function* open(response: Response): AsyncGenerator<ServerEvent> {
+async function* open(response: Response, signal: AbortSignal | undefined): AsyncGenerator<ServerEvent> {
   if (!response.ok) throw new ApiProblem(problemOf(response, await response.json().catch(() => null)))
-  if (response.body) yield* readEvents(response.body)
+  if (response.body) yield* readEvents(endAt(response.body, signal))
+}
+
+/**
+ * The body until the signal aborts. The fetch was given the signal as well, but holds it weakly through its Request:
+ * once that is collected, an abort reaches nothing and the reader would wait for ever.
+ */
+async function* endAt(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader()
+  const cancel = () => void reader.cancel().catch(() => {})
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+    cancel()
+  }
 }
 
 /** A refusal stays one; a server that is away or overloaded may come back. */

@@ -63,7 +63,7 @@ export async function createPerson(where: Where, name: string): Promise<Person> 
     devopsWith: (input, ...args) => outcome(process.execPath, [program, ...args], { cwd: home, env }, input),
     async repository(repository) {
       const repo = `${name}/${repository}`
-      await api('POST', '/v1/repos', { name: repository })
+      await api('POST', '/v1/repos', { repo: repository })
       return clone(where, repo, mkdtempSync(join(home, `${repository}-`)), env)
     },
   }

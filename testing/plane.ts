@@ -63,11 +63,25 @@ interface Server {
 }
 
 async function launch(data: string, ports: Ports, before = ''): Promise<Server> {
-  const args = ['server', '--data', data, '--port', ports.api, '--ssh-port', ports.ssh, '--git-port', ports.git]
-  const child = spawn(process.execPath, [program, ...args.map(String), '--token-file', join(data, 'admin.token')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, DEVOPS_LOG: process.env.DEVOPS_LOG ?? 'warn' },
-  })
+  const args = [
+    'server',
+    '--data',
+    data,
+    '--port',
+    ports.api,
+    '--ssh-port',
+    ports.ssh,
+    '--git-port',
+    ports.git,
+  ]
+  const child = spawn(
+    process.execPath,
+    [program, ...args.map(String), '--token-file', join(data, 'admin.token')],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, DEVOPS_LOG: process.env.DEVOPS_LOG ?? 'warn' },
+    },
+  )
   let output = before
   const listening = new Promise<void>((done, fail) => {
     const take = (chunk: Buffer) => {
@@ -76,7 +90,9 @@ async function launch(data: string, ports: Ports, before = ''): Promise<Server> 
     }
     child.stdout?.on('data', take)
     child.stderr?.on('data', take)
-    child.once('exit', (code, signal) => fail(new Error(`the platform ended (${code ?? signal}):\n${output}`)))
+    child.once('exit', (code, signal) =>
+      fail(new Error(`the platform ended (${code ?? signal}):\n${output}`)),
+    )
   })
   await listening
   const port = (label: string) =>

@@ -20,7 +20,7 @@ before(async () => {
 after(() => plane?.[Symbol.asyncDispose]())
 
 const objects = () =>
-  readdirSync(join(plane.data, 'repositories'), { recursive: true, encoding: 'utf8' })
+  readdirSync(join(plane.data, 'git'), { recursive: true, encoding: 'utf8' })
     .filter(
       (path) => /\/objects\/([0-9a-f]{2}|pack|tmp|incoming)/.test(path) && !/\/objects\/pack$/.test(path),
     )

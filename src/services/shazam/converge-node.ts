@@ -35,6 +35,10 @@ export async function convergeNode(effort: Effort): Promise<number> {
     graph,
     applied: (record.applied?.manifest ?? []) as Entry[],
     onLine: ({ stream, text }) => feed.line(stream, text),
+    onPlan: (changes) => {
+      for (const { verdict, summary } of changes)
+        if (verdict === 'change' || verdict === 'unknown until it runs') feed.line('platform', summary)
+    },
     signal: effort.signal,
   })
   await keepResult(effort, record, graph, result)

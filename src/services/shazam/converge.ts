@@ -15,6 +15,8 @@ export interface ConvergeInput {
   /** The manifest of the last apply; empty for a new node. */
   applied: readonly Entry[]
   onLine(line: OutputLine): void
+  /** What is about to be done, before it is done. */
+  onPlan?(changes: readonly Change[]): void
   signal?: AbortSignal
 }
 
@@ -44,6 +46,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     const state = await probe(connection, asked, signal)
     const plan = planLive(graph, state, applied)
     const idle = plan.actions.length === 0 && plan.pending.length === 0
+    if (!idle) input.onPlan?.(plan.changes)
     const result: Applied = idle
       ? { outcomes: [], again: false }
       : await apply(connection, graph, plan, onLine, signal)

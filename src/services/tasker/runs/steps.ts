@@ -38,7 +38,6 @@ export async function startSteps(turn: Turn, jobs: readonly StepJob[]): Promise<
     if (numUpdatedRows !== 1n) continue
     const id = `${job.run}.${job.step}.${job.node}.${job.attempt}`
     await turn.bus.send('shazam.steps', { id, payload: job }, turn.tx)
-    noteStep(turn, job, 'info', 'starts')
   }
 }
 

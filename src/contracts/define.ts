@@ -6,7 +6,10 @@ export interface CallShape<I extends Type.TSchema = Type.TSchema, O extends Type
   output: O
 }
 
-export const call = <I extends Type.TSchema, O extends Type.TSchema>(input: I, output: O): CallShape<I, O> => ({
+export const call = <I extends Type.TSchema, O extends Type.TSchema>(
+  input: I,
+  output: O,
+): CallShape<I, O> => ({
   input,
   output,
 })

@@ -73,7 +73,9 @@ export const Option = Type.Cyclic(
       /** Of a group or object; of each item when the type is array. */
       options: Type.Optional(Type.Record(Type.String(), Type.Ref('Option'))),
       /** The type of each item of an array without `options`; strings when absent. */
-      items: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('integer'), Type.Literal('object')])),
+      items: Type.Optional(
+        Type.Union([Type.Literal('string'), Type.Literal('integer'), Type.Literal('object')]),
+      ),
       /** Why this option is refused today, and what replaces it. */
       removed: Type.Optional(Type.String()),
       secret: Type.Optional(Type.Boolean()),
@@ -87,7 +89,14 @@ export const Command = strict({
   options: Type.Optional(Type.Record(Type.String(), Option)),
   /** An action on a systemd unit … */
   unit: Type.Optional(Type.String()),
-  do: Type.Optional(Type.Union([Type.Literal('start'), Type.Literal('stop'), Type.Literal('reload'), Type.Literal('restart')])),
+  do: Type.Optional(
+    Type.Union([
+      Type.Literal('start'),
+      Type.Literal('stop'),
+      Type.Literal('reload'),
+      Type.Literal('restart'),
+    ]),
+  ),
   /** … or a file of `templates/`: a Liquid template of a script, run as root or as `user`. */
   script: Type.Optional(Type.String()),
   user: Type.Optional(Type.String()),

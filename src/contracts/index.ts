@@ -45,8 +45,10 @@ type Events = typeof events
 type Queues = typeof queues
 
 export type CallName = keyof Calls
-export type Input<K extends CallName> = Calls[K] extends CallShape<infer I, Type.TSchema> ? Type.Static<I> : never
-export type Output<K extends CallName> = Calls[K] extends CallShape<Type.TSchema, infer O> ? Type.Static<O> : never
+export type Input<K extends CallName> =
+  Calls[K] extends CallShape<infer I, Type.TSchema> ? Type.Static<I> : never
+export type Output<K extends CallName> =
+  Calls[K] extends CallShape<Type.TSchema, infer O> ? Type.Static<O> : never
 export type EventPattern = keyof Events
 export type EventData<P extends EventPattern> = Type.Static<Events[P]>
 export type QueueName = keyof Queues

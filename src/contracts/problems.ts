@@ -10,7 +10,16 @@ export const problems = {
   exists: [409, '{what} exists already', 'Choose another name, or use the one that is there.'],
   conflict: [409, '{reason}', 'Look at the present state and try again.'],
   refused: [422, 'The descriptors are refused', 'Correct what is listed and push again.'],
-  unreachable: [502, 'Node {node} cannot be reached: {reason}', 'Check that it is up and that its SSH port is open.'],
+  unreachable: [
+    502,
+    'Node {node} cannot be reached: {reason}',
+    'Check that it is up and that its SSH port is open.',
+  ],
+  login_refused: [
+    502,
+    'Node {node} refuses the login of {user} at {where}',
+    'Check the user name, and the password or key that it should accept.',
+  ],
   host_key: [
     502,
     'Node {node} shows another host key than before: {reason}',
@@ -21,7 +30,11 @@ export const problems = {
   no_answer: [503, 'Nobody answers {call}', 'Start the service that answers it.'],
   deadline: [504, '{call} took longer than {ms} ms', 'Try again; if it stays, look at the platform’s log.'],
   cancelled: [499, '{call} was cancelled', 'Nothing to do.'],
-  fenced: [409, 'This attempt was overtaken by attempt {current}', 'Nothing to do: the newer attempt goes on.'],
+  fenced: [
+    409,
+    'This attempt was overtaken by attempt {current}',
+    'Nothing to do: the newer attempt goes on.',
+  ],
   internal: [500, 'Something of ours broke: {reason}', 'Look at the platform’s log and report it.'],
 } as const satisfies Record<string, readonly [status: number, sentence: string, next: string]>
 

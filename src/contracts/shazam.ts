@@ -110,7 +110,11 @@ export const calls = {
   /** The script that a step `devops SERVICE COMMAND` or `devops scripts/FILE` comes down to, before rendering. */
   'shazam.command': call(
     strict({ repo: RepoId, commit: Type.Optional(CommitId), service: Type.String(), command: Type.String() }),
-    strict({ template: Type.String(), user: Type.String(), defaults: Type.Record(Type.String(), Type.Unknown()) }),
+    strict({
+      template: Type.String(),
+      user: Type.String(),
+      defaults: Type.Record(Type.String(), Type.Unknown()),
+    }),
   ),
   /** Stops a step on its node: the whole process group. False: nothing of it ran. */
   'shazam.stop_step': call(
@@ -137,7 +141,12 @@ export const events = {
     node: Name,
     attempt: Type.Integer(),
     /** `unknown`: the link or the node was lost and no marker tells the outcome. */
-    outcome: Type.Union([Type.Literal('success'), Type.Literal('failure'), Type.Literal('unknown'), Type.Literal('stopped')]),
+    outcome: Type.Union([
+      Type.Literal('success'),
+      Type.Literal('failure'),
+      Type.Literal('unknown'),
+      Type.Literal('stopped'),
+    ]),
     exit: nullable(Type.Integer()),
     error: nullable(Type.String()),
     /** Last 64 KiB of stdout. */

@@ -45,7 +45,15 @@ export const Work = strict({
   ended_at: nullable(Time),
 })
 
-export const runStepStates = ['pending', 'running', 'success', 'failure', 'unknown', 'skipped', 'stopped'] as const
+export const runStepStates = [
+  'pending',
+  'running',
+  'success',
+  'failure',
+  'unknown',
+  'skipped',
+  'stopped',
+] as const
 
 export const RunStep = strict({
   step: Type.Integer(),
@@ -80,7 +88,10 @@ const Refer = strict({ repo: RepoId, run: Type.String() })
 
 export const calls = {
   /** Queues a sync of a node (all nodes when absent) with the active commit; starts a new series of attempts. */
-  'tasker.sync': call(strict({ repo: RepoId, node: Type.Optional(Name), by: Type.String() }), Type.Array(Work)),
+  'tasker.sync': call(
+    strict({ repo: RepoId, node: Type.Optional(Name), by: Type.String() }),
+    Type.Array(Work),
+  ),
   'tasker.start_run': call(
     strict({
       repo: RepoId,

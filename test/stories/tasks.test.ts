@@ -129,5 +129,5 @@ test('a cancelled run stops its process on the node', async () => {
   await see.idle()
   assert.equal((await see.runs('endless'))[0]?.state, 'cancelled')
   const two = (await see.node('two')).server?.id ?? ''
-  assert.equal(await onServer(two, 'pgrep -f "sleep 98765" || true'), '')
+  assert.equal(await onServer(two, 'pgrep -x sleep -a || true'), '')
 })

@@ -15,24 +15,24 @@ interface Options {
 
 export function variable(program: Command, session: Session): void {
   const group = program.command('var').description('variables of a repository, a node or a task')
-  examples(group, 'devops var set version=1.4')
+  examples(group, 'devops var set version 1.4')
 
-  const set = scoped(group.command('set <name=value>'))
+  const set = scoped(group.command('set <name> [value]'))
     .description('set a variable (JSON, or else text); nodes that use it are synced')
-    .action(async (pair: string, _, self: Command) => {
+    .action(async (first: string, second: string | undefined, _, self: Command) => {
       const options = optionsOf<Options>(self)
-      const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair) ?? []
-      if (name === undefined || value === undefined)
-        throw wrongUsage(
-          `\`${pair}\` is no variable.`,
-          'Write it as NAME=VALUE: `devops var set version=1.4`.',
-        )
+      const { name, value } = assignment(first, second)
       const { id, path } = session.repo(options.repo)
       const body = { scope: scopeOf(options), name, value: parseValue(value) }
       must(await session.client().PUT('/v1/repos/{owner}/{repo}/variables', { params: { path }, body }))
       session.print(`Set ${name} of ${body.scope === 'repo' ? id : body.scope}.\n`)
     })
-  examples(set, 'devops var set version=1.4', `devops var set --node web 'ports=[80, 443]'`)
+  examples(
+    set,
+    'devops var set version 1.4',
+    'devops var set version=1.4',
+    `devops var set --node web 'ports=[80, 443]'`,
+  )
 
   const unset = scoped(group.command('unset <name>'))
     .description('remove a variable')
@@ -71,4 +71,16 @@ const scoped = (command: Command): Command =>
 function scopeOf({ node, task }: Options): string {
   if (node && task) throw wrongUsage('--node and --task exclude one another.')
   return node ? `node:${node}` : task ? `task:${task}` : 'repo'
+}
+
+/** `NAME VALUE` or `NAME=VALUE`. */
+function assignment(first: string, second: string | undefined): { name: string; value: string } {
+  const text = second === undefined ? first : `${first}=${second}`
+  const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text) ?? []
+  if (name === undefined || value === undefined)
+    throw wrongUsage(
+      `\`${text}\` is no variable.`,
+      'Write it as NAME VALUE: `devops var set version 1.4`. A name is letters, digits and _.',
+    )
+  return { name, value }
 }

@@ -140,8 +140,7 @@ async function keepResult(
     uses: graph.uses,
     ...(whole && record.created_at === null && { created_at: at }),
   })
-  if (result.lost !== undefined)
-    throw new Problem('unreachable', { node: job.node, reason: result.lost, cause: 'network' })
+  if (result.lost !== undefined) throw new Problem('unreachable', { node: job.node, reason: result.lost })
   if (!whole) throw new NotApplied(failureText(result.failed))
 }
 

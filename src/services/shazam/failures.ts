@@ -20,13 +20,13 @@ export function failureOf(thrown: unknown): Failure {
 
 /** What a person has to see to first is not tried again. */
 function mayPass({ code, data }: Pick<ProblemJson, 'code' | 'data'>): boolean {
-  if (code === 'unreachable') return data.cause !== 'authentication'
   if (code === 'provider') return data.kind === 'retry'
-  return !['invalid', 'host_key', 'sudo_refused', 'fenced', 'not_found', 'refused'].includes(code)
+  return !['invalid', 'login_refused', 'host_key', 'sudo_refused', 'fenced', 'not_found', 'refused'].includes(
+    code,
+  )
 }
 
-export const isUnreachable = (error: unknown): error is Problem =>
-  isProblem(error, 'unreachable') && error.data.cause !== 'authentication'
+export const isUnreachable = (error: unknown): error is Problem => isProblem(error, 'unreachable')
 
 /** Another machine at its address counts too: addresses of a provider are given to the next one. */
 export const isAway = (error: unknown): error is Problem =>

@@ -32,7 +32,12 @@ export const onSuccess = (turns: Turns) => async (event: SuccessEvent, delivery:
     await succeedWork(turn, work)
     await recordSuccess(turn, work)
     const { changed, ms } = event.data
-    note(turn, work, 'info', `${describeWork(work)} succeeded in ${duration(ms)}, ${changed === 0 ? 'nothing to do' : `${changed} changed`}`)
+    note(
+      turn,
+      work,
+      'info',
+      `${describeWork(work)} succeeded in ${duration(ms)}, ${changed === 0 ? 'nothing to do' : `${changed} changed`}`,
+    )
   })
 }
 

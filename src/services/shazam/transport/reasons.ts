@@ -12,7 +12,7 @@ const words: Record<string, string> = {
   EAI_AGAIN: 'the name server does not answer',
 }
 
-/** Why a node cannot be entered. `cause` in the data: `network` may pass by itself, `authentication` needs a person. */
+/** Why a node cannot be entered: `unreachable` may pass by itself, `login_refused` needs a person. */
 export function unreachable(
   target: { node: string; host: string; port: number; user: string },
   error: unknown,
@@ -20,17 +20,9 @@ export function unreachable(
   const { code, level, message } = describe(error)
   const where = `${target.host}:${target.port}`
   if (level === 'client-authentication')
-    return new Problem(
-      'unreachable',
-      { node: target.node, reason: `${where} refuses the login of ${target.user}`, cause: 'authentication' },
-      { cause: error },
-    )
+    return new Problem('login_refused', { node: target.node, user: target.user, where }, { cause: error })
   const reason = level === 'client-timeout' ? words.ETIMEDOUT : (words[code] ?? message)
-  return new Problem(
-    'unreachable',
-    { node: target.node, reason: `${where}: ${reason}`, cause: 'network' },
-    { cause: error },
-  )
+  return new Problem('unreachable', { node: target.node, reason: `${where}: ${reason}` }, { cause: error })
 }
 
 function describe(error: unknown): { code: string; level: string; message: string } {

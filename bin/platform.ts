@@ -27,6 +27,8 @@ export interface PlatformOptions {
   apiPort?: number
   sshPort?: number
   httpGitPort?: number
+  /** Host names by which browsers may reach the API, besides those of loopback. */
+  allowedHosts?: string[]
   log?: Log
   /** Milliseconds between two looks of monitor at a node. */
   monitorInterval?: number
@@ -77,6 +79,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await startService(api, parts, {
       host,
       port: options.apiPort ?? 0,
+      ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
       schemas: () => jsonSchemas(catalog),
       onListen: (found: Address) => {
         addresses.api = found

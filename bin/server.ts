@@ -12,6 +12,8 @@ export interface ServeOptions {
   gitPort?: number
   /** Where the first administrator's token goes, mode 0600, instead of the screen. */
   tokenFile?: string
+  /** Host names by which browsers may reach the API, besides those of loopback. */
+  allowedHosts?: string[]
 }
 
 export const defaultPorts = { api: 7780, ssh: 7722, git: 7781 }
@@ -25,6 +27,7 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     apiPort: options.port ?? defaultPorts.api,
     sshPort: options.sshPort ?? defaultPorts.ssh,
     httpGitPort: options.gitPort ?? defaultPorts.git,
+    ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
     log,
   })
   introduce(platform, options, say)

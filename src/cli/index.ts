@@ -5,7 +5,7 @@ import type { Io } from './io.ts'
 import { buildProgram } from './program.ts'
 import { createSession } from './session.ts'
 
-export type { Io, ServerOptions } from './io.ts'
+export type { Io } from './io.ts'
 
 /** Runs one command; resolves to the exit code: 0 ok, 1 failed, 2 wrong usage, 130 interrupted. */
 export async function runCli(argv: readonly string[], given: Io): Promise<number> {

@@ -39,8 +39,6 @@ export const NodeRecord = strict({
   created_at: nullable(Time),
 })
 
-export const scopes = ['repo', 'node', 'task'] as const
-
 export const Variable = strict({
   repo: RepoId,
   /** `repo`, `node:ID` or `task:ID`. */

@@ -15,8 +15,13 @@ const nodePlan = (node: string, verdict: NodePlan['verdict'], more: Partial<Node
 
 test('a plan says for each node what will happen, and how old the knowledge is', () => {
   const changes: NodePlan['changes'] = [
-    { resource: 'file:/etc/motd', verdict: 'change', summary: 'will be written', diff: '-old\n+new\n' },
-    { resource: 'unit:nginx', verdict: 'unknown until it runs', summary: 'may be restarted' },
+    {
+      resource: 'file:/etc/motd',
+      verdict: 'change',
+      summary: 'change file:/etc/motd: content',
+      diff: '-old\n+new\n',
+    },
+    { resource: 'unit:nginx', verdict: 'unknown until it runs', summary: 'restart unit:nginx' },
     { resource: 'package:nginx', verdict: 'no change', summary: 'is there' },
   ]
   const plan = [
@@ -29,10 +34,10 @@ test('a plan says for each node what will happen, and how old the knowledge is',
   assert.deepEqual(planLines(plan, 3 * MINUTE), [
     'Plan:',
     '  ~ web  change (2)  [as seen 3 min ago]',
-    '      file:/etc/motd  will be written',
+    '      change file:/etc/motd: content',
     '        -old',
     '        +new',
-    '      unit:nginx  may be restarted (unknown until it runs)',
+    '      restart unit:nginx (unknown until it runs)',
     '  = db  no change  [as seen 3 min ago]',
     '  + new  create',
     '  - old  destroy',

@@ -43,7 +43,7 @@ function characterBorder(bytes: Buffer, at: number): number {
 }
 
 /** What the script of an apply says of itself between the output of its actions. */
-export type Mark = { words: string[] }
+type Mark = { words: string[] }
 
 /**
  * Tells our marks from output. A mark is a line of its own that begins with a random word which the output cannot know;

@@ -123,7 +123,7 @@ describe('nodes', { timeout: 120_000 }, () => {
     await assert.rejects(
       desk.bus.ask('shazam.link', { ...wrong, host_key: undefined, password: 'wrong' } as never),
       {
-        code: 'unreachable',
+        code: 'login_refused',
       },
     )
     const { host_key: _, ...right } = wrong

@@ -55,7 +55,7 @@ test('a bare server becomes a web server', async () => {
   assert.deepEqual(told(result), { ...ok })
   server.sh('echo hello >/var/www/site/index.html')
   await served('-H "Host: example.com" localhost', /hello/)
-  await served('127.0.0.1/nginx_status', /Active connections/)
+  await served('http://nginx-status.localhost/nginx_status', /Active connections/)
   assert.equal(server.sh('hostname').trim(), 'web')
   assert.match(String((result.facts.services as { nginx: { version: string } }).nginx.version), /^1\./)
   assert.match(String(result.facts.pub_key), /^ssh-ed25519 /)

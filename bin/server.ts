@@ -43,12 +43,13 @@ const defaultData = (): string =>
 
 function introduce(platform: Platform, options: ServeOptions, say: (text: string) => void): void {
   const { api, ssh, http } = platform.addresses
+  if (platform.adminToken && options.tokenFile)
+    writeFileSync(options.tokenFile, platform.adminToken, { mode: 0o600 })
   say(`API and OpenAPI document  http://${api.host}:${api.port}/openapi.json`)
   say(`Git over SSH              ssh://git@${ssh.host}:${ssh.port}/OWNER/REPOSITORY.git`)
   say(`Git over HTTP             http://${http.host}:${http.port}/OWNER/REPOSITORY.git`)
   if (!platform.adminToken) return
   if (options.tokenFile) {
-    writeFileSync(options.tokenFile, platform.adminToken, { mode: 0o600 })
     say(`First start: the administrator’s token is in ${options.tokenFile}`)
   } else {
     say('')

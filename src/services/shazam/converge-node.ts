@@ -72,7 +72,7 @@ async function haveServer(effort: Effort, node: Node, before: NodeRecord): Promi
   }
   if (!record.server) return await makeServer(effort, node)
   try {
-    return { record, connection: await servers.reach(place, record.server, false, signal) }
+    return { record, connection: await servers.reach(place, record.server, 'known', signal) }
   } catch (error) {
     if (!isAway(error) || signal.aborted || record.server.provider === 'ssh') throw error
     return await searchServer(effort, node, record.server, error)
@@ -87,7 +87,7 @@ async function makeServer(effort: Effort, node: Node): Promise<Reached> {
   // At once: what exists and costs money must not be known to this process alone.
   const record = await write(effort, { server })
   feed.line('platform', `server ${server.id.slice(0, 12)} is made: ${server.host}`)
-  return { record, connection: await servers.reach(place, server, true, signal) }
+  return { record, connection: await servers.reach(place, server, 'made', signal) }
 }
 
 /** It does not answer: it may have moved, or be gone. */
@@ -107,7 +107,7 @@ async function searchServer(effort: Effort, node: Node, server: Server, error: P
   if (isProblem(error, 'host_key') && found.host === server.host) throw error
   feed.line('platform', `${error.message}; ${server.provider} has it at ${found.host}`, 'warn')
   const record = await write(effort, { server: found })
-  return { record, connection: await servers.reach(place, found, true, signal) }
+  return { record, connection: await servers.reach(place, found, 'found', signal) }
 }
 
 const forgetServer = (effort: Effort): Promise<NodeRecord> =>

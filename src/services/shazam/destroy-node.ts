@@ -29,7 +29,7 @@ async function leave(effort: Effort, record: NodeRecord): Promise<number> {
   const { feed, servers, signal } = effort
   if (!record.server || !record.applied) return 0
   try {
-    const connection = await servers.reach(record, record.server, false, signal)
+    const connection = await servers.reach(record, record.server, 'known', signal)
     const result = await converge({
       connection,
       graph: nothing(record.node),

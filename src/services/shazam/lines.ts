@@ -42,9 +42,6 @@ function characterBorder(bytes: Buffer, at: number): number {
   return cut
 }
 
-/** What the script of an apply says of itself between the output of its actions. */
-type Mark = { words: string[] }
-
 /**
  * Tells our marks from output. A mark is a line of its own that begins with a random word which the output cannot know;
  * the newline before it (output may not end with one) is ours, so one empty line before a mark is dropped.

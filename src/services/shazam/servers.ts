@@ -10,10 +10,10 @@ import type { Connection } from './transport/connection.ts'
 type Descriptor = Node['provider']
 
 /**
- * How long a server that was just made, and a linked one, is waited for. Milliseconds. Of one that we made before, its
- * provider is asked at once.
+ * How long a server is waited for, in milliseconds: one that was just made; one that its provider has, and may have
+ * started just now; a linked one. Of one that we knew, its provider is asked at once.
  */
-const PATIENCE = { made: 120_000, linked: 10_000, known: 0 }
+const PATIENCE = { made: 120_000, found: 20_000, linked: 10_000, known: 0 }
 
 export interface ServerKeeper {
   /** A server is made, also when a former attempt made it and could not say so. */
@@ -25,7 +25,12 @@ export interface ServerKeeper {
   /** Gone at its provider; a linked machine stays as it is. */
   destroy(place: Place, server: Server): Promise<void>
   /** Waits until the server lets us in. Throws `unreachable` and all that is worse. */
-  reach(place: Place, server: Server, made: boolean, signal?: AbortSignal): Promise<Connection>
+  reach(
+    place: Place,
+    server: Server,
+    state: 'made' | 'found' | 'known',
+    signal?: AbortSignal,
+  ): Promise<Connection>
 }
 
 export function keepServers(shazam: Shazam): ServerKeeper {
@@ -69,8 +74,8 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       transport.close(repo, node)
       await providerOf(server.provider).destroy({ repo, node, id: server.id })
     },
-    async reach(place, server, made, signal) {
-      const end = clock.now() + PATIENCE[made ? 'made' : server.provider === 'ssh' ? 'linked' : 'known']
+    async reach(place, server, state, signal) {
+      const end = clock.now() + PATIENCE[state === 'known' && server.provider === 'ssh' ? 'linked' : state]
       const connection = enter(shazam, place, server)
       for (let wait = 200; ; wait = Math.min(wait * 2, 5000)) {
         try {

@@ -34,6 +34,6 @@ export const linkKind: Kind<Link> = {
     if (!found) return unchanged(`${owned.path} is gone`)
     if (found.type !== 'link')
       return { verdict: 'skipped', summary: `${owned.path} is no link any more: left alone` }
-    return change(`remove link ${owned.path}`, `rm -f -- ${quote(owned.path as string)}`)
+    return change(`remove link ${owned.path}`, `remove_file ${quote(owned.path as string)}`)
   },
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { setUp, stopOwnDocker } from '../setup/index.ts'
+import { root, setUp, stopOwnDocker } from '../setup/index.ts'
 import { clean } from './clean.ts'
 import { folder, serverUrl, sshPort, startServer, stopServer } from './platform.ts'
 import { change, firstPush, prepareUser } from './push.ts'
@@ -33,14 +33,17 @@ async function demo(): Promise<void> {
 }
 
 function goOn(): string {
-  return `  alias devops='XDG_CONFIG_HOME=${folder} ${process.cwd()}/bin/devops'
-  cd ${folder}/hello            the repository: change nodes/web.yml, commit, git push
+  return `  alias devops='XDG_CONFIG_HOME=${folder} ${root}/bin/devops'
+  cd ${folder}/hello
+                                the repository: change nodes/web.yml, commit, git push
   devops status                 what runs and what waits
   devops info web               address, facts, services
   devops run publish            the task by hand
   devops logs -f --node web     every line of every sync
-  devops ssh web                a shell on the server
-  ${serverUrl}/openapi.json     the API; Git is at port ${sshPort}
+  devops ssh web --identity ../id_ed25519
+                                a shell on the server
+  ${serverUrl}/openapi.json
+                                the API; Git over SSH is at port ${sshPort}
   npm run demo                  again: changes the server and follows
   npm run demo -- --stop        stops the platform, keeps everything
   npm run demo -- --clean       stops it and removes all that the demo made`

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { generateClient } from './generate-client.ts'
 import { generateCliDocs } from './generate-docs.ts'
+import { generateErrorDocs } from './generate-errors.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 
@@ -13,6 +14,10 @@ test('the client is what tools/generate-client.ts makes of the served document',
 
 test('docs/cli.md is what tools/generate-docs.ts makes of the commands', () => {
   assert.equal(read('docs/cli.md'), generateCliDocs())
+})
+
+test('docs/errors.md lists the codes of the table of problems', () => {
+  assert.equal(read('docs/errors.md'), generateErrorDocs())
 })
 
 test('every command has an example', () => {

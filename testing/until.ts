@@ -1,7 +1,7 @@
 import { settle } from './clock.ts'
 
 /** Waits for a thing to become true (or for a check to stop throwing), at most `limit` real milliseconds. */
-export async function until<T>(check: () => T | Promise<T>, limit = 10_000): Promise<NonNullable<T>> {
+export async function until<T>(check: () => T | Promise<T>, limit = 60_000): Promise<NonNullable<T>> {
   const end = performance.now() + limit
   let last: unknown
   while (performance.now() < end) {
@@ -12,6 +12,8 @@ export async function until<T>(check: () => T | Promise<T>, limit = 10_000): Pro
       last = error
     }
     await settle()
+    // What is waited for may need this core.
+    await new Promise((resolve) => setTimeout(resolve, 2))
   }
   throw new Error(`still not true after ${limit} ms: ${check}`, { cause: last })
 }

@@ -10,7 +10,7 @@ import { aNode, type Desk, openDesk, record, repo, serverOf } from './testing/de
 const plane = `nodes-${process.pid}-${Date.now()}`
 const catalog = readCatalog(resolve(join(import.meta.dirname, '../../../catalog')))
 
-describe('nodes', { timeout: 120_000 }, () => {
+describe('nodes', { timeout: 600_000 }, () => {
   let fleet: Fleet
   let desk: Desk
   let service: AsyncDisposable

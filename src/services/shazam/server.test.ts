@@ -174,7 +174,7 @@ test('a site that is gone leaves, its data stay', async () => {
   assert.deepEqual(told(result), { ...ok })
   assert.equal(server.sh('ls /etc/nginx/sites-available/site 2>/dev/null || echo gone').trim(), 'gone')
   assert.equal(server.sh('cat /var/www/site/index.html').trim(), 'hello')
-  await served('localhost', /Welcome to nginx/)
+  await served('localhost', /nginx runs here/)
 })
 
 test('a service that is gone leaves the node as it was', async () => {

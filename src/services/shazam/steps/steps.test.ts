@@ -14,7 +14,7 @@ import { type Desk, openDesk, record, repo, serverOf } from '../testing/desk.ts'
 import type { KillChild } from '../testing/kill-child.ts'
 import { startLine } from './logged.ts'
 
-describe('steps', { timeout: 120_000 }, () => {
+describe('steps', { timeout: 600_000 }, () => {
   let fleet: Fleet
   let machine: Machine
   let desk: Desk

@@ -83,9 +83,7 @@ function listJobs(graph: Graph, plan: Plan): Job[] {
     jobs.push({ name: action.resource, script: action.script, action })
   }
   const notified = new Set([...plan.pending, ...plan.actions.flatMap(({ notify }) => notify)])
-  const handlers = graph.handlers
-    .filter(({ id }) => notified.has(id))
-    .map((handler) => forFresh(handler, graph, plan))
+  const handlers = graph.handlers.filter(({ id }) => notified.has(id))
   return [
     ...jobs,
     ...handlers.map((handler) => ({
@@ -94,18 +92,6 @@ function listJobs(graph: Graph, plan: Plan): Job[] {
       handler,
     })),
   ]
-}
-
-/**
- * A unit whose package comes in this very apply is restarted, not reloaded: its installer may still be starting it (nginx
- * by a second master, even), and a reload that meets it then is lost.
- */
-function forFresh(handler: Handler, graph: Graph, plan: Plan): Handler {
-  const unit = graph.resources.find(({ id }) => id === `unit:${handler.unit}`)
-  const installs = plan.actions.some(
-    ({ kind, resource }) => kind === 'package' && unit?.requires.includes(resource),
-  )
-  return handler.do === 'reload' && installs ? { ...handler, do: 'restart' } : handler
 }
 
 /** The run of package installations that begins here; empty when none begins here. */

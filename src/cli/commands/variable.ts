@@ -63,6 +63,53 @@ export function variable(program: Command, session: Session): void {
       show(session, options, all, ['scope', 'name', 'value', 'set', 'by'], row, `${id} has no variables.`)
     })
   examples(list, 'devops var list --json')
+
+  history(group, session)
+  usedBy(group, session)
+}
+
+function history(group: Command, session: Session): void {
+  const command = scoped(group.command('history <name>'))
+    .description('former values of a variable, newest first')
+    .option('--json', 'print JSON')
+    .action(async (name: string, _, self: Command) => {
+      const options = optionsOf<Options>(self)
+      const { path } = session.repo(options.repo)
+      const query = { scope: scopeOf(options), name }
+      const all = must(
+        await session.client().GET('/v1/repos/{owner}/{repo}/variables/history', { params: { path, query } }),
+      )
+      const row = (one: (typeof all)[number]) => [
+        one.unset ? '(removed)' : printable(JSON.stringify(one.value)),
+        ago(one.set_at, session.now()),
+        one.set_by,
+      ]
+      show(session, options, all, ['value', 'set', 'by'], row, `${printable(name)} was never set.`)
+    })
+  examples(command, 'devops var history version', 'devops var history --node web ports')
+}
+
+function usedBy(group: Command, session: Session): void {
+  const command = group
+    .command('used-by <name>')
+    .description('nodes that depend on a variable of the repository, or on an address such as db.ip')
+    .option('--json', 'print JSON')
+    .action(async (name: string, _, self: Command) => {
+      const options = optionsOf<Options>(self)
+      const { path } = session.repo(options.repo)
+      const address = name.includes('.') ? name : `vars.${name}`
+      const find = async (one: string) =>
+        must(
+          await session.client().GET('/v1/repos/{owner}/{repo}/variables/used-by', {
+            params: { path, query: { address: one } },
+          }),
+        )
+      // A variable of the repository can be used by its full address, or bare.
+      const found = [...(await find(address)), ...(address === name ? [] : await find(name))]
+      const nodes = [...new Set(found)].sort()
+      show(session, options, nodes, ['node'], (node) => [node], `No node uses ${printable(name)}.`)
+    })
+  examples(command, 'devops var used-by version', 'devops var used-by db.ip')
 }
 
 const scoped = (command: Command): Command =>

@@ -766,6 +766,64 @@ export interface paths {
       }
     }
   }
+  "/v1/repos/{owner}/{repo}/variables/history": {
+    /** Former values of a variable, newest first */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query: {
+          scope: string
+          name: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {
+              value: unknown
+              unset: boolean
+              set_at: number
+              set_by: string
+            }[]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/variables/used-by": {
+    /** Nodes whose configuration depends on an address, such as `vars.color` or `db.ip` */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query: {
+          address: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": string[]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
   "/v1/repos/{owner}/{repo}/nodes": {
     /** Nodes: what is wished, what is, how it goes */
     get: {

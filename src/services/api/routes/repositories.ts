@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { Nothing, strict } from '#contracts/define.ts'
-import { namePattern } from '#contracts/ids.ts'
+import { Name, namePattern, Time } from '#contracts/ids.ts'
 import { Collaborator, Role } from '#contracts/profiles.ts'
 import { Variable } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
@@ -148,5 +148,33 @@ export const repositories: Route[] = [
     },
     ({ repo, query, identity }, { bus }) =>
       bus.ask('registry.unset_variable', { repo, ...query, by: identity.user }),
+  ),
+  route(
+    {
+      id: 'listVariableHistory',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/variables/history',
+      access: 'var.read',
+      scope: 'repo',
+      summary: 'Former values of a variable, newest first',
+      query: strict({ scope, name }),
+      response: Type.Array(
+        strict({ value: Type.Unknown(), unset: Type.Boolean(), set_at: Time, set_by: Type.String() }),
+      ),
+    },
+    ({ repo, query }, { bus }) => bus.ask('registry.variable_history', { repo, ...query }),
+  ),
+  route(
+    {
+      id: 'listVariableUsers',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/variables/used-by',
+      access: 'var.read',
+      scope: 'repo',
+      summary: 'Nodes whose configuration depends on an address, such as `vars.color` or `db.ip`',
+      query: strict({ address: Type.String({ minLength: 1, maxLength: 512 }) }),
+      response: Type.Array(Name),
+    },
+    ({ repo, query }, { bus }) => bus.ask('registry.used_by', { repo, ...query }),
   ),
 ]

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import Docker from 'dockerode'
-import ssh2 from 'ssh2'
 import { Secret } from '#kit/secret.ts'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import {
   awaken,
   cgroupVersion,
@@ -62,7 +62,7 @@ export async function startFleet(
 ): Promise<Fleet> {
   const docker = await requireDocker()
   await removeLeftovers(docker, plane)
-  const pair = ssh2.utils.generateKeyPairSync('ed25519')
+  const pair = newKeyPair()
   const key = { publicKey: pair.public, privateKey: new Secret(pair.private) }
   await using stack = new AsyncDisposableStack()
   const machines = await Promise.all(

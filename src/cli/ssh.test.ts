@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import ssh2 from 'ssh2'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import { ANN, startTestApi } from '#services/api/testing/platform.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { runCli } from './index.ts'
@@ -12,7 +13,7 @@ failOnLeaks()
 
 /** Something that shows a host key, which is all that ssh-keyscan wants. */
 async function startHost() {
-  const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519')
+  const { private: privateKey, public: publicKey } = newKeyPair()
   const server = new ssh2.Server({ hostKeys: [privateKey] }, (client) => client.on('error', () => {}))
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const [, key = ''] = publicKey.split(' ')

@@ -1,4 +1,5 @@
 export { readCatalog } from './catalog.ts'
+export { nextSlot } from './crons.ts'
 export { eventMatches } from './events.ts'
 export { nearest } from './nearest.ts'
 export { checkOptions, withDefaults } from './options.ts'

@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
-import ssh2 from 'ssh2'
+import { newKeyPair } from '#kit/ssh-key.ts'
 
 /** The SSH host key: ed25519, made at the first start and kept, so that clients can pin it. */
 export async function openHostKey(path: string): Promise<string> {
@@ -8,7 +8,7 @@ export async function openHostKey(path: string): Promise<string> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  const { private: key, public: line } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'devo.ps' })
+  const { private: key, public: line } = newKeyPair('devo.ps')
   await writeFile(`${path}.pub`, `${line}\n`)
   await writeFile(`${path}.new`, key, { mode: 0o600, flush: true })
   await rename(`${path}.new`, path)

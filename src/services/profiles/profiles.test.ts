@@ -3,15 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import ssh2 from 'ssh2'
 import { isProblem } from '#kit/problem.ts'
 import { startService } from '#kit/service.ts'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import { collectEvents, type TestParts, testParts } from '#testing/parts.ts'
 import { until } from '#testing/until.ts'
 import { profiles } from './index.ts'
 
 const passwordCost = { N: 16, r: 8, p: 1 }
-const newKey = () => ssh2.utils.generateKeyPairSync('ed25519').public.trim()
+const newKey = () => newKeyPair().public.trim()
 
 async function start(given: Parameters<typeof testParts>[0] = {}) {
   await using stack = new AsyncDisposableStack()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import ssh2 from 'ssh2'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import { parsePublicKey } from './public-key.ts'
 
 const run = promisify(execFile)
@@ -60,7 +61,7 @@ test('keys of security tokens are read', () => {
 })
 
 test('a private key is refused with a warning, not repeated', () => {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519')
+  const pair = newKeyPair()
   assert.throws(
     () => parsePublicKey(pair.private),
     (error: Error) =>

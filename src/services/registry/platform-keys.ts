@@ -1,6 +1,6 @@
-import ssh2 from 'ssh2'
 import type { Input, Output } from '#contracts'
 import type { Parts } from '#kit/service.ts'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import type { Seal } from './master-key.ts'
 import type { Tables } from './tables.ts'
 
@@ -12,7 +12,7 @@ export function createPlatformKeys({ clock, store: any }: Parts, seal: Seal) {
     store.db.selectFrom('registry_platform_keys').selectAll().where('repo', '=', repo).executeTakeFirst()
 
   async function make(repo: string): Promise<void> {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: `devo.ps ${repo}` })
+    const pair = newKeyPair(`devo.ps ${repo}`)
     const row = {
       repo,
       public_key: pair.public.trim(),

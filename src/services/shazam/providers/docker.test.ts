@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import ssh2 from 'ssh2'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
 import { Secret } from '#kit/secret.ts'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import { requireDocker } from '#testing/fleet.ts'
 import { openTransport } from '../transport/index.ts'
 import { dockerProvider } from './docker.ts'
 import { type Descriptor, tokenOf } from './index.ts'
 
-const pair = ssh2.utils.generateKeyPairSync('ed25519')
+const pair = newKeyPair()
 const plane = `test-${process.pid}-${Date.now()}`
 const at = { repo: 'ann/site', node: 'web' }
 const wish = (descriptor: Descriptor, node = 'web') => ({

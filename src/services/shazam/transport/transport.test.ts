@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import ssh2 from 'ssh2'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
 import { Secret } from '#kit/secret.ts'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import { fakeClock } from '#testing/clock.ts'
 import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
 import { until } from '#testing/until.ts'
@@ -141,7 +141,7 @@ describe('transport', { timeout: 60_000 }, () => {
     assert.match(await reason({ port: 1 }), /refused: nothing listens/)
     assert.match(await reason({ host: 'no-such-host.invalid' }), /name/)
     assert.match(await reason({ user: 'nobody' }), /refuses the login of nobody/)
-    const stranger = ssh2.utils.generateKeyPairSync('ed25519')
+    const stranger = newKeyPair()
     assert.match(
       await reason({ node: 'other', privateKey: async () => new Secret(stranger.private) }),
       /refuses the login of devops/,

@@ -31,7 +31,8 @@ const inventory = async (container: string) => {
     `find /etc /var/www /var/lib /usr/sbin -xdev \\( -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/systemd \\) -prune -o -print | sort
      dpkg-query -W -f '\${db:Status-Abbrev} \${Package}\\n' | sort; systemctl list-unit-files --no-legend | awk '{print $1, $2}' | sort`,
   )
-  return text.split('\n')
+  // What the platform notes for itself: packages that it brought.
+  return text.split('\n').filter((line) => line !== '/var/lib/devops/brought')
 }
 
 const proxy = `services:

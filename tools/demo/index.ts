@@ -58,7 +58,9 @@ async function stop(): Promise<void> {
 }
 
 const wanted = process.argv.slice(2)
+let interrupted = false
 process.once('SIGINT', async () => {
+  interrupted = true
   console.log('\nStopping the platform …')
   await stopServer()
   process.exit(130)
@@ -75,6 +77,8 @@ try {
     process.exitCode = 2
   }
 } catch (error) {
+  // What fails now fails because the platform is being stopped; the handler ends the process.
+  if (interrupted) await new Promise(() => {})
   console.error(`\nThe demo stopped: ${(error as Error).message}`)
   if (!(error instanceof ShownError) && existsSync(`${folder}/server.log`))
     console.error(

@@ -385,6 +385,8 @@ test('people, keys, tokens and variables are kept by the commands of their names
     ['var set --repo ann/shop --node web a=b', 0, 'Set a of node:web.\n'],
     ['var unset --repo ann/shop a', 0, 'Removed a of ann/shop.\n'],
     ['var list --repo ann/shop --json', 0, '[]\n'],
+    ['var used-by version --repo ann/shop', 0, 'NODE\ndb\nweb\n'],
+    ['var used-by vars.version --repo ann/shop', 0, 'NODE\nweb\n'],
     ['list webhooks --repo ann/shop', 0, 'PATH    TASK\ndeploy  deploy\n'],
     [
       'cancel nope --repo ann/shop',

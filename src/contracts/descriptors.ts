@@ -38,32 +38,9 @@ export const Step = strict({
   vars: Type.Optional(Tree),
 })
 
-export const webhookKinds = ['github', 'gitlab', 'standard'] as const
-export const missedPolicies = ['skip', 'once', 'all'] as const
-
-export const WebhookTrigger = strict({
-  path: Type.String({ minLength: 1 }),
-  /** `{{ secrets.NAME }}`; without it whoever knows the address may deliver. */
-  secret: Type.Optional(Type.String()),
-  /** How a delivery proves that it knows the secret; `github` when absent. */
-  kind: Type.Optional(Type.Enum(webhookKinds)),
-  /** Addresses and networks that may deliver; all when absent. */
-  allow: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
-})
-
-export const CronTrigger = strict({
-  /** Minute, hour, day, month, weekday. */
-  cron: Type.String(),
-  /** IANA time zone; UTC when absent. */
-  zone: Type.Optional(Type.String()),
-  /** Slots that went by while the platform was away: none, the latest (when absent), or each. */
-  missed: Type.Optional(Type.Enum(missedPolicies)),
-})
-
 export const Triggers = strict({
-  webhooks: Type.Array(WebhookTrigger),
-  /** A line alone stands for itself in UTC. */
-  crons: Type.Array(Type.Union([Type.String(), CronTrigger])),
+  webhooks: Type.Array(strict({ path: Type.String({ minLength: 1 }) })),
+  crons: Type.Array(Type.String()),
   /** Event types, aliases and patterns: `node.web.create`, `node.*.update.success`. */
   events: Type.Array(Type.String()),
 })
@@ -173,8 +150,6 @@ export const Finding = strict({
 })
 
 export type Node = Type.Static<typeof Node>
-export type WebhookTrigger = Type.Static<typeof WebhookTrigger>
-export type CronTrigger = Type.Static<typeof CronTrigger>
 export type Step = Type.Static<typeof Step>
 export type Task = Type.Static<typeof Task>
 export type Command = Type.Static<typeof Command>

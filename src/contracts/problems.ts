@@ -5,14 +5,8 @@
 export const problems = {
   invalid: [400, 'The request does not fit: {reason}', 'Correct the named field.'],
   unauthenticated: [401, 'Nobody is signed in: {reason}', 'Sign in with `devops login`, or send a token.'],
-  signature: [
-    401,
-    'The delivery is not signed as it must be: {reason}',
-    'Sign it with the secret that the webhook names.',
-  ],
   forbidden: [403, '{user} may not {action}', 'Ask the owner of the repository for a role that may.'],
   not_found: [404, 'There is no {what}', 'Check the name; `devops list` shows what there is.'],
-  method: [405, '{method} is not answered here', 'Send it with `POST`.'],
   exists: [409, '{what} exists already', 'Choose another name, or use the one that is there.'],
   conflict: [409, '{reason}', 'Look at the present state and try again.'],
   refused: [422, 'The descriptors are refused', 'Correct what is listed and push again.'],

@@ -84,28 +84,6 @@ export const NodeStatus = strict({
   changed_at: nullable(Time),
 })
 
-/** What came to a webhook and what became of it. */
-export const Delivery = strict({
-  id: Type.String(),
-  repo: RepoId,
-  path: Type.String(),
-  task: Name,
-  /** Address of the sender. */
-  from: Type.String(),
-  at: Time,
-  /** What the sender calls it: `push`, `ping`. */
-  event: nullable(Type.String()),
-  state: Type.Union([Type.Literal('accepted'), Type.Literal('refused')]),
-  /** Why it was refused. */
-  reason: nullable(Type.String()),
-  run: nullable(Type.String()),
-  /** How often it came again, without effect. */
-  repeats: Type.Integer(),
-})
-
-/** `repeated`: it had come before and started nothing now. */
-export const Delivered = strict({ delivery: Type.String(), run: Type.String(), repeated: Type.Boolean() })
-
 const Refer = strict({ repo: RepoId, run: Type.String() })
 
 export const calls = {
@@ -125,27 +103,6 @@ export const calls = {
   ),
   'tasker.cancel': call(strict({ repo: RepoId, work: Type.String(), by: Type.String() }), Work),
   'tasker.get_run': call(Refer, Run),
-  /**
-   * A request to a webhook; its body in base64. Throws `not_found`, `forbidden` (address), `signature` and `invalid`
-   * (a body that is not what its content type says).
-   */
-  'tasker.deliver': call(
-    strict({
-      repo: Type.String(),
-      path: Type.String(),
-      headers: Type.Record(Type.String(), Type.String()),
-      body: Type.String(),
-      from: Type.String(),
-    }),
-    Delivered,
-  ),
-  /** Newest first. */
-  'tasker.list_deliveries': call(
-    strict({ repo: RepoId, limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
-    Type.Array(Delivery),
-  ),
-  /** The same payload once more, as the task is now. */
-  'tasker.redeliver': call(strict({ repo: RepoId, delivery: Type.String(), by: Type.String() }), Delivered),
   /** Newest first. */
   'tasker.list_runs': call(
     strict({ repo: RepoId, task: Type.Optional(Name), limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
@@ -188,8 +145,6 @@ export const queues = {
 
 export type Work = Type.Static<typeof Work>
 export type Cause = Type.Static<typeof Cause>
-export type Delivery = Type.Static<typeof Delivery>
-export type Delivered = Type.Static<typeof Delivered>
 export type Run = Type.Static<typeof Run>
 export type RunStep = Type.Static<typeof RunStep>
 export type NodeStatus = Type.Static<typeof NodeStatus>

@@ -19,25 +19,10 @@ function judge(line: string): string | undefined {
   if (fields !== 5 && !line.startsWith('@'))
     return `must have 5 fields, minute hour day month weekday, got ${fields} in "${line}"`
   try {
-    const next = nextSlot({ cron: line }, reference.getTime())
-    return next === null ? `never comes: there is no such day, got "${line}"` : undefined
+    const cron = new Cron(line, { mode: '5-part', paused: true, timezone: 'UTC' })
+    return cron.nextRun(reference) ? undefined : `never comes: there is no such day, got "${line}"`
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/^Cron\w*: /, '') : String(error)
     return `is not a crontab line, minute hour day month weekday: ${reason}`
-  }
-}
-
-/** The first slot after a moment, both in milliseconds; null when none comes any more. */
-export function nextSlot({ cron, zone = 'UTC' }: { cron: string; zone?: string }, after: number): number | null {
-  const schedule = new Cron(cron, { mode: '5-part', paused: true, timezone: zone })
-  return schedule.nextRun(new Date(after))?.getTime() ?? null
-}
-
-export function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return true
-  } catch {
-    return false
   }
 }

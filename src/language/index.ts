@@ -1,5 +1,4 @@
 export { readCatalog } from './catalog.ts'
-export { nextSlot } from './crons.ts'
 export { eventMatches } from './events.ts'
 export { nearest } from './nearest.ts'
 export { checkOptions, withDefaults } from './options.ts'

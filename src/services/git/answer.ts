@@ -71,7 +71,7 @@ function taskLine(before: Task | undefined, task: Task): string | undefined {
 function triggersOf({ triggers }: Task): string {
   const starts = [
     ...triggers.webhooks.map(({ path }) => `webhook ${path}`),
-    ...triggers.crons.map((line) => `cron ${typeof line === 'string' ? line : line.cron}`),
+    ...triggers.crons.map((line) => `cron ${line}`),
     ...triggers.events.map((event) => `event ${event}`),
   ]
   return starts.length > 0 ? `starts by ${starts.join(', ')}` : 'starts by hand'

@@ -168,6 +168,13 @@ function answerRest(bus: Answerer, world: World): void {
   bus.answer('registry.list_variables', async () => world.variables)
   bus.answer('registry.set_variable', async ({ by, ...rest }) => ({ ...rest, set_at: AT, set_by: by }))
   bus.answer('registry.unset_variable', async () => ({}))
+  bus.answer('registry.variable_history', async () => [
+    { value: null, unset: true, set_at: AT, set_by: 'ann' },
+    { value: '1.4', unset: false, set_at: AT, set_by: 'ann' },
+  ])
+  bus.answer('registry.used_by', async ({ address }) =>
+    address === 'vars.version' ? ['web'] : ['db', 'web'],
+  )
   bus.answer('shazam.plan', async () => world.plans)
   bus.answer('shazam.link', async () => ({ host_key: 'SHA256:abc', os: 'Debian 12' }))
 }

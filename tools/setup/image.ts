@@ -40,11 +40,7 @@ async function buildFromBootstrap(onLine: (line: string) => void): Promise<void>
   const rootfs = join(folder, 'root')
   try {
     const include = `--include=${packages.join(',')}`
-    await run(asRoot(['debootstrap', '--variant=minbase', include, suite, rootfs, debianMirror()]), onLine)
-    const sources = ['', '-updates'].map((part) => `deb http://deb.debian.org/debian ${suite}${part} main`)
-    sources.push(`deb http://deb.debian.org/debian-security ${suite}-security main`)
-    writeFileSync(join(folder, 'sources.list'), `${sources.join('\n')}\n`)
-    await run(asRoot(['cp', join(folder, 'sources.list'), join(rootfs, 'etc/apt/sources.list')]))
+    await run(asRoot(['debootstrap', '--variant=minbase', include, suite, rootfs, ...debianMirror()]), onLine)
     const clean = `rm -rf ${rootfs}/etc/ssh/ssh_host_* ${rootfs}/var/lib/apt/lists/* ${rootfs}/var/cache/apt/archives/*.deb`
     await run(asRoot(['sh', '-c', clean]))
     const archive = join(folder, 'root.tar')
@@ -55,16 +51,15 @@ async function buildFromBootstrap(onLine: (line: string) => void): Promise<void>
   }
 }
 
-/** The mirror that this machine uses already, when it is a Debian; the public one otherwise. */
-function debianMirror(): string {
-  const fallback = 'http://deb.debian.org/debian'
+/** The mirror that this machine uses already, when it is a Debian; none, and debootstrap takes its own default. */
+function debianMirror(): string[] {
   for (const file of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
     try {
       const found = /^(?:URIs:|deb)\s.*?(https?:\/\/\S+\/debian)\/?(?:\s|$)/m.exec(readFileSync(file, 'utf8'))
-      if (found?.[1]) return found[1]
+      if (found?.[1]) return [found[1]]
     } catch {
       // not there: the next one
     }
   }
-  return fallback
+  return []
 }

@@ -5,6 +5,7 @@ import type { Bus } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
 import { systemClock } from '#kit/clock.ts'
 import { createLog, type Log } from '#kit/log.ts'
+import { openSeal } from '#kit/seal.ts'
 import { startService } from '#kit/service.ts'
 import { jsonSchemas, readCatalog } from '#language'
 import { api } from '#services/api/index.ts'
@@ -57,12 +58,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const bus = stack.use(await embeddedBus({ store, clock, log, source: 'devo.ps' }))
   const parts = { bus, store, clock, log }
   const catalog = readCatalog(catalogFolder)
+  const seal = openSeal(join(options.data, 'master.key'))
   const host = options.host ?? '127.0.0.1'
   const addresses: Partial<Platform['addresses']> = {}
 
   stack.use(await startService(logger, parts, {}))
+  // First the registry: it tells whether the master key is the one of this store.
+  stack.use(await startService(registry, parts, { catalog, seal }))
   stack.use(await startService(profiles, parts, {}))
-  stack.use(await startService(registry, parts, { catalog, masterKeyFile: join(options.data, 'master.key') }))
   stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data) }))
   stack.use(await startService(tasker, parts, {}))
   stack.use(await startService(monitor, parts, { interval: options.monitorInterval }))

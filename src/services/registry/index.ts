@@ -1,29 +1,29 @@
 import type { Service } from '#contracts/descriptors.ts'
 import { answerAll } from '#kit/answers.ts'
+import { checkSeal, type Seal } from '#kit/seal.ts'
 import { defineService } from '#kit/service.ts'
-import { openSeal } from './master-key.ts'
 import { migrations } from './migrations.ts'
 import { createNodes } from './nodes.ts'
 import { createPlatformKeys } from './platform-keys.ts'
 import { createPushes } from './pushes.ts'
 import { forgetRepository } from './repositories.ts'
 import { createResolve } from './resolve.ts'
+import { sealRow } from './seal-row.ts'
 import type { Tables } from './tables.ts'
 import { findDependents } from './uses.ts'
 import { createVariables } from './variables.ts'
 
 export interface RegistryOptions {
   catalog: Service[]
-  /** Made at the first start, mode 0600, unless DEVOPS_MASTER_KEY is set. */
-  masterKeyFile: string
+  seal: Seal
 }
 
 export const registry = defineService<RegistryOptions>({
   name: 'registry',
   migrations,
-  async start(parts, { catalog, masterKeyFile }) {
+  async start(parts, { catalog, seal }) {
     const store = parts.store.as<Tables>()
-    const seal = await openSeal(store, masterKeyFile)
+    await checkSeal(seal, sealRow(store))
     const nodes = createNodes(parts)
     const variables = createVariables(parts)
     answerAll(parts, {

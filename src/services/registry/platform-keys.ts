@@ -1,7 +1,7 @@
 import type { Input, Output } from '#contracts'
+import type { Seal } from '#kit/seal.ts'
 import type { Parts } from '#kit/service.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
-import type { Seal } from './master-key.ts'
 import type { Tables } from './tables.ts'
 
 /** One ed25519 key pair a repository, by which the platform enters its nodes. */

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import ssh2 from 'ssh2'
 import type { Server } from '#contracts/registry.ts'
 import { isProblem } from '#kit/problem.ts'
+import { openSeal } from '#kit/seal.ts'
 import { startService } from '#kit/service.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { collectEvents, testParts } from '#testing/parts.ts'
@@ -31,7 +32,7 @@ async function start(folder?: string) {
   if (folder === undefined) stack.defer(() => rm(home, { recursive: true }))
   const parts = stack.use(await testParts(folder === undefined ? {} : { path: join(home, 'store.sqlite') }))
   const masterKeyFile = join(home, 'master.key')
-  stack.use(await startService(registry, parts, { catalog: [], masterKeyFile }))
+  stack.use(await startService(registry, parts, { catalog: [], seal: openSeal(masterKeyFile) }))
   const undo = stack.move()
   return { ...parts, masterKeyFile, [Symbol.asyncDispose]: () => undo.disposeAsync() }
 }

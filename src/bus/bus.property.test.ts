@@ -183,8 +183,6 @@ for (const [name, place] of implementations) {
                   step,
                   node: 'n',
                   attempt: 1,
-                  script: 'x',
-                  user: 'root',
                 },
               }),
           })

@@ -17,8 +17,6 @@ const stepJob = (step: number): Job<'shazam.steps'> => ({
   step,
   node: 'web',
   attempt: 1,
-  script: 'true',
-  user: 'root',
 })
 const problem =
   (code: string, data: object = {}) =>

@@ -103,10 +103,11 @@ export const calls = {
   ),
   /**
    * The tree in which templates of a repository are resolved:
-   * `{ NODE: { id, name, ip, pub_key, facts, configuration, vars }, vars, secrets, $unresolved }`. `configuration` has
+   * `{ NODE: { id, name, ip, pub_key, facts, configuration, vars }, vars, secrets, $unresolved, $secrets }`. `configuration` has
    * defaults merged and templates rendered. `ip` and `pub_key` are absent until they are known. A task's or node's own
    * variables stand bare when `task` or `node` is named; docs/variables.md says which wins.
-   * A value that cannot be rendered yet is left out and listed in `$unresolved`, a list of `Unresolved`.
+   * A value that cannot be rendered yet is left out and listed in `$unresolved`, a list of `Unresolved`. `$secrets`:
+   * texts that no plan, log, event or error may show, the longest first.
    * Throws `invalid` when values refer to each other in a circle.
    */
   'registry.resolve': call(

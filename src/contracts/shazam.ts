@@ -61,7 +61,7 @@ const Failed = strict({
   retry: Type.Boolean(),
 })
 
-/** One step on one node, everything rendered. */
+/** One step on one node. Its text is asked for when it starts (`tasker.step_script`): it may hold secrets. */
 export const StepJob = strict({
   repo: RepoId,
   run: Type.String(),
@@ -71,9 +71,6 @@ export const StepJob = strict({
   node: Name,
   /** tasker's attempt of this step on this node: the marker on the node is named by it. */
   attempt: Type.Integer(),
-  /** What is run, rendered: the text of a script with its `#!`, or lines for sh. */
-  script: Type.String(),
-  user: Type.String(),
 })
 
 export const calls = {

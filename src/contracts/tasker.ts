@@ -101,6 +101,20 @@ export const calls = {
     }),
     Run,
   ),
+  /**
+   * What a step comes down to on one node, rendered when it is asked for: so no queue and no table holds its text.
+   * `script`: with its `#!`, or lines for sh; null with an `error` when it cannot be rendered. `secrets`: texts that
+   * nothing may show of its output.
+   */
+  'tasker.step_script': call(
+    strict({ repo: RepoId, run: Type.String(), step: Type.Integer(), node: Name }),
+    strict({
+      script: nullable(Type.String()),
+      user: Type.String(),
+      error: nullable(Type.String()),
+      secrets: Type.Array(Type.String()),
+    }),
+  ),
   'tasker.cancel': call(strict({ repo: RepoId, work: Type.String(), by: Type.String() }), Work),
   'tasker.get_run': call(Refer, Run),
   /** Newest first. */

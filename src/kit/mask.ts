@@ -10,9 +10,9 @@ const STARS = '***'
 /** Shorter pieces of base64 or of a line would mask innocent text. */
 const SHORTEST_FORM = 6
 
-/** Masks secrets as they are, line by line, in base64 (at any offset in other text), in URLs and in JSON. */
+/** Masks secrets as they are, line by line, in base64 (at any offset in other text), in hex, in URLs and in JSON. */
 export function createMask(secrets: readonly string[]): Mask {
-  const forms = [...new Set(secrets.flatMap(formsOf))]
+  const forms = formsOfAll(secrets)
   let held = ''
   /** So many characters at the start of `held` belong to a secret that was masked already. */
   let masked = 0
@@ -42,12 +42,30 @@ export function createMask(secrets: readonly string[]): Mask {
   }
 }
 
+/** The same for a text that is there as a whole. */
+export function hider(secrets: readonly string[]): (text: string) => string {
+  const forms = formsOfAll(secrets)
+  return (text) => {
+    let shown = ''
+    let at = 0
+    for (const [start, end] of joined(findSpans(text, forms))) {
+      shown += text.slice(at, start) + STARS
+      at = end
+    }
+    return shown + text.slice(at)
+  }
+}
+
+const formsOfAll = (secrets: readonly string[]): string[] => [...new Set(secrets.flatMap(formsOf))]
+
 function formsOf(secret: string): string[] {
   if (secret === '') return []
   const lines = secret.split(/\r?\n/).filter((line) => line.length >= SHORTEST_FORM)
   const json = JSON.stringify(secret).slice(1, -1)
   const url = encodeURIComponent(secret.toWellFormed())
-  return [secret, json, url, ...lines, ...base64Forms(secret).filter((form) => form.length >= SHORTEST_FORM)]
+  const hex = Buffer.from(secret).toString('hex')
+  const coded = [...base64Forms(secret), hex, hex.toUpperCase()]
+  return [secret, json, url, ...lines, ...coded.filter((form) => form.length >= SHORTEST_FORM)]
 }
 
 /** In the middle of other text a secret can begin at three places of a base64 group; its outer characters then vary. */

@@ -1,7 +1,8 @@
 import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Unresolved, Variable } from '#contracts/registry.ts'
+import { hider } from '#kit/mask.ts'
 import { Problem } from '#kit/problem.ts'
-import { withDefaults } from '#language'
+import { hideable, markedTexts, withDefaults } from '#language'
 import { servicesOf } from '#language/service-graph.ts'
 import { headOf } from './addresses.ts'
 import { type Leaf, leavesOf, type Missing, type Place, renderLeaves, type Tree } from './leaves.ts'
@@ -61,8 +62,27 @@ export function buildScope(sources: Sources, viewer: Viewer): Tree {
     ...task.all,
     ...nodes,
     ...common,
-    $unresolved: [...missing].map(([leaf, why]) => unresolved(leaf, why)),
+    ...hidden(
+      sources,
+      nodes,
+      [...missing].map(([leaf, why]) => unresolved(leaf, why)),
+    ),
   }
+}
+
+/** What nothing may show, and what is missing, with reasons that do not show it. */
+function hidden(
+  { infrastructure, catalog }: Sources,
+  nodes: Record<string, NodeTree>,
+  missing: readonly Unresolved[],
+): { $unresolved: Unresolved[]; $secrets: string[] } {
+  const services = [...catalog, ...infrastructure.services]
+  const marked = Object.values(nodes).flatMap(({ configuration }) =>
+    services.flatMap(({ id, options }) => markedTexts(options, (configuration as Tree)[id])),
+  )
+  const $secrets = hideable(marked)
+  const hide = hider($secrets)
+  return { $unresolved: missing.map((each) => ({ ...each, reason: hide(each.reason) })), $secrets }
 }
 
 interface NodeTree extends Tree {

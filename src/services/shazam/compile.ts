@@ -2,17 +2,17 @@ import { isDeepStrictEqual } from 'node:util'
 import type Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Node, Service } from '#contracts/descriptors.ts'
+import { hider } from '#kit/mask.ts'
 import { Problem } from '#kit/problem.ts'
-import { addressesIn, nearest, renderTree, withDefaults } from '#language'
+import { addressesIn, hideable, markedTexts, nearest, renderTree, textsIn, withDefaults } from '#language'
 import { checkOptions } from '#language/options.ts'
 import { renderShell } from '#language/shell.ts'
 import { broken, commonKeys, expand, headOf } from './expand.ts'
-import { type Graph, type Handler, hider } from './graph.ts'
+import type { Graph, Handler } from './graph.ts'
 import { inOrder } from './order.ts'
 import type { Item } from './resources/composite.ts'
 import { kindOf, kinds } from './resources/index.ts'
 import type { Kind, Resource } from './resources/kind.ts'
-import { secretsIn } from './secrets.ts'
 
 type Tree = Record<string, unknown>
 
@@ -35,7 +35,7 @@ export interface CompileInput {
 export function compile(input: CompileInput): Graph {
   const services = chosenServices(input.node, input.catalog)
   const configuration = configurations(input, services)
-  const secrets = secretsIn(input.scope, services, configuration)
+  const secrets = secretsOf(input.scope, services, configuration)
   const scope = serviceScope(input, configuration)
   const drafts = new Map<string, Resource & { from: string }>()
   for (const service of services) compileService(service, scope, drafts)
@@ -95,6 +95,12 @@ function configurations({ node, scope }: CompileInput, services: readonly Servic
       return [service.id, configuration]
     }),
   )
+}
+
+/** Texts that no plan, diff, manifest or log may show: what the registry names, and options that are marked so. */
+function secretsOf(scope: Tree, services: readonly Service[], configuration: Record<string, Tree>): string[] {
+  const marked = services.flatMap(({ id, options }) => markedTexts(options, configuration[id]))
+  return hideable([...((scope.$secrets ?? []) as string[]), ...textsIn(scope.secrets), ...marked])
 }
 
 /** What the templates of services see: the repository's values, `node`, `access.keys`, and each service by its id. */

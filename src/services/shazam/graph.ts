@@ -26,7 +26,3 @@ export interface Handler {
   /** A shell line that must succeed first. */
   check?: string
 }
-
-/** Text without the secrets of a graph. */
-export const hider = (secrets: readonly string[]) => (text: string) =>
-  secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text)

@@ -1,6 +1,7 @@
 import type { Change } from '#contracts/shazam.ts'
+import { hider } from '#kit/mask.ts'
 import type { State } from './facts/state.ts'
-import { type Graph, hider } from './graph.ts'
+import type { Graph } from './graph.ts'
 import { kindOf } from './resources/index.ts'
 import type { Entry, Resource, Step } from './resources/kind.ts'
 

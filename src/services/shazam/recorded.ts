@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Change } from '#contracts/shazam.ts'
-import { type Graph, hider } from './graph.ts'
+import { hider } from '#kit/mask.ts'
+import type { Graph } from './graph.ts'
 import { unified } from './resources/difference.ts'
 import type { Entry } from './resources/kind.ts'
 

@@ -8,6 +8,7 @@ import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
 import { onPushed } from './pushes.ts'
 import { advanceRun } from './runs/advance.ts'
 import { onStepFinished } from './runs/finished.ts'
+import { stepScript } from './runs/render.ts'
 import { readStatuses } from './statuses.ts'
 import { createSweeper } from './sweep.ts'
 import type { Tables } from './tables.ts'
@@ -37,6 +38,7 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.answer('tasker.list_runs', (input) => answers.listRuns(self, input)))
     stack.defer(bus.answer('tasker.get_work', (input) => answers.getWork(self, input)))
     stack.defer(bus.answer('tasker.list_works', (input) => answers.listWorks(self, input)))
+    stack.defer(bus.answer('tasker.step_script', stepScript(self)))
     stack.defer(bus.answer('tasker.node_statuses', ({ repo }) => readStatuses(self, repo)))
 
     stack.defer(bus.on('tasker.pushes', ['repo.pushed'], onPushed(self)))

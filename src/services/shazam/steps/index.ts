@@ -1,9 +1,10 @@
 import type { Lease } from '#bus'
-import type { EventData } from '#contracts'
+import type { EventData, Output } from '#contracts'
 import type { Server } from '#contracts/registry.ts'
 import type { StepJob } from '#contracts/shazam.ts'
 import { sleep } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
+import { hider } from '#kit/mask.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { isAway, isUnreachable } from '../failures.ts'
 import { type Feed, openFeed } from '../feed.ts'
@@ -43,21 +44,23 @@ export const workOnStep =
       feed.line('platform', startLine(job))
       await feed.flush()
     }
-    const output = stepOutput(feed, logged)
     const { signal } = lease
-    const walk: Walk = { job, feed, output, signal, patient, shazam, begun: false, seen: false }
+    const walk: Walk = { job, feed, signal, patient, shazam, begun: false, seen: false, ...unknownText(feed) }
     let ending: Ending
     try {
+      walk.text = await bus.ask('tasker.step_script', { repo, run, step, node })
+      walk.output = stepOutput(feed, logged, walk.text.secrets)
       ending = await runStep(walk)
     } catch (error) {
       if (signal.aborted || (lease.attempt < LAST_ATTEMPT && !isVerdict(error))) throw error
       log.warn({ err: error, repo, node, run, step }, 'a step could not be run')
       ending = { outcome: walk.begun ? 'unknown' : 'failure', exit: null, error: Problem.of(error).message }
     }
-    output.end()
+    walk.output.end()
+    ending.error &&= hider(walk.text.secrets)(ending.error)
     if (ending.error) feed.line('platform', ending.error, 'error')
     await feed.flush()
-    const data = { repo, run, step, node, attempt, ...ending, stdout: output.tail() }
+    const data = { repo, run, step, node, attempt, ...ending, stdout: walk.output.tail() }
     const id = `${run}/${step}/${node}/${attempt}`
     await lease.once(async (tx) => void (await bus.publish('step.finished', { id, subject: run, data }, tx)))
     if (walk.connection) await bury(walk.connection, job, log)
@@ -67,9 +70,19 @@ export const workOnStep =
 const isVerdict = (error: unknown) =>
   (['unreachable', 'host_key', 'sudo_refused', 'not_found'] as const).some((code) => isProblem(error, code))
 
+type StepText = Output<'tasker.step_script'>
+
+/** Until the tasker has answered nothing is run, and nothing is printed. */
+const unknownText = (feed: Feed): { text: StepText; output: StepOutput } => ({
+  text: { script: null, user: '', error: 'the text of the step is not known', secrets: [] },
+  output: stepOutput(feed, { stdout: 0, stderr: 0 }, []),
+})
+
 interface Walk {
   job: StepJob
   feed: Feed
+  /** As it was when this process took the step up; what runs already may have been started from another. */
+  text: StepText
   output: StepOutput
   signal: AbortSignal
   patient: Patience
@@ -140,9 +153,11 @@ async function start(walk: Walk, connection: Connection): Promise<Ending | undef
   // A folder that was there and is not any more took the outcome with it.
   if (walk.begun)
     return { outcome: 'unknown', exit: null, error: 'the node has lost what it knew of the step' }
-  const script = Buffer.from(job.script.startsWith('#!') ? job.script : `#!/bin/sh\n${job.script}\n`)
+  const { script: text, user, error } = walk.text
+  if (text === null) return failed(error ?? 'the step has no text')
+  const script = Buffer.from(text.startsWith('#!') ? text : `#!/bin/sh\n${text}\n`)
   walk.begun = true
-  const { code } = await asRoot(connection, startText(job, job.user, script.length), {
+  const { code } = await asRoot(connection, startText(job, user, script.length), {
     ...streams(walk),
     stdin: script,
   })
@@ -159,7 +174,7 @@ async function notStarted(
   walk.begun = (await look(connection, walk.job, walk.signal)).state !== 'absent'
   walk.seen = walk.begun
   if (walk.begun) return undefined
-  if (code === started.unknownUser) return failed(`there is no user ${walk.job.user} on ${walk.job.node}`)
+  if (code === started.unknownUser) return failed(`there is no user ${walk.text.user} on ${walk.job.node}`)
   throw new Error(`the step could not be started: ${code}`)
 }
 

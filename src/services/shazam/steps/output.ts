@@ -1,3 +1,5 @@
+import { StringDecoder } from 'node:string_decoder'
+import { createMask } from '#kit/mask.ts'
 import type { Feed } from '../feed.ts'
 import { LineSplitter } from '../lines.ts'
 import type { Sizes } from './shell.ts'
@@ -16,9 +18,13 @@ export interface StepOutput {
 
 /**
  * Bytes of a step, cut into lines for the logger. The first `logged` lines of each stream are left out: the process that
- * was here before has logged them, and the same bytes give the same lines.
+ * was here before has logged them, and the same bytes give the same lines. Secrets are hidden before anything is kept.
  */
-export function stepOutput(feed: Feed, logged: { stdout: number; stderr: number }): StepOutput {
+export function stepOutput(
+  feed: Feed,
+  logged: { stdout: number; stderr: number },
+  secrets: readonly string[],
+): StepOutput {
   const seen: Sizes = { out: 0, err: 0 }
   const skip = { ...logged }
   const tail: Buffer[] = []
@@ -29,6 +35,12 @@ export function stepOutput(feed: Feed, logged: { stdout: number; stderr: number 
       else feed.line(stream, text)
     })
   const splitters = { stdout: splitter('stdout'), stderr: splitter('stderr') }
+  const veils = { stdout: veil(secrets), stderr: veil(secrets) }
+
+  function show(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    if (stream === 'stdout') keep(chunk)
+    splitters[stream].push(chunk)
+  }
 
   function keep(chunk: Buffer): void {
     tail.push(chunk)
@@ -39,15 +51,27 @@ export function stepOutput(feed: Feed, logged: { stdout: number; stderr: number 
   return {
     seen,
     async take(stream, chunk) {
-      if (stream === 'stdout') keep(chunk)
       seen[stream === 'stdout' ? 'out' : 'err'] += chunk.length
-      splitters[stream].push(chunk)
+      show(stream, veils[stream].take(chunk))
       await feed.room()
     },
     tail: () => Buffer.concat(tail).subarray(-TAIL).toString(),
     end() {
-      splitters.stdout.end()
-      splitters.stderr.end()
+      for (const stream of ['stdout', 'stderr'] as const) {
+        show(stream, veils[stream].end())
+        splitters[stream].end()
+      }
     },
+  }
+}
+
+/** Bytes without secrets. What may be the start of one is held back until it is known. */
+function veil(secrets: readonly string[]): { take(chunk: Buffer): Buffer; end(): Buffer } {
+  if (secrets.length === 0) return { take: (chunk) => chunk, end: () => Buffer.alloc(0) }
+  const mask = createMask(secrets)
+  const decoder = new StringDecoder()
+  return {
+    take: (chunk) => Buffer.from(mask(decoder.write(chunk))),
+    end: () => Buffer.from(mask(decoder.end()) + mask.end()),
   }
 }

@@ -10,7 +10,7 @@ import type { Line } from '#contracts/logger.ts'
 import type { StepJob } from '#contracts/shazam.ts'
 import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
 import { until } from '#testing/until.ts'
-import { type Desk, openDesk, record, repo, serverOf } from '../testing/desk.ts'
+import { type Desk, openDesk, record, repo, scripts, serverOf } from '../testing/desk.ts'
 import type { KillChild } from '../testing/kill-child.ts'
 import { startLine } from './logged.ts'
 
@@ -61,7 +61,7 @@ describe('steps', { timeout: 600_000 }, () => {
   })
 
   test('a step for a user that is not there fails with a sentence', async () => {
-    const { error } = await outcome(desk, aJob('three', 'true', { user: 'nobody-here' }))
+    const { error } = await outcome(desk, aJob('three', 'true', 'nobody-here'))
     assert.equal(error, 'there is no user nobody-here on web')
   })
 
@@ -77,6 +77,24 @@ describe('steps', { timeout: 600_000 }, () => {
       texts,
       Array.from({ length: 60_000 }, (_, i) => String(i + 1)),
     )
+  })
+
+  test('a secret is in no line, no event and no error, however it is printed', async () => {
+    const secret = 'S3cr+t/value that_is=long'
+    const script = `secret='${secret}'
+echo "<$secret>"
+printf '<'; printf %s "$secret" | od -An -v -tx1 | tr -d ' \\n'; echo '>'
+printf 'ab%s' "$secret" | base64 -w0; echo
+printf %s 'S3cr+t'; sleep 0.2; printf %s '/value '; sleep 0.2; echo that_is=long
+echo "$secret" >&2`
+    desk.secrets.push(secret)
+    const told = await outcome(desk, aJob('hush', script))
+    desk.secrets.pop()
+    const lines = desk.lines.filter((line) => line.work === 'hush').map((line) => line.text)
+    const printed = ['<***>', '<***>', 'YWJ***', '***']
+    const first = startLine({ step: 0, node: 'web', attempt: 1 } as StepJob)
+    assert.deepEqual(lines.toSorted(), [...printed, '***', first].toSorted())
+    assert.equal(told.stdout, `${printed.join('\n')}\n`)
   })
 
   test('a job that comes twice runs once', async () => {
@@ -169,7 +187,12 @@ describe('steps', { timeout: 600_000 }, () => {
         'killed',
         'echo x >>/home/devops/killed; echo 1; while ! [ -e /tmp/up ]; do sleep 0.02; done; echo 2',
       )
-      const lines = await killAfter(fleet, '1', { path, server: serverOf(machine), job })
+      const lines = await killAfter(fleet, '1', {
+        path,
+        server: serverOf(machine),
+        job,
+        script: scripts.get(job.run)?.script ?? '',
+      })
       await machine.sh('touch /tmp/up')
       await using second = await deskOf(fleet, machine, path)
       second.lines.push(...lines)
@@ -208,17 +231,10 @@ async function deskOf(fleet: Fleet, machine: Machine, path?: string): Promise<De
   return desk
 }
 
-const aJob = (run: string, script: string, more: Partial<StepJob> = {}): StepJob => ({
-  repo,
-  run,
-  task: 'deploy',
-  step: 0,
-  node: 'web',
-  attempt: 1,
-  script,
-  user: 'devops',
-  ...more,
-})
+function aJob(run: string, script: string, user = 'devops'): StepJob {
+  scripts.set(run, { script, user })
+  return { repo, run, task: 'deploy', step: 0, node: 'web', attempt: 1 }
+}
 
 type Told = EventData<'step.finished'>
 

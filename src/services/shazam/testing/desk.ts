@@ -13,6 +13,9 @@ import { type ShazamOptions, shazam } from '../index.ts'
 
 export const repo = 'ann/site'
 
+/** Run -> what its step is, as the tasker of every desk tells it. */
+export const scripts = new Map<string, { script: string; user?: string }>()
+
 /** The neighbours of shazam, as far as it asks them: what they keep is here for a test to see. */
 export interface Desk extends AsyncDisposable {
   bus: Bus
@@ -20,6 +23,8 @@ export interface Desk extends AsyncDisposable {
   records: Map<string, NodeRecord>
   lines: Line[]
   events: BusEvent[]
+  /** Texts that nothing may show. */
+  secrets: string[]
   texts(stream?: NewLine['stream']): string[]
   /** The first event that fits, also when it came already. */
   event(fits: (event: BusEvent) => boolean): Promise<BusEvent>
@@ -76,6 +81,7 @@ export async function openDesk(
   const records = new Map<string, NodeRecord>()
   const lines: Line[] = []
   const events: BusEvent[] = []
+  const secrets: string[] = []
   const waiting = new Set<() => void>()
   const keep = (node: string, what: Partial<NodeRecord>) => {
     const next = { ...(records.get(node) ?? record(node)), ...what }
@@ -107,6 +113,11 @@ export async function openDesk(
     records.delete(node)
     return {}
   })
+  bus.answer('tasker.step_script', async ({ run }) => {
+    const known = scripts.get(run)
+    if (!known) throw new Problem('not_found', { what: `run ${run}` })
+    return { user: 'devops', ...known, error: null, secrets }
+  })
   bus.answer('logger.append', async (given) => {
     for (const one of given.lines) {
       const line = { ...one, seq: lines.length + 1 }
@@ -133,6 +144,7 @@ export async function openDesk(
     records,
     lines,
     events,
+    secrets,
     texts: (stream) => lines.filter((line) => !stream || line.stream === stream).map((line) => line.text),
     event: (fits) =>
       new Promise((resolve) => {

@@ -1,13 +1,13 @@
 import type { Lease } from '#bus'
 import type { StepJob } from '#contracts/shazam.ts'
 import { newId } from '#kit/ids.ts'
-import { isProblem, Problem } from '#kit/problem.ts'
+import { Problem } from '#kit/problem.ts'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { findWork } from '../works.ts'
 import { finishRun } from './finish.ts'
 import { nextOf } from './next.ts'
-import { type Rendered, renderStep } from './render.ts'
+import { maybeLater, renderStep } from './render.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
 import { failUnstarted, startSteps, stepsOf } from './steps.ts'
 import { stopSteps } from './stop.ts'
@@ -68,24 +68,22 @@ async function makeReady(
   const step = snapshot.task.steps[row.step]
   if (!step) return { row, error: `the task has no step ${row.step + 1}` }
   try {
-    return { job: jobOf(snapshot, row, await renderStep(tasker, snapshot, step, row.node, done)) }
+    // Only to know that it can be: the text may hold secrets, and is made again when the step starts.
+    const { error } = await renderStep(tasker, snapshot, step, row.node, done)
+    return error === null ? { job: jobOf(snapshot, row) } : { row, error }
   } catch (error) {
     if (maybeLater(error) && tries < PATIENCE) throw error
     return { row, error: Problem.of(error).message }
   }
 }
 
-const maybeLater = (error: unknown) =>
-  !isProblem(error) || isProblem(error, 'no_answer') || isProblem(error, 'deadline')
-
-const jobOf = ({ work, task }: Snapshot, row: RunStepRow, rendered: Rendered): StepJob => ({
+const jobOf = ({ work, task }: Snapshot, row: RunStepRow): StepJob => ({
   repo: work.repo,
   run: work.id,
   task: task.id,
   step: row.step,
   node: row.node,
   attempt: row.attempt + 1,
-  ...rendered,
 })
 
 /** A step whose job nobody has taken yet cannot be stopped yet: asked again until its end is known. */

@@ -1,23 +1,24 @@
+import type { Input, Output } from '#contracts'
 import type { Step } from '#contracts/descriptors.ts'
 import type { Unresolved } from '#contracts/registry.ts'
+import { hider } from '#kit/mask.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { renderShell, renderText, renderTree, stepKind } from '#language'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { scopeOf } from './scope.ts'
-import type { Snapshot } from './snapshot.ts'
+import { findSnapshot, type Snapshot } from './snapshot.ts'
+import { stepsOf } from './steps.ts'
 
-export interface Rendered {
-  script: string
-  user: string
-}
+/** A step as it starts on a node: its text, or why it cannot be had. `secrets`: to be hidden in its output. */
+type Rendered = Output<'tasker.step_script'>
 
 /** Steps run as this user; service commands say their own. */
 const STEP_USER = 'devops'
 
 const placeOf = ({ work: { repo, commit } }: Snapshot) => ({ repo, ...(commit !== null && { commit }) })
 
-/** What a step comes down to on one node. Throws `invalid` with a sentence when a template does not fit. */
+/** What a step comes down to on one node; throws only when a neighbour does not answer. */
 export async function renderStep(
   tasker: Tasker,
   snapshot: Snapshot,
@@ -27,16 +28,36 @@ export async function renderStep(
 ): Promise<Rendered> {
   const place = { ...placeOf(snapshot), node, task: snapshot.task.id }
   const resolved = await tasker.bus.ask('registry.resolve', place)
+  const secrets = (resolved.$secrets ?? []) as string[]
   try {
-    return await renderIn(tasker, snapshot, step, scopeOf(resolved, snapshot, step, node, done))
+    const scope = scopeOf(resolved, snapshot, step, node, done)
+    return { ...(await renderIn(tasker, snapshot, step, scope)), error: null, secrets }
   } catch (error) {
-    throw withUnresolved(error, resolved, node)
+    if (!isProblem(error) || maybeLater(error)) throw error
+    const { message } = withUnresolved(error, resolved, node)
+    return { script: null, user: STEP_USER, error: hider(secrets)(message), secrets }
   }
 }
 
+/** A neighbour is away: to ask again may help. */
+export const maybeLater = (error: unknown): boolean =>
+  !isProblem(error) || isProblem(error, 'no_answer') || isProblem(error, 'deadline')
+
+/** Answers `tasker.step_script`: a run that is gone has no text any more. */
+export const stepScript =
+  (tasker: Tasker) =>
+  async ({ repo, run, step: index, node }: Input<'tasker.step_script'>): Promise<Rendered> => {
+    const snapshot = await findSnapshot(tasker.db, run)
+    const step = snapshot?.task.steps[index]
+    if (snapshot?.work.repo !== repo || !step)
+      throw new Problem('not_found', { what: `step ${index + 1} of run ${run} in ${repo}` })
+    const done = (await stepsOf(tasker.db, run)).filter((row) => row.step < index)
+    return renderStep(tasker, snapshot, step, node, done)
+  }
+
 /** A variable that depends on what is not known yet is missing: the reason is more use than the name alone. */
-function withUnresolved(error: unknown, { $unresolved }: Record<string, unknown>, node: string): unknown {
-  if (!isProblem(error, 'invalid') || !Array.isArray($unresolved)) return error
+function withUnresolved(error: Problem, { $unresolved }: Record<string, unknown>, node: string): Problem {
+  if (error.code !== 'invalid' || !Array.isArray($unresolved)) return error
   const missing = ($unresolved as Unresolved[]).find((each) => each.node === null || each.node === node)
   if (!missing) return error
   return new Problem('invalid', {
@@ -50,7 +71,7 @@ async function renderIn(
   snapshot: Snapshot,
   step: Step,
   scope: Record<string, unknown>,
-): Promise<Rendered> {
+): Promise<{ script: string; user: string }> {
   const place = placeOf(snapshot)
   const kind = stepKind(step.run)
   if (kind.kind === 'inline') return { script: renderShell(step.run, scope), user: STEP_USER }

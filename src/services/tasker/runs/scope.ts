@@ -45,7 +45,7 @@ export function scopeOf(
 
 /** The registry puts the variables of the named node and task bare beside the nodes. */
 function parted(resolved: Tree): { nodes: Tree; variables: Tree } {
-  const { vars, secrets, $unresolved, ...rest } = resolved
+  const { vars, secrets, $unresolved, $secrets, ...rest } = resolved
   const entries = Object.entries(rest)
   return {
     nodes: Object.fromEntries(entries.filter(([key, value]) => isNode(key, value))),

@@ -1,6 +1,6 @@
 import type { BusEvent } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
-import type { EventPattern } from '#contracts'
+import type { EventPattern, Output } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { NewLine } from '#contracts/logger.ts'
 import type { NodeJob, StepJob } from '#contracts/shazam.ts'
@@ -16,6 +16,8 @@ import type { Tables } from '../tables.ts'
 
 export const REPO = 'ann/site'
 
+export type StartedStep = StepJob & Output<'tasker.step_script'>
+
 /** The tasker on a real store and bus; its neighbours answer at the contract, and a test says what they say. */
 export class World implements AsyncDisposable {
   readonly store: Store<Tables>
@@ -25,7 +27,7 @@ export class World implements AsyncDisposable {
   readonly lines: NewLine[] = []
   /** Jobs as shazam got them, in order. */
   readonly nodeJobs: NodeJob[] = []
-  readonly stepJobs: StepJob[] = []
+  readonly stepJobs: StartedStep[] = []
   readonly events: BusEvent[] = []
   /** What `registry.resolve` gives, besides the nodes. */
   resolved: Record<string, unknown> = { vars: {} }
@@ -120,7 +122,15 @@ export class World implements AsyncDisposable {
     this.bus.on('test.events', patterns, async (event) => void this.events.push(event))
     const many = { concurrency: 20 }
     this.bus.work('shazam.nodes', async (job) => take(job, this.nodeJobs, this.onNodeJob), many)
-    this.bus.work('shazam.steps', async (job) => take(job, this.stepJobs, this.onStepJob), many)
+    this.bus.work('shazam.steps', async (job) => this.#startStep(job), many)
+  }
+
+  /** Asks for the text of a step as it starts, as shazam does. */
+  async #startStep(job: StepJob): Promise<void> {
+    const { repo, run, step, node } = job
+    this.onStepJob(job)
+    const text = await this.bus.ask('tasker.step_script', { repo, run, step, node })
+    this.stepJobs.push({ ...job, ...text })
   }
 
   /** Makes this the tip and tells of it. */
@@ -133,7 +143,7 @@ export class World implements AsyncDisposable {
 
   /** The n-th job that shazam gets, from 1. */
   nodeJob = (n: number): Promise<NodeJob> => until(() => this.nodeJobs[n - 1])
-  stepJob = (n: number): Promise<StepJob> => until(() => this.stepJobs[n - 1])
+  stepJob = (n: number): Promise<StartedStep> => until(() => this.stepJobs[n - 1])
 
   async succeed(job: NodeJob, verb: 'create' | 'update' = 'create'): Promise<void> {
     const { goal, ...data } = job

@@ -3,6 +3,7 @@ import { setUp } from '#tools/setup/index.ts'
 /** `npm run bench [-- NAME …]`: prints figures and ratios of one run; nothing is asserted. */
 const benches: Record<string, () => Promise<void>> = {
   converge: async () => (await import('./converge.ts')).converge(),
+  logs: async () => (await import('./logs.ts')).logs(),
 }
 
 const wanted = process.argv.slice(2)

@@ -298,6 +298,23 @@ test('Ctrl-C while following leaves the run going and says so', async () => {
   assert.ok(!api.world.asked.some(({ name }) => name === 'tasker.cancel'))
 })
 
+test('logs with words that contradict each other, or are no such thing, are refused before anything is asked', async () => {
+  await using api = await startTestApi()
+  for (const [line, said] of [
+    ['--level loud', '--level is debug, info, warn, error, not `loud`.'],
+    ['--step 0', '--step is a number from 1 on, not `0`.'],
+    ['--since soon', '--since is a time ago such as 15m'],
+    ['--all --before 7', '--all gives every line'],
+    ['-f --until 1h', '--follow goes on with new lines'],
+    ['--platform --node web', '--platform shows lines of devo.ps itself'],
+  ] as const) {
+    const { code, err } = await run(api.url, `logs ${line} --repo ann/shop`)
+    assert.equal(code, 2)
+    assert.ok(err.includes(said), err)
+  }
+  assert.deepEqual(api.world.asked, [])
+})
+
 test('logs shows the newest lines, and -f goes on', async () => {
   await using api = await startTestApi()
   for (const text of ['a', 'b']) api.say({ text, node: 'web' })

@@ -15,13 +15,12 @@ export interface ClientOptions {
   fetch?: typeof globalThis.fetch
 }
 
-export interface LogFilter {
-  node?: string
-  task?: string
-  work?: string
-  /** Sequence number after which lines are wanted; without it the newest `limit` come first. */
-  after?: number
-  limit?: number
+/** `after`: the sequence number after which lines are wanted; without it the newest `limit` come first. */
+export type LogFilter = NonNullable<paths['/v1/repos/{owner}/{repo}/logs']['get']['parameters']['query']>
+
+export interface LogFollowOptions extends FollowOptions {
+  /** So many lines were removed before they could be sent. */
+  onRemoved?(lines: number): void
 }
 
 export interface RepositoryEvent {
@@ -32,8 +31,12 @@ export interface RepositoryEvent {
 }
 
 export interface Client extends FetchClient<paths> {
-  /** Lines as they come, each exactly once, over reconnections. */
-  followLogs(repo: string, filter?: LogFilter, options?: FollowOptions): AsyncIterable<Schemas['Line']>
+  /** Lines as they come, each exactly once, over reconnections. Without a repository, those of the platform. */
+  followLogs(
+    repo: string | undefined,
+    filter?: LogFilter,
+    options?: LogFollowOptions,
+  ): AsyncIterable<Schemas['Line']>
   /** Events as they come. */
   followEvents(repo: string, options?: FollowOptions): AsyncIterable<RepositoryEvent>
 }
@@ -79,8 +82,11 @@ export function createClient({ baseUrl, token, fetch = globalThis.fetch }: Clien
   return {
     ...client,
     async *followLogs(repo, filter = {}, options = {}) {
-      for await (const { event, data } of stream(`/v1/repos/${repo}/logs/stream`, filter, options))
+      const path = repo === undefined ? '/v1/platform/logs' : `/v1/repos/${repo}/logs`
+      for await (const { event, data } of stream(`${path}/stream`, filter, options)) {
         if (event === 'line') yield JSON.parse(data) as Schemas['Line']
+        if (event === 'removed') options.onRemoved?.((JSON.parse(data) as Schemas['Removed']).lines)
+      }
     },
     async *followEvents(repo, options = {}) {
       for await (const { id, event, data } of stream(`/v1/repos/${repo}/events`, {}, options))

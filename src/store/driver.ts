@@ -22,8 +22,11 @@ export function adaptSqlite(database: DatabaseSync): SqliteDatabase {
 }
 
 function adaptStatement(statement: StatementSync, fresh: () => StatementSync): SqliteStatement {
+  const reader = statement.columns().length > 0
+  // The row ids that a full-text index writes inside are beyond what a number holds.
+  if (!reader) statement.setReadBigInts(true)
   return {
-    reader: statement.columns().length > 0,
+    reader,
     all: (values) => statement.all(...(values as SQLInputValue[])).map(plain),
     run: (values) => statement.run(...(values as SQLInputValue[])),
     // A kept statement that is read step by step would be reset by its next use.

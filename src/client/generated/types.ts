@@ -52,18 +52,25 @@ export interface components {
     Line: {
       seq: number
       at: number
-      repo: string
+      repo: string | "platform"
       node?: string
       task?: string
       work?: string
       step?: number
-      stream: "stdout" | "stderr" | "platform"
+      service?: string
+      stream: "stdout" | "stderr" | "platform" | "syslog"
       level: "debug" | "info" | "warn" | "error"
       text: string
     }
     Lines: {
       lines: components["schemas"]["Line"][]
       last: number
+      first: number | null
+      removed: components["schemas"]["Removed"] | null
+    }
+    Removed: {
+      lines: number
+      until: number
     }
     Linked: {
       host_key: string
@@ -1237,6 +1244,216 @@ export interface paths {
       }
     }
   }
+  "/v1/repos/{owner}/{repo}/logs": {
+    /** Log lines of a repository: the newest, those before or those after a sequence number */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query?: {
+          node?: string
+          task?: string
+          work?: string
+          step?: number
+          service?: string
+          stream?: "stdout" | "stderr" | "platform" | "syslog"
+          level?: "debug" | "info" | "warn" | "error"
+          text?: string
+          since?: number
+          until?: number
+          after?: number
+          before?: number
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Lines"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/logs/stream": {
+    /** Log lines of a repository as they come; the id of an event is the sequence number of its line */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query?: {
+          node?: string
+          task?: string
+          work?: string
+          step?: number
+          service?: string
+          stream?: "stdout" | "stderr" | "platform" | "syslog"
+          level?: "debug" | "info" | "warn" | "error"
+          text?: string
+          since?: number
+          until?: number
+          after?: number
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "text/event-stream": string
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/logs/export": {
+    /** All log lines of a repository that fit, oldest first, as JSON lines */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query?: {
+          node?: string
+          task?: string
+          work?: string
+          step?: number
+          service?: string
+          stream?: "stdout" | "stderr" | "platform" | "syslog"
+          level?: "debug" | "info" | "warn" | "error"
+          text?: string
+          since?: number
+          until?: number
+          after?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/x-ndjson": string
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/platform/logs": {
+    /** Log lines of the platform itself: the newest, those before or those after a sequence number */
+    get: {
+      parameters: {
+        query?: {
+          node?: string
+          task?: string
+          work?: string
+          step?: number
+          service?: string
+          stream?: "stdout" | "stderr" | "platform" | "syslog"
+          level?: "debug" | "info" | "warn" | "error"
+          text?: string
+          since?: number
+          until?: number
+          after?: number
+          before?: number
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Lines"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/platform/logs/stream": {
+    /** Log lines of the platform itself as they come; the id of an event is the sequence number of its line */
+    get: {
+      parameters: {
+        query?: {
+          node?: string
+          task?: string
+          work?: string
+          step?: number
+          service?: string
+          stream?: "stdout" | "stderr" | "platform" | "syslog"
+          level?: "debug" | "info" | "warn" | "error"
+          text?: string
+          since?: number
+          until?: number
+          after?: number
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "text/event-stream": string
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/platform/logs/export": {
+    /** All log lines of the platform itself that fit, oldest first, as JSON lines */
+    get: {
+      parameters: {
+        query?: {
+          node?: string
+          task?: string
+          work?: string
+          step?: number
+          service?: string
+          stream?: "stdout" | "stderr" | "platform" | "syslog"
+          level?: "debug" | "info" | "warn" | "error"
+          text?: string
+          since?: number
+          until?: number
+          after?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/x-ndjson": string
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
   "/healthz": {
     /** Whether the API answers */
     get: {
@@ -1269,67 +1486,6 @@ export interface paths {
             "application/json": {
               [key: string]: unknown
             }
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-  }
-  "/v1/repos/{owner}/{repo}/logs": {
-    /** Log lines: the newest, or the oldest after a sequence number */
-    get: {
-      parameters: {
-        path: {
-          owner: string
-          repo: string
-        }
-        query?: {
-          node?: string
-          task?: string
-          work?: string
-          after?: number
-          limit?: number
-          text?: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": components["schemas"]["Lines"]
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-  }
-  "/v1/repos/{owner}/{repo}/logs/stream": {
-    /** Log lines as they come; the id of an event is the sequence number of its line */
-    get: {
-      parameters: {
-        path: {
-          owner: string
-          repo: string
-        }
-        query?: {
-          node?: string
-          task?: string
-          work?: string
-          after?: number
-          limit?: number
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "text/event-stream": string
           }
         }
         default: {

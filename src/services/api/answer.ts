@@ -4,7 +4,7 @@ import type { Identity } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
 import { admit, bearer, watch } from './guard.ts'
 import type { Call, Context, Route } from './route.ts'
-import { encodeAll, type Message } from './sse.ts'
+import { encodeAll, encodeLines, type Message } from './sse.ts'
 
 interface Handlers {
   onRequest: (request: FastifyRequest) => Promise<void>
@@ -27,7 +27,7 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
     handler(request, reply) {
       const gone = untilGone(reply, closing)
       const call = callOf(route, request, identities.get(request), gone.signal)
-      if (stream) return sendStream(reply, stream(call, context), gone, watchToken)
+      if (stream) return sendStream(reply, route.streams, stream(call, context), gone, watchToken)
       return handle?.(call, context).then((answer) => reply.code(route.status ?? 200).send(answer))
 
       function watchToken(cut: (problem: Problem) => void): () => void {
@@ -77,6 +77,7 @@ function callOf(
 /** A reader that is slow holds the source back: nothing piles up. The stream ends with its token. */
 function sendStream(
   reply: FastifyReply,
+  streams: Route['streams'],
   messages: AsyncIterable<Message>,
   gone: AbortController,
   watchToken: (cut: (problem: Problem) => void) => () => void,
@@ -99,11 +100,11 @@ function sendStream(
   }
   return (
     reply
-      .type('text/event-stream; charset=utf-8')
+      .type(`${streams === 'lines' ? 'application/x-ndjson' : 'text/event-stream'}; charset=utf-8`)
       .header('x-accel-buffering', 'no')
       // Nothing comes after a stream: kept, its connection would hold up the stop of the server.
       .header('connection', 'close')
-      .send(Readable.from(encodeAll(all()), { objectMode: false }))
+      .send(Readable.from((streams === 'lines' ? encodeLines : encodeAll)(all()), { objectMode: false }))
   )
 }
 

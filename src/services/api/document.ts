@@ -45,9 +45,7 @@ export function schemaOf(route: Declaration): FastifySchema {
     ...(route.query ? { querystring: route.query } : {}),
     ...(route.body ? { body: route.body } : {}),
     response: {
-      [route.status ?? 200]: route.response
-        ? success
-        : { description: 'server-sent events', content: { 'text/event-stream': { schema: success } } },
+      [route.status ?? 200]: route.response ? success : streamed(route, success),
       default: {
         description: 'A problem (RFC 9457)',
         content: { 'application/problem+json': { schema: refer(ProblemDocument) } },
@@ -55,6 +53,11 @@ export function schemaOf(route: Declaration): FastifySchema {
     },
   } as FastifySchema
 }
+
+const streamed = ({ streams }: Declaration, schema: unknown) =>
+  streams === 'lines'
+    ? { description: 'JSON lines', content: { 'application/x-ndjson': { schema } } }
+    : { description: 'server-sent events', content: { 'text/event-stream': { schema } } }
 
 const param = (name: string) => (named.includes(name) ? Name : Type.String({ minLength: 1, maxLength: 200 }))
 

@@ -6,12 +6,14 @@ import { heartbeat, type Message } from './sse.ts'
 /** How long the logger holds an empty answer back, in milliseconds. It is also the beat of an idle stream. */
 const WAIT = 10_000
 const BATCH = 500
+const EXPORT = 2000
 
-type Filter = Omit<Input<'logger.query'>, 'limit' | 'wait' | 'text'> & { limit?: number }
+type Filter = Omit<Input<'logger.query'>, 'limit' | 'wait' | 'before'> & { limit?: number }
 
 /**
  * Lines in order of their sequence numbers, each exactly once: every question goes on where the last answer ended.
- * Without a starting point the newest `limit` lines come first.
+ * Without a starting point the newest `limit` lines come first. Lines that retention took before they could be sent are
+ * an event `removed` with their number.
  */
 export async function* followLines(
   bus: Bus,
@@ -20,13 +22,32 @@ export async function* followLines(
   signal: AbortSignal,
 ): AsyncGenerator<Message> {
   let after = lastEventId === undefined ? filter.after : sequence(lastEventId)
+  let told = 0
   while (!signal.aborted) {
     const answer = await ask(bus, start(filter, after, limit), signal)
     if (answer === undefined) return
+    if (answer.removed && answer.removed.until > told) {
+      told = answer.removed.until
+      if (after !== undefined) yield { event: 'removed', data: answer.removed }
+    }
     for (const line of answer.lines) yield { id: String(line.seq), event: 'line', data: line }
     if (answer.lines.length === 0) yield heartbeat
     // Never beyond a line that was sent: an answer may be cut off at its limit.
     after = answer.lines.at(-1)?.seq ?? after ?? answer.last
+  }
+}
+
+/** All lines that fit and were there when it was asked for, oldest first. */
+export async function* exportLines(
+  bus: Bus,
+  filter: Omit<Filter, 'limit'>,
+  signal: AbortSignal,
+): AsyncGenerator<Message> {
+  const { last: end } = await bus.ask('logger.query', { repo: filter.repo, limit: 1 })
+  for (let after = filter.after ?? 0; after < end && !signal.aborted; ) {
+    const { lines, last } = await bus.ask('logger.query', { ...filter, after, limit: EXPORT }, { signal })
+    for (const line of lines) if (line.seq <= end) yield { data: line }
+    after = last
   }
 }
 

@@ -62,6 +62,8 @@ export interface Declaration {
   /** Of a success; 200 when absent. */
   status?: 200 | 201 | 202
   response?: Type.TSchema
+  /** What a stream sends: server-sent events, or JSON lines; events when absent. */
+  streams?: 'events' | 'lines'
 }
 
 export interface Route extends Declaration {

@@ -1,4 +1,5 @@
 import type { Route } from './route.ts'
+import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
 import { people } from './routes/people.ts'
 import { repositories } from './routes/repositories.ts'
@@ -6,4 +7,4 @@ import { streams } from './routes/streams.ts'
 import { tasks } from './routes/tasks.ts'
 
 /** Everything that can be asked of the API, and which right it needs. Nothing is registered from elsewhere. */
-export const routes: readonly Route[] = [...people, ...repositories, ...nodes, ...tasks, ...streams]
+export const routes: readonly Route[] = [...people, ...repositories, ...nodes, ...tasks, ...logs, ...streams]

@@ -18,3 +18,8 @@ export async function* encodeAll(messages: AsyncIterable<Message>): AsyncGenerat
   yield encode(heartbeat)
   for await (const message of messages) yield encode(message)
 }
+
+/** The data alone, an object a line. A stream that breaks off ends with the problem. */
+export async function* encodeLines(messages: AsyncIterable<Message>): AsyncGenerator<string> {
+  for await (const { data } of messages) if (data !== undefined) yield `${JSON.stringify(data)}\n`
+}

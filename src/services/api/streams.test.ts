@@ -58,6 +58,20 @@ test('a stream that is taken up again has no gap and no double', async () => {
   stream.leave()
 })
 
+test('an export is JSON lines', async () => {
+  await using api = await startTestApi()
+  for (const text of ['a', 'b']) api.say({ text })
+  const response = await fetch(`${api.url}/v1/repos/ann/shop/logs/export`, {
+    headers: { authorization: `Bearer ${ANN}` },
+  })
+  assert.match(response.headers.get('content-type') ?? '', /^application\/x-ndjson/)
+  const lines = (await response.text()).trim().split('\n')
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).text),
+    ['a', 'b'],
+  )
+})
+
 test('a stream ends, and says why, when its token is revoked', async () => {
   const clock = fakeClock()
   await using api = await startTestApi({ clock })

@@ -3,7 +3,7 @@ import { nullable, strict } from '#contracts/define.ts'
 import { Finding, Node, Task } from '#contracts/descriptors.ts'
 import { Repository } from '#contracts/git.ts'
 import { CommitId, Name, RepoId, Time } from '#contracts/ids.ts'
-import { Line } from '#contracts/logger.ts'
+import { Line, Removed } from '#contracts/logger.ts'
 import { Health } from '#contracts/monitor.ts'
 import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profiles.ts'
 import { Server, Variable } from '#contracts/registry.ts'
@@ -33,7 +33,14 @@ export const RepositoryView = strict({ ...Repository.properties, role: Role })
 export const Webhook = strict({ path: Type.String(), task: Name })
 export const Linked = strict({ host_key: Type.String(), os: Type.String() })
 export const NewToken = strict({ token: Type.String(), record: Token })
-export const Lines = strict({ lines: Type.Array(Line), last: Type.Integer() })
+export const Lines = strict({
+  lines: Type.Array(Line),
+  /** The next `after`. */
+  last: Type.Integer(),
+  /** The next `before`; null when there is nothing older. */
+  first: nullable(Type.Integer()),
+  removed: nullable(Removed),
+})
 
 /** Schemas that the OpenAPI document names; the rest is written in place. */
 export const models = {
@@ -46,6 +53,7 @@ export const models = {
   Key,
   Line,
   Lines,
+  Removed,
   Linked,
   NewToken,
   Node,

@@ -2,7 +2,7 @@ import type { NewLine } from '#contracts/logger.ts'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
 
-/** Rows a statement: ten values each, and SQLite takes 32,766. */
+/** Rows a statement: eleven values each, and SQLite takes 32,766. */
 const ROWS = 200
 /** Lines a transaction, so that one commit does not hold up everybody for long. */
 const LINES = 20_000
@@ -75,7 +75,7 @@ async function insertLines(tx: Tx<Tables>, lines: readonly NewLine[]): Promise<n
     .returning('last')
     .executeTakeFirstOrThrow()
   const first = last - lines.length + 1
-  const rows = lines.map(({ repo, at, node, task, work, step, stream, level, text }, i) => ({
+  const rows = lines.map(({ repo, at, node, task, work, step, service, stream, level, text }, i) => ({
     repo,
     seq: first + i,
     at,
@@ -83,6 +83,7 @@ async function insertLines(tx: Tx<Tables>, lines: readonly NewLine[]): Promise<n
     task: task ?? null,
     work: work ?? null,
     step: step ?? null,
+    service: service ?? null,
     stream,
     level,
     text,
@@ -92,5 +93,20 @@ async function insertLines(tx: Tx<Tables>, lines: readonly NewLine[]): Promise<n
       .insertInto('logger_lines')
       .values(rows.slice(i, i + ROWS))
       .execute()
+  for (const [repo, group] of Map.groupBy(lines, (line) => line.repo)) await countIn(tx, repo, group)
   return last
+}
+
+async function countIn(tx: Tx<Tables>, repo: string, lines: readonly NewLine[]): Promise<void> {
+  const size = lines.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
+  await tx.db
+    .insertInto('logger_usage')
+    .values({ repo, lines: lines.length, size, removed_lines: 0, removed_until: 0 })
+    .onConflict((conflict) =>
+      conflict.column('repo').doUpdateSet((row) => ({
+        lines: row('logger_usage.lines', '+', lines.length),
+        size: row('logger_usage.size', '+', size),
+      })),
+    )
+    .execute()
 }

@@ -5,6 +5,7 @@ import { migrations } from './migrations.ts'
 import { createRetention, type RetentionOptions } from './retention.ts'
 import type { Tables } from './tables.ts'
 import { createTail } from './tail.ts'
+import { TextIndex } from './text-index.ts'
 import { Wakes } from './wakes.ts'
 
 export type LoggerOptions = RetentionOptions
@@ -15,8 +16,14 @@ export const logger = defineService<LoggerOptions>({
   async start(parts, options) {
     const store = parts.store.as<Tables>()
     const wakes = new Wakes(parts.clock)
-    const { append, idle } = createAppend(store, (repos) => wakes.wake(repos))
+    const textIndex = new TextIndex(store, parts.log)
+    const { append, idle } = createAppend(store, (repos) => {
+      wakes.wake(repos)
+      textIndex.wake()
+    })
     parts.stack.use(createRetention(parts, options))
+    parts.stack.use(textIndex)
+    textIndex.wake()
     parts.stack.defer(idle)
     answerAll(parts, {
       'logger.append': async ({ lines }) => ({ last: await append(lines) }),

@@ -165,7 +165,7 @@ test('a query that waits in vain is answered empty at its time', async () => {
   await plane.clock.advance(9_999)
   assert.equal(answered, false)
   await plane.clock.advance(1)
-  assert.deepEqual(await answer, { lines: [], last: 1 })
+  assert.deepEqual(await answer, { lines: [], last: 1, first: null, removed: null })
 })
 
 test('a query whose asker gives up, or whose service stops, waits no longer', async () => {
@@ -200,29 +200,128 @@ test('a tail by `last` sees every line once while many are written', async () =>
   assert.equal(seen.length, 300)
 })
 
-test('old lines and lines that are too many go by the clock; numbers are never given again', async (t) => {
+test('old lines and lines that are too many go by the clock, and who asks for them is told how many', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'devops-logger-'))
   t.after(() => rm(folder, { recursive: true }))
   const path = join(folder, 'store.sqlite')
   const day = 24 * 60 * 60_000
+  const keepOf = async (of: string) => ({ age: 30 * day, size: of === repo ? 9 : 1000 })
   {
-    await using plane = await start({ keepLines: 3, sweepEvery: 10 * day }, path)
+    await using plane = await start({ keepOf, sweepEvery: 10 * day }, path)
     const at = plane.clock.now()
     await append(
       plane,
       line('old', { repo: 'bob/blog', at: at - 31 * day }),
       line('fresh', { repo: 'bob/blog', at }),
     )
-    await append(plane, ...Array.from({ length: 5 }, (_, i) => line(String(i), { at })))
+    await append(plane, ...['0\0ä', '111', '222', '333', '444'].map((text) => line(text, { at })))
     await plane.clock.advance(10 * day)
     await until(async () => (await texts(plane)).length === 3)
-    assert.deepEqual(await texts(plane), ['2', '3', '4'])
+    assert.deepEqual(await texts(plane), ['222', '333', '444'])
     assert.deepEqual(await texts(plane, { repo: 'bob/blog' }), ['fresh'])
+    assert.deepEqual((await query(plane)).removed, { lines: 2, until: 4 })
+    assert.deepEqual((await query(plane, { after: 3 })).removed, { lines: 2, until: 4 })
+    assert.equal((await query(plane, { after: 4 })).removed, null)
+    assert.equal((await query(plane, { limit: 3 })).removed, null)
+    assert.deepEqual(await texts(plane, { text: '111' }), [])
+    assert.deepEqual(await texts(plane, { text: '222' }), ['222'])
     await plane.clock.advance(30 * day)
     await until(async () => (await texts(plane)).length === 0)
+    assert.deepEqual((await query(plane)).removed, { lines: 5, until: 7 })
   }
   await using plane = await start({}, path)
   assert.deepEqual(await append(plane, line('new')), { last: 8 })
+})
+
+test('what the store counts of a repository is what is in it, whatever bytes the lines have', async () => {
+  await using plane = await start()
+  await append(plane, line('a\0b'), line('ä\ud800'), line('', { repo: 'bob/blog' }))
+  const { db } = plane.store
+  const usage = await db.selectFrom('logger_usage').select(['repo', 'lines', 'size']).execute()
+  assert.deepEqual(usage, [
+    { repo, lines: 2, size: 8 },
+    { repo: 'bob/blog', lines: 1, size: 0 },
+  ])
+  const { rows } = await sql`select sum(octet_length(text)) as size from logger_lines`.execute(db)
+  assert.deepEqual(rows, [{ size: 8 }])
+})
+
+const indexed = (plane: TestParts, seq: number) =>
+  until(async () => {
+    const { db } = plane.store
+    const { last } = await db.selectFrom('logger_indexed').select('last').executeTakeFirstOrThrow()
+    return last >= seq
+  })
+
+for (const state of ['in the index', 'not in the index yet'])
+  test(`a text is found as any part of a line, in both directions, when lines are ${state}`, async () => {
+    await using plane = await start()
+    await append(
+      plane,
+      line('connection to db-1 REFUSED "twice"'),
+      line('foreign db-1', { repo: 'bob/blog' }),
+    )
+    await append(plane, line('Connected to db-1'), line('50% of db_1', { node: 'web' }), line('ünïcode ok'))
+    await indexed(plane, 5)
+    if (state !== 'in the index')
+      await plane.store.db.updateTable('logger_indexed').set({ last: 0 }).execute()
+    assert.deepEqual(await texts(plane, { text: 'db-1' }), [
+      'connection to db-1 REFUSED "twice"',
+      'Connected to db-1',
+    ])
+    assert.deepEqual(await texts(plane, { text: 'refused "TW' }), ['connection to db-1 REFUSED "twice"'])
+    assert.deepEqual(await texts(plane, { text: 'connect', limit: 1 }), ['Connected to db-1'])
+    assert.deepEqual(await texts(plane, { text: 'connect', limit: 1, after: 0 }), [
+      'connection to db-1 REFUSED "twice"',
+    ])
+    assert.deepEqual(await texts(plane, { text: 'connect', before: 3 }), [
+      'connection to db-1 REFUSED "twice"',
+    ])
+    assert.deepEqual(await texts(plane, { text: '50% of db_1', node: 'web' }), ['50% of db_1'])
+    assert.deepEqual(await texts(plane, { text: 'db_1', node: 'db' }), [])
+    assert.deepEqual(await texts(plane, { text: 'nïc' }), ['ünïcode ok'])
+    assert.deepEqual(await texts(plane, { text: '" OR text : "db' }), [])
+  })
+
+test('a search that spans lines in and behind the index gives each line once, in order', async () => {
+  await using plane = await start()
+  await append(plane, ...Array.from({ length: 20 }, (_, i) => line(`match ${i}`)))
+  await indexed(plane, 20)
+  const { db } = plane.store
+  await sql`delete from logger_text where rowid > 12`.execute(db)
+  await db.updateTable('logger_indexed').set({ last: 12 }).execute()
+  const all = Array.from({ length: 20 }, (_, i) => `match ${i}`)
+  assert.deepEqual(await texts(plane, { text: 'match' }), all)
+  assert.deepEqual(await texts(plane, { text: 'match', limit: 10 }), all.slice(10))
+  assert.deepEqual(await texts(plane, { text: 'match', limit: 10, after: 7 }), all.slice(7, 17))
+})
+
+test('lines are narrowed by step, stream, service, time, and by a level or graver ones', async () => {
+  await using plane = await start()
+  await append(
+    plane,
+    line('a', { at: 10, step: 0, level: 'debug' }),
+    line('b', { at: 20, step: 1, level: 'warn', stream: 'stderr' }),
+    line('c', { at: 30, level: 'error', stream: 'platform', service: 'tasker' }),
+  )
+  assert.deepEqual(await texts(plane, { step: 1 }), ['b'])
+  assert.deepEqual(await texts(plane, { stream: 'stderr' }), ['b'])
+  assert.deepEqual(await texts(plane, { service: 'tasker' }), ['c'])
+  assert.deepEqual(await texts(plane, { level: 'warn' }), ['b', 'c'])
+  assert.deepEqual(await texts(plane, { since: 20 }), ['b', 'c'])
+  assert.deepEqual(await texts(plane, { since: 11, until: 29 }), ['b'])
+})
+
+test('paging backwards by `first` sees every line once and ends', async () => {
+  await using plane = await start()
+  await append(plane, ...Array.from({ length: 10 }, (_, i) => line(String(i))))
+  const seen: string[] = []
+  for (let before: number | null = 11; before !== null; ) {
+    const page: Awaited<ReturnType<typeof query>> = await query(plane, { before, limit: 4 })
+    seen.unshift(...page.lines.map(({ text }) => text))
+    before = page.first
+  }
+  assert.deepEqual(seen, [...'0123456789'])
 })
 
 test('queries by repository, node and work read an index, never the table', async () => {

@@ -1,4 +1,6 @@
+import { type Kysely, sql } from 'kysely'
 import type { Migration } from '#store'
+import { createTextIndex } from './text-index.ts'
 
 export const migrations: readonly Migration[] = [
   {
@@ -31,4 +33,41 @@ export const migrations: readonly Migration[] = [
       await db.insertInto('logger_sequence').values({ id: 1, last: 0 }).execute()
     },
   },
+  {
+    id: 'logger/0002-search',
+    async up(db) {
+      await db.schema.alterTable('logger_lines').addColumn('service', 'text').execute()
+      await createTextIndex(db)
+      await createCounter(db, 'logger_indexed')
+      await createUsage(db)
+      await db.schema
+        .createTable('logger_forwards')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('last', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]
+
+async function createCounter(db: Kysely<unknown>, name: string): Promise<void> {
+  await db.schema
+    .createTable(name)
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('last', 'bigint', (column) => column.notNull())
+    .execute()
+  await sql`insert into ${sql.table(name)} (id, last) values (1, 0)`.execute(db)
+}
+
+async function createUsage(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('logger_usage')
+    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('repo', 'text', (column) => column.notNull().unique())
+    .addColumn('lines', 'bigint', (column) => column.notNull())
+    .addColumn('size', 'bigint', (column) => column.notNull())
+    .addColumn('removed_lines', 'bigint', (column) => column.notNull())
+    .addColumn('removed_until', 'bigint', (column) => column.notNull())
+    .execute()
+  await sql`insert into logger_usage (repo, lines, size, removed_lines, removed_until)
+    select repo, count(*), sum(octet_length(text)), 0, 0 from logger_lines group by repo`.execute(db)
+}

@@ -1,49 +1,136 @@
 import { sql } from 'kysely'
 import type { Input, Output } from '#contracts'
-import type { Line } from '#contracts/logger.ts'
+import { type Line, levels } from '#contracts/logger.ts'
 import type { Store } from '#store'
 import type { Tables } from './tables.ts'
+import { matching, SHORTEST } from './text-index.ts'
 
+type Db = Store<Tables>['db']
 type Query = Input<'logger.query'>
+type Row = Tables['logger_lines']
+
+/** A stretch of sequence numbers, both ends included. */
+interface Range {
+  from: number
+  to: number
+}
 
 /**
  * Lines in order. `last` is where the next query goes on (`after`): the last line given or, when there were no more, the
  * newest line that the store held before it was asked, so that a filtered tail does not look at the same lines again.
  */
-export async function findLines(db: Store<Tables>['db'], query: Query): Promise<Output<'logger.query'>> {
+export async function findLines(db: Db, query: Query): Promise<Output<'logger.query'>> {
   const { last: newest } = await db.selectFrom('logger_sequence').select('last').executeTakeFirstOrThrow()
-  const { after, limit } = query
-  const rows = await filtered(db, query)
-    .$if(after !== undefined, (select) => select.where('seq', '>', after ?? 0))
-    .orderBy('seq', after === undefined ? 'desc' : 'asc')
+  const { after, before, limit } = query
+  const forward = after !== undefined
+  const range = { from: (after ?? 0) + 1, to: Math.min(newest, (before ?? Infinity) - 1) }
+  const rows = await findRows(db, query, range, forward)
+  if (!forward) rows.reverse()
+  const full = rows.length === limit
+  const end = rows.at(-1)?.seq ?? 0
+  return {
+    lines: rows.map(toLine),
+    last: forward && full ? end : Math.max(end, range.to, after ?? 0),
+    first: full || forward ? (rows[0]?.seq ?? null) : null,
+    removed: await findRemoved(db, query, full),
+  }
+}
+
+/** What was in the stretch that was asked for and is gone. */
+async function findRemoved(
+  db: Db,
+  { repo, after, before }: Query,
+  full: boolean,
+): Promise<Output<'logger.query'>['removed']> {
+  // The newest lines stand without a word of older ones, unless there is nothing older.
+  if (after === undefined && full) return null
+  const usage = await findUsage(db, repo)
+  if (!usage || usage.removed_until <= (after ?? 0)) return null
+  if (before !== undefined && before <= 1) return null
+  return { lines: usage.removed_lines, until: usage.removed_until }
+}
+
+const findUsage = (db: Db, repo: string) =>
+  db.selectFrom('logger_usage').selectAll().where('repo', '=', repo).executeTakeFirst()
+
+async function findRows(db: Db, query: Query, range: Range, forward: boolean): Promise<Row[]> {
+  const { text = '', limit } = query
+  if ([...text].length < SHORTEST) return findIn(db, query, range, forward, limit)
+  const { last: indexed } = await db.selectFrom('logger_indexed').select('last').executeTakeFirstOrThrow()
+  const usage = await findUsage(db, query.repo)
+  if (!usage) return []
+  const old = { ...range, to: Math.min(range.to, indexed) }
+  const fresh = { ...range, from: Math.max(range.from, indexed + 1) }
+  const searches = [
+    (most: number) => findIndexed(db, query, usage.id, old, forward, most),
+    (most: number) => findIn(db, query, fresh, forward, most),
+  ]
+  const found: Row[] = []
+  for (const search of forward ? searches : searches.reverse())
+    if (found.length < limit) found.push(...(await search(limit - found.length)))
+  return found
+}
+
+/** Read as they are. */
+async function findIn(
+  db: Db,
+  query: Query,
+  { from, to }: Range,
+  forward: boolean,
+  limit: number,
+): Promise<Row[]> {
+  if (from > to) return []
+  return await db
+    .selectFrom('logger_lines')
+    .selectAll()
+    .where(conditions(query))
+    .$if(Boolean(query.text), (select) => select.where(containing(query.text ?? '')))
+    .where('seq', '>=', from)
+    .where('seq', '<=', to)
+    .orderBy('seq', forward ? 'asc' : 'desc')
     .limit(limit)
     .execute()
-  const lines = rows.map(toLine)
-  if (after === undefined) lines.reverse()
-  const end = lines.at(-1)?.seq ?? 0
-  const cut = after !== undefined && lines.length === limit
-  return { lines, last: cut ? end : Math.max(end, newest, after ?? 0) }
 }
 
-function filtered(db: Store<Tables>['db'], { repo, node, task, work, text }: Query) {
-  let select = db.selectFrom('logger_lines').selectAll().where('repo', '=', repo)
-  if (node !== undefined) select = select.where('node', '=', node)
-  if (task !== undefined) select = select.where('task', '=', task)
-  if (work !== undefined) select = select.where('work', '=', work)
-  if (text) select = select.where(sql<boolean>`lower(text) like ${containing(text)} escape '\\'`)
-  return select
+/** By the index: each hit names a line. The cross join keeps SQLite from reading every line instead. */
+async function findIndexed(
+  db: Db,
+  query: Query,
+  usage: number,
+  { from, to }: Range,
+  forward: boolean,
+  limit: number,
+): Promise<Row[]> {
+  if (from > to) return []
+  const direction = forward ? sql`asc` : sql`desc`
+  const { rows } = await sql<Row>`select logger_lines.* from logger_text cross join logger_lines
+    on logger_lines.repo = ${query.repo} and logger_lines.seq = logger_text.rowid
+    where ${matching(query.text ?? '', usage)} and logger_text.rowid between ${from} and ${to}
+      and ${conditions(query)}
+    order by logger_text.rowid ${direction} limit ${limit}`.execute(db)
+  return rows
 }
 
-/** A pattern for LIKE; letters are folded as SQLite folds them, A to Z only. */
-const containing = (text: string): string =>
-  `%${text.replace(/[A-Z]/g, (letter) => letter.toLowerCase()).replace(/[\\%_]/g, '\\$&')}%`
+function conditions({ repo, since, until, level, ...query }: Query) {
+  const parts = [sql`repo = ${repo}`]
+  for (const field of ['node', 'task', 'work', 'step', 'service', 'stream'] as const)
+    if (query[field] !== undefined) parts.push(sql`${sql.ref(field)} = ${query[field]}`)
+  if (level !== undefined) parts.push(sql`level in (${sql.join(levels.slice(levels.indexOf(level)))})`)
+  if (since !== undefined) parts.push(sql`at >= ${since}`)
+  if (until !== undefined) parts.push(sql`at <= ${until}`)
+  return sql<boolean>`${sql.join(parts, sql` and `)}`
+}
 
-function toLine({ node, task, work, step, ...rest }: Tables['logger_lines']): Line {
-  return {
-    ...rest,
-    ...(node !== null && { node }),
-    ...(task !== null && { task }),
-    ...(work !== null && { work }),
-    ...(step !== null && { step }),
-  }
+/** Letters are folded as SQLite folds them, A to Z only. */
+function containing(text: string) {
+  const pattern = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase()).replace(/[\\%_]/g, '\\$&')
+  return sql<boolean>`lower(text) like ${`%${pattern}%`} escape '\\'`
+}
+
+const optional = ['node', 'task', 'work', 'step', 'service'] as const
+
+function toLine(row: Row): Line {
+  const line: Record<string, unknown> = { ...row }
+  for (const field of optional) if (line[field] === null) delete line[field]
+  return line as Line
 }

@@ -1,39 +1,55 @@
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
+import { removeFromIndex } from './text-index.ts'
+
+/** How much is kept of one repository. */
+export interface Keep {
+  /** Milliseconds that a line is kept. */
+  age: number
+  /** Bytes of text. */
+  size: number
+}
 
 export interface RetentionOptions {
-  /** Milliseconds that a line is kept; 30 days when absent. */
-  keepFor?: number
-  /** Lines kept of one repository; 1,000,000 when absent. */
-  keepLines?: number
+  /** What a repository keeps; for all alike when absent: 30 days and 1 GiB. */
+  keepOf?: (repo: string) => Promise<Keep>
   /** Milliseconds between two sweeps; ten minutes when absent. */
   sweepEvery?: number
 }
 
-const DAY = 24 * 60 * 60_000
+export const defaultKeep: Keep = { age: 30 * 24 * 60 * 60_000, size: 1024 * 1024 * 1024 }
+
 /** Lines deleted in one transaction: appends come in between. */
 const BATCH = 5000
 
-/** Sweeps old lines away, by the clock, until disposed. */
+/** Sweeps old lines away, by the clock, until disposed. What was swept is counted: a reader is told of the gap. */
 export function createRetention(
   { store: any, clock, log }: Parts,
-  options: RetentionOptions,
+  { keepOf = async () => defaultKeep, sweepEvery = 10 * 60_000 }: RetentionOptions,
 ): AsyncDisposable {
-  const { keepFor = 30 * DAY, keepLines = 1_000_000, sweepEvery = 10 * 60_000 } = options
   const store = any.as<Tables>()
   const stopping = new AbortController()
   let sweeping: Promise<void> = Promise.resolve()
   let undo = clock.after(sweepEvery, begin)
 
   function begin(): void {
-    sweeping = sweep(store, { before: clock.now() - keepFor, keepLines }, stopping.signal)
+    sweeping = sweepAll()
       .catch((error: unknown) =>
         log.error({ err: error }, 'old lines could not be swept away; the next sweep tries again'),
       )
       .then(() => {
         if (!stopping.signal.aborted) undo = clock.after(sweepEvery, begin)
       })
+  }
+
+  async function sweepAll(): Promise<void> {
+    for (const repo of await findRepos(store)) {
+      const keep = await keepOf(repo)
+      const { signal } = stopping
+      while (!signal.aborted && (await sweepOlder(store, repo, clock.now() - keep.age)));
+      while (!signal.aborted && (await sweepLargest(store, repo, keep.size)));
+    }
   }
 
   return {
@@ -45,81 +61,73 @@ export function createRetention(
   }
 }
 
-export async function sweep(
-  store: Store<Tables>,
-  { before, keepLines }: { before: number; keepLines: number },
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted && (await deleteOlder(store, before)) === BATCH);
-  for (let repo = await findNextRepo(store, ''); repo !== undefined; repo = await findNextRepo(store, repo)) {
-    const cut = await findCut(store, repo, keepLines)
-    while (!signal.aborted && (await deleteUpTo(store, repo, cut)) === BATCH);
-  }
-}
+const findRepos = async ({ db }: Store<Tables>): Promise<string[]> =>
+  (await db.selectFrom('logger_usage').select('repo').where('lines', '>', 0).execute()).map(
+    ({ repo }) => repo,
+  )
 
-/** One by one along the index: `distinct` would read every line. */
-async function findNextRepo({ db }: Store<Tables>, after: string): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('logger_lines')
-    .select('repo')
-    .where('repo', '>', after)
-    .orderBy('repo')
-    .limit(1)
-    .executeTakeFirst()
-  return row?.repo
-}
-
-/** The newest sequence number that is one too many; 0 when none is. */
-async function findCut({ db }: Store<Tables>, repo: string, keepLines: number): Promise<number> {
-  const row = await db
-    .selectFrom('logger_lines')
-    .select('seq')
-    .where('repo', '=', repo)
-    .orderBy('seq', 'desc')
-    .offset(keepLines)
-    .limit(1)
-    .executeTakeFirst()
-  return row?.seq ?? 0
-}
-
-/** Deletes a batch and returns its size. */
-const deleteOlder = (store: Store<Tables>, before: number): Promise<number> =>
+/** Removes a batch of lines from before a time, oldest numbers first. Whether there may be more. */
+const sweepOlder = (store: Store<Tables>, repo: string, before: number): Promise<boolean> =>
   store.transaction(async (tx) => {
-    const rows = await tx.db
-      .selectFrom('logger_lines')
-      .select(['repo', 'seq'])
-      .where('at', '<', before)
-      .orderBy('at')
-      .limit(BATCH)
-      .execute()
-    for (const [repo, group] of Map.groupBy(rows, (row) => row.repo)) await deleteLines(tx, repo, group)
-    return rows.length
+    const rows = await oldest(tx, repo)
+    // Numbers and times go together but for the moments that a line was on its way.
+    const young = rows.findIndex(({ at }) => at >= before)
+    const old = young < 0 ? rows : rows.slice(0, young)
+    await removeLines(tx, repo, old)
+    return old.length === BATCH
   })
 
-/** Deletes a batch and returns its size. */
-const deleteUpTo = (store: Store<Tables>, repo: string, cut: number): Promise<number> =>
+/** Removes a batch of lines that are too many. Whether there may be more. */
+const sweepLargest = (store: Store<Tables>, repo: string, size: number): Promise<boolean> =>
   store.transaction(async (tx) => {
-    const rows = await tx.db
-      .selectFrom('logger_lines')
-      .select('seq')
+    const usage = await tx.db
+      .selectFrom('logger_usage')
+      .select('size')
       .where('repo', '=', repo)
-      .where('seq', '<=', cut)
-      .orderBy('seq')
-      .limit(BATCH)
-      .execute()
-    await deleteLines(tx, repo, rows)
-    return rows.length
+      .executeTakeFirst()
+    let over = (usage?.size ?? 0) - size
+    if (over <= 0) return false
+    const rows = await oldest(tx, repo)
+    const end = rows.findIndex((row) => {
+      over -= row.size
+      return over <= 0
+    })
+    await removeLines(tx, repo, end < 0 ? rows : rows.slice(0, end + 1))
+    return end < 0 && rows.length === BATCH
   })
 
-async function deleteLines(tx: Tx<Tables>, repo: string, rows: readonly { seq: number }[]): Promise<void> {
-  if (rows.length === 0) return
-  await tx.db
-    .deleteFrom('logger_lines')
+interface Measured {
+  seq: number
+  at: number
+  size: number
+}
+
+const oldest = (tx: Tx<Tables>, repo: string): Promise<Measured[]> =>
+  tx.db
+    .selectFrom('logger_lines')
+    .select((row) => ['seq', 'at', row.fn<number>('octet_length', ['text']).as('size')])
     .where('repo', '=', repo)
-    .where(
-      'seq',
-      'in',
-      rows.map(({ seq }) => seq),
-    )
+    .orderBy('seq')
+    .limit(BATCH)
+    .execute()
+
+async function removeLines(tx: Tx<Tables>, repo: string, rows: readonly Measured[]): Promise<void> {
+  const last = rows.at(-1)
+  if (!last) return
+  await tx.db.deleteFrom('logger_lines').where('repo', '=', repo).where('seq', '<=', last.seq).execute()
+  await removeFromIndex(
+    tx,
+    rows.map(({ seq }) => seq),
+  )
+  const size = rows.reduce((sum, row) => sum + row.size, 0)
+  await tx.db
+    .updateTable('logger_usage')
+    .set((usage) => ({
+      lines: usage('lines', '-', rows.length),
+      size: usage('size', '-', size),
+      removed_lines: usage('removed_lines', '+', rows.length),
+      removed_until: last.seq,
+    }))
+    .where('repo', '=', repo)
     .execute()
 }

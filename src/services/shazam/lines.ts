@@ -1,5 +1,5 @@
-/** Longest line that is handed out whole; a longer one comes in pieces. */
-const LONGEST = 65_536
+/** Bytes of the longest line that is handed out whole; a longer one comes in pieces, as the logger's lines have room. */
+const LONGEST = 16 * 1024
 const NEWLINE = 10
 
 /** Cuts a stream of bytes into lines of text, whatever the borders of its chunks; what is no UTF-8 becomes U+FFFD. */

@@ -1,21 +1,10 @@
 import Type from 'typebox'
-import { Nothing, strict } from '#contracts/define.ts'
-import { Name } from '#contracts/ids.ts'
+import { Nothing } from '#contracts/define.ts'
 import { Problem } from '#kit/problem.ts'
-import { followLines } from '../logs.ts'
 import { type Route, route, streamRoute } from '../route.ts'
-import { Lines } from '../views.ts'
 
 /** Proxies close what is silent for a minute. */
 const HEARTBEAT = 15_000
-
-const Filter = {
-  node: Type.Optional(Name),
-  task: Type.Optional(Name),
-  work: Type.Optional(Type.String()),
-  after: Type.Optional(Type.Integer({ minimum: 0, description: 'sequence number' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-}
 
 export const streams: Route[] = [
   route(
@@ -47,32 +36,6 @@ export const streams: Route[] = [
         throw new Problem('not_found', { what: `schema ${kind}; there are ${Object.keys(all).join(', ')}` })
       return all[kind] ?? {}
     },
-  ),
-  route(
-    {
-      id: 'queryLogs',
-      method: 'GET',
-      path: '/v1/repos/:owner/:repo/logs',
-      access: 'logs.read',
-      scope: 'repo',
-      summary: 'Log lines: the newest, or the oldest after a sequence number',
-      query: strict({ ...Filter, text: Type.Optional(Type.String()) }),
-      response: Lines,
-    },
-    ({ repo, query }, { bus }) => bus.ask('logger.query', { repo, limit: 100, ...query }),
-  ),
-  streamRoute(
-    {
-      id: 'followLogs',
-      method: 'GET',
-      path: '/v1/repos/:owner/:repo/logs/stream',
-      access: 'logs.read',
-      scope: 'repo',
-      summary: 'Log lines as they come; the id of an event is the sequence number of its line',
-      query: strict(Filter),
-    },
-    ({ repo, query, lastEventId, signal }, { bus }) =>
-      followLines(bus, { repo, ...query }, lastEventId, signal),
   ),
   streamRoute(
     {

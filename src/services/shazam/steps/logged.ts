@@ -18,7 +18,7 @@ export async function countLogged(
     const { lines } = await bus.ask('logger.query', query)
     for (const { step, stream, text } of lines) {
       if (step !== job.step) continue
-      if (stream !== 'platform') count[stream] += 1
+      if (stream === 'stdout' || stream === 'stderr') count[stream] += 1
       else if (text === startLine(job)) count = { stdout: 0, stderr: 0, started: true }
     }
     const last = lines.at(-1)

@@ -128,7 +128,7 @@ export async function openDesk(
   })
   bus.answer('logger.query', async ({ after = 0, limit, work, node }) => {
     const found = lines.filter((line) => line.seq > after && line.work === work && line.node === node)
-    return { lines: found.slice(0, limit), last: lines.length }
+    return { lines: found.slice(0, limit), last: lines.length, first: null, removed: null }
   })
   const patterns = ['create', 'update', 'delete'].flatMap((verb) =>
     ['start', 'success', 'error'].map((end) => `node.*.${verb}.${end}` as 'node.*.create.start'),

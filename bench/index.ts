@@ -1,21 +1,35 @@
 import { setUp } from '#tools/setup/index.ts'
 
-/** `npm run bench [-- NAME …]`: prints figures and ratios of one run; nothing is asserted. */
-const benches: Record<string, () => Promise<void>> = {
-  converge: async () => (await import('./converge.ts')).converge(),
+/** `npm run bench [-- NAME [WORD …] …]`: prints figures and ratios of one run; nothing is asserted. */
+const benches: Record<string, (words: readonly string[]) => Promise<void>> = {
+  converge: async (words) => (await import('./converge/index.ts')).converge(words),
   logs: async () => (await import('./logs.ts')).logs(),
 }
 
-const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !(name in benches))
-if (unknown.length > 0) {
-  console.error(`unknown benchmark ${unknown.join(', ')}; there are: ${Object.keys(benches).join(', ')}`)
+const { named, stray } = split(process.argv.slice(2))
+if (stray.length > 0) {
+  console.error(`unknown benchmark ${stray[0]}; there are: ${Object.keys(benches).join(', ')}`)
   process.exit(2)
 }
 await setUp()
 for (const [name, bench] of Object.entries(benches)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue
+  const words = named.get(name)
+  if (named.size > 0 && !words) continue
   console.log(`\n== ${name}`)
-  await bench()
+  await bench(words ?? [])
 }
 process.exit()
+
+/** What follows the name of a benchmark says which part of it is wanted. */
+function split(words: readonly string[]) {
+  const named = new Map<string, string[]>()
+  const stray: string[] = []
+  let current = stray
+  for (const word of words) {
+    if (word in benches) {
+      current = []
+      named.set(word, current)
+    } else current.push(word)
+  }
+  return { named, stray }
+}

@@ -20,6 +20,8 @@ export interface Plane extends AsyncDisposable {
   restart(): Promise<void>
   /** A user with an SSH key, a token and a folder for clones. */
   person(name: string): Promise<Person>
+  /** Of the process that runs now. */
+  pid(): number
   /** What the process printed. */
   output(): string
 }
@@ -44,6 +46,7 @@ export async function startPlane(): Promise<Plane> {
       server = await launch(data, server.ports, before)
     },
     person: (name) => createPerson(plane, name),
+    pid: () => server.child.pid ?? 0,
     output: () => server.output(),
     [Symbol.asyncDispose]: () => undo.disposeAsync(),
   }

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+
+export interface Figures {
+  /** Milliseconds, as they came. */
+  times: number[]
+  /** Processor milliseconds of the platform in all of them together. */
+  processor?: number
+}
+
+export async function measure(repeats: number, act: () => Promise<unknown>, pid?: number): Promise<Figures> {
+  const times: number[] = []
+  const before = pid === undefined ? 0 : processor(pid)
+  for (let i = 0; i < repeats; i++) {
+    const started = performance.now()
+    await act()
+    times.push(performance.now() - started)
+  }
+  return { times, ...(pid !== undefined && { processor: processor(pid) - before }) }
+}
+
+/** Milliseconds of processor time of a process and of its children that have ended: proc(5), utime to cstime. */
+function processor(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * 10, 0)
+}
+
+/** MiB that a process holds now. */
+export const memory = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+
+export const median = (times: readonly number[]): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
+
+export const format = (ms: number): string =>
+  ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`

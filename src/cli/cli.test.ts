@@ -391,6 +391,14 @@ test('people, keys, tokens and variables are kept by the commands of their names
       1,
       'error: The repository has nodes on record\n  Look at the present state and try again.\n',
     ],
+    ['repo settings destroy --repo ann/shop', 0, 'ask\n'],
+    ['repo settings heal true --repo ann/shop', 0, 'heal of ann/shop is true.\n'],
+    ['repo settings log_days 7 --repo ann/shop', 0, 'log_days of ann/shop is 7.\n'],
+    [
+      'repo settings destroy maybe --repo ann/shop',
+      1,
+      'error: The request does not fit: body/destroy: must be ask or allow\n  Correct the named field.\n',
+    ],
     ['collaborator add bob --role write --repo ann/shop', 0, 'bob shares ann/shop with role write.\n'],
     [
       'collaborator add bob --role king --repo ann/shop',

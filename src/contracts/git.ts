@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { call, Nothing, nullable, strict } from './define.ts'
 import { Finding, Infrastructure } from './descriptors.ts'
 import { CommitId, Name, RepoId, Time } from './ids.ts'
+import { Settings, SettingsChange } from './settings.ts'
 
 export const Repository = strict({
   repo: RepoId,
@@ -36,6 +37,12 @@ export const calls = {
     strict({ repo: RepoId, limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
     Type.Array(Commit),
   ),
+  'git.get_settings': call(strict({ repo: RepoId }), Settings),
+  /**
+   * Another `branch` is judged like a push of its tip: `refused` when its descriptors have errors, `conflict` when servers
+   * would be lost without consent. The nodes then follow it.
+   */
+  'git.set_settings': call(strict({ repo: RepoId, change: SettingsChange, by: Type.String() }), Settings),
   /** What a push of these files would be told. */
   'git.validate': call(strict({ repo: RepoId, files: Type.Array(File) }), Type.Array(Finding)),
 }
@@ -52,6 +59,8 @@ export const events = {
     after: nullable(CommitId),
     by: Type.String(),
   }),
+  /** Subject: the repository. `settings`: all of them, as they are now. */
+  'repo.settings_changed': strict({ repo: RepoId, settings: Settings, by: Type.String() }),
 }
 
 export const queues = {}

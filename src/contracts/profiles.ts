@@ -11,6 +11,7 @@ export const actions = [
   'repo.write',
   'repo.create',
   'repo.delete',
+  'settings.write',
   'node.sync',
   'node.link',
   'node.ssh',

@@ -3,9 +3,10 @@ import { examples, optionsOf } from '../command.ts'
 import { must, type Session } from '../session.ts'
 import { facts } from '../text.ts'
 import { repos } from './list.ts'
+import { settings } from './settings.ts'
 
 export function repo(program: Command, session: Session): void {
-  const group = program.command('repo').description('make, list, show and remove repositories')
+  const group = program.command('repo').description('make, list, show, set and remove repositories')
   examples(group, 'devops repo create shop')
 
   const create = group
@@ -44,6 +45,8 @@ export function repo(program: Command, session: Session): void {
       )
     })
   examples(info, 'devops repo info ann/shop')
+
+  settings(group, session)
 
   const remove = group
     .command('delete <owner/name>')

@@ -199,6 +199,18 @@ export interface components {
         [key: string]: unknown
       }
     }
+    Settings: {
+      branch: string
+      destroy: "ask" | "allow"
+      replace: "ask" | "allow"
+      drift_interval: number
+      heal: boolean
+      log_days: number
+      log_megabytes: number
+      step_log_megabytes: number
+      runs_at_once: number
+      node_works_at_once: number
+    }
     Task: {
       id: string
       name?: string
@@ -821,6 +833,66 @@ export interface paths {
         200: {
           content: {
             "application/json": string[]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/settings": {
+    /** Settings of a repository */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Settings"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+    /** Changes settings; the others stay. Another `branch` is judged like a push, and nodes follow it */
+    put: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            branch?: string
+            destroy?: "ask" | "allow"
+            replace?: "ask" | "allow"
+            drift_interval?: number
+            heal?: boolean
+            log_days?: number
+            log_megabytes?: number
+            step_log_megabytes?: number
+            runs_at_once?: number
+            node_works_at_once?: number
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Settings"]
           }
         }
         default: {

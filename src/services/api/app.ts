@@ -91,7 +91,14 @@ function misfit(errors: Errors, part = 'request'): Problem {
   const extra = errors.find(({ keyword }) => keyword === 'additionalProperties')
   const first = extra ?? errors.find(({ keyword }) => keyword !== 'boolean') ?? errors[0]
   const where = `${part}${first?.instancePath ?? ''}`
-  const names = (first?.params as { additionalProperties?: string[] } | undefined)?.additionalProperties
-  const reason = names ? `unknown field ${names.join(', ')}` : (first?.message ?? 'does not fit')
+  const { additionalProperties: names, allowedValues: values } = (first?.params ?? {}) as {
+    additionalProperties?: string[]
+    allowedValues?: unknown[]
+  }
+  const reason = names
+    ? `unknown field ${names.join(', ')}`
+    : values
+      ? `must be ${values.join(' or ')}`
+      : (first?.message ?? 'does not fit')
   return new Problem('invalid', { reason: `${where}: ${reason}` })
 }

@@ -3,8 +3,17 @@ import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
 import { people } from './routes/people.ts'
 import { repositories } from './routes/repositories.ts'
+import { settings } from './routes/settings.ts'
 import { streams } from './routes/streams.ts'
 import { tasks } from './routes/tasks.ts'
 
 /** Everything that can be asked of the API, and which right it needs. Nothing is registered from elsewhere. */
-export const routes: readonly Route[] = [...people, ...repositories, ...nodes, ...tasks, ...logs, ...streams]
+export const routes: readonly Route[] = [
+  ...people,
+  ...repositories,
+  ...settings,
+  ...nodes,
+  ...tasks,
+  ...logs,
+  ...streams,
+]

@@ -7,6 +7,7 @@ import { Line, Removed } from '#contracts/logger.ts'
 import { Health } from '#contracts/monitor.ts'
 import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profiles.ts'
 import { Server, Variable } from '#contracts/registry.ts'
+import { Settings } from '#contracts/settings.ts'
 import { Change, NodePlan } from '#contracts/shazam.ts'
 import { Cause, NodeStatus, Run, RunStep, Work } from '#contracts/tasker.ts'
 import { ProblemDocument } from './problems.ts'
@@ -66,6 +67,7 @@ export const models = {
   Run,
   RunStep,
   Server,
+  Settings,
   Task,
   TaskView,
   Token,

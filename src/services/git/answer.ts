@@ -91,13 +91,17 @@ export function refusalLines(losses: Losses): string[] {
     ...losses.replace.map((node) => `-o replace=${node}`),
   ]
   return [
-    ...losses.destroy.map(
-      (node) => `${node}: its descriptor is gone, so its server and all data on it would be destroyed.`,
-    ),
-    ...losses.replace.map((node) => `${node}: its server would be destroyed with all data and made anew.`),
+    ...lossLines(losses).map((line) => `${line}.`),
     `Nothing was changed. If you mean it: git push ${options.join(' ')}`,
   ]
 }
+
+export const lossLines = (losses: Losses): string[] => [
+  ...losses.destroy.map(
+    (node) => `${node}: its descriptor is gone, so its server and all data on it would be destroyed`,
+  ),
+  ...losses.replace.map((node) => `${node}: its server would be destroyed with all data and made anew`),
+]
 
 export const errorLines = (findings: readonly string[], errors: number): string[] => [
   ...findings,

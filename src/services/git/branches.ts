@@ -6,7 +6,7 @@ import type { Store, Tx } from '#store'
 import type { Git } from './git.ts'
 import type { Lanes } from './lanes.ts'
 import { containedPath, type Places } from './places.ts'
-import { findRepository } from './records.ts'
+import { choseBranch, findRepository } from './records.ts'
 import type { RepositoryRow, Tables } from './tables.ts'
 
 /** Branch name -> tip. */
@@ -29,13 +29,14 @@ interface Parts {
   lanes: Lanes
 }
 
-/** `main`, unless `master` came first. */
+/** The one that was chosen; else `main`, unless `master` came first. */
 export function activeBranch(
-  row: Pick<RepositoryRow, 'branch' | 'announced'>,
+  row: Pick<RepositoryRow, 'branch' | 'announced' | 'settings'>,
   names: Iterable<string>,
 ): string {
   const known = new Set(names)
-  if (row.announced !== null || known.has(row.branch) || !known.has('master')) return row.branch
+  if (row.announced !== null || choseBranch(row) || known.has(row.branch) || !known.has('master'))
+    return row.branch
   return 'master'
 }
 

@@ -10,6 +10,7 @@ import { isFile, listEntries, readBlobs, textOf } from './objects.ts'
 import { containedPath, type Places } from './places.ts'
 import { getRepository } from './records.ts'
 import type { createRepositories } from './repositories.ts'
+import type { createSettings } from './settings.ts'
 import type { Tables } from './tables.ts'
 
 type Commit = Output<'git.log'>[number]
@@ -21,12 +22,13 @@ interface Parts {
   places: Places
   reader: Reader
   repositories: ReturnType<typeof createRepositories>
+  settings: ReturnType<typeof createSettings>
   limits: Limits
 }
 
 /** What other services can ask of this one. Files are read out of git's objects: no path reaches the file system. */
 export function answerCalls(parts: Parts): Undo[] {
-  const { bus, reader, repositories } = parts
+  const { bus, reader, repositories, settings } = parts
   return [
     bus.answer('git.create_repository', ({ repo, by }) => repositories.create(repo, by)),
     bus.answer('git.list_repositories', ({ owner }) => repositories.list(owner)),
@@ -36,6 +38,8 @@ export function answerCalls(parts: Parts): Undo[] {
       reader.forget(repo)
       return {}
     }),
+    bus.answer('git.get_settings', ({ repo }) => settings.get(repo)),
+    bus.answer('git.set_settings', ({ repo, change, by }) => settings.set(repo, change, by)),
     bus.answer('git.infrastructure', ({ repo, commit }) => infrastructure(parts, repo, commit)),
     bus.answer('git.tree', ({ repo, commit }) => tree(parts, repo, commit)),
     bus.answer('git.file', ({ repo, commit, path }) => file(parts, repo, commit, path)),

@@ -1,14 +1,27 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Bus } from '#bus'
 import type { Infrastructure } from '#contracts/descriptors.ts'
+import type { Settings } from '#contracts/settings.ts'
 import type { NodePlan } from '#contracts/shazam.ts'
-import { covers, type PushOptions } from './options.ts'
+import { covers } from './options.ts'
 
 /** Nodes whose data a push would destroy. */
 export interface Losses {
   destroy: string[]
   replace: string[]
 }
+
+/** Nodes whose server may be lost; `all` for each. */
+export interface Consent {
+  destroy: ReadonlySet<string>
+  replace: ReadonlySet<string>
+}
+
+/** What the repository allows once and for all, and what is agreed to this time. */
+export const consentOf = (settings: Pick<Settings, 'destroy' | 'replace'>, given?: Consent): Consent => ({
+  destroy: settings.destroy === 'allow' ? new Set(['all']) : (given?.destroy ?? new Set()),
+  replace: settings.replace === 'allow' ? new Set(['all']) : (given?.replace ?? new Set()),
+})
 
 interface Question {
   repo: string
@@ -29,9 +42,9 @@ export async function findLosses(bus: Bus, question: Question): Promise<Losses> 
 }
 
 /** What of it nobody has agreed to. */
-export const withoutConsent = (losses: Losses, options: PushOptions): Losses => ({
-  destroy: losses.destroy.filter((node) => !covers(options.destroy, node)),
-  replace: losses.replace.filter((node) => !covers(options.replace, node)),
+export const withoutConsent = (losses: Losses, consent: Consent): Losses => ({
+  destroy: losses.destroy.filter((node) => !covers(consent.destroy, node)),
+  replace: losses.replace.filter((node) => !covers(consent.replace, node)),
 })
 
 async function removedNodes(bus: Bus, { repo, former, next }: Question): Promise<string[]> {

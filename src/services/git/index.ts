@@ -18,6 +18,7 @@ import { containedPath, openPlaces } from './places.ts'
 import { listRepositories } from './records.ts'
 import { createRepositories } from './repositories.ts'
 import { Running } from './running.ts'
+import { createSettings } from './settings.ts'
 import { type Address, listenSsh } from './ssh.ts'
 import type { Tables } from './tables.ts'
 
@@ -47,6 +48,8 @@ export const git = defineService<GitOptions>({
     const branches = createBranches({ git, places, store, bus, lanes })
     const reader = createReader({ git, bus, catalog: options.catalog, limits })
     const repositories = createRepositories({ git, places, store, bus, clock, lanes })
+    const judging = { git, places, store, bus, clock, log, lanes, branches, reader, limits }
+    const settings = createSettings(judging)
 
     for (const { repo } of await listRepositories(store.db)) {
       // One broken repository must not keep the others from being served.
@@ -54,7 +57,7 @@ export const git = defineService<GitOptions>({
         log.error({ err: error, repo }, 'a repository could not be opened'),
       )
     }
-    for (const undo of answerCalls({ bus, git, store, places, reader, repositories, limits }))
+    for (const undo of answerCalls({ bus, git, store, places, reader, repositories, settings, limits }))
       stack.defer(undo)
 
     async function recover(repo: string) {
@@ -64,7 +67,7 @@ export const git = defineService<GitOptions>({
 
     const running = stack.use(new Running())
     const admit = createAdmit({ bus, store, places })
-    const judge = createJudge({ bus, store, clock, log, branches, reader, limits })
+    const judge = createJudge(judging)
     const aftercare = createAftercare({ git, places, branches, lanes, clock, log, running, stack })
     const run = createExchange({ git, judge, branches, lanes, aftercare, clock, log, limits })
     const hostKey = await openHostKey(places.hostKey)

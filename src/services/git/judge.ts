@@ -1,6 +1,4 @@
 import type { Bus } from '#bus'
-import type { Infrastructure } from '#contracts/descriptors.ts'
-import type { NodePlan } from '#contracts/shazam.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
@@ -8,12 +6,13 @@ import { formatFindings } from '#language'
 import type { Store } from '#store'
 import { errorLines, inert, planLines, refusalLines, taskLines, watchLines } from './answer.ts'
 import { activeBranch, type Branches } from './branches.ts'
-import { findLosses, withoutConsent } from './consent.ts'
+import { type Consent, consentOf } from './consent.ts'
 import type { PushQuestion, Update, Verdict } from './hooks.ts'
-import { emptyInfrastructure, errorsOf, type Reader } from './infrastructure.ts'
+import { errorsOf, type Reader } from './infrastructure.ts'
+import { hasLosses, judgeMove } from './judgement.ts'
 import type { Limits } from './limits.ts'
 import { type PushOptions, parsePushOptions } from './options.ts'
-import { getRepository } from './records.ts'
+import { getRepository, settingsOf } from './records.ts'
 import type { Tables } from './tables.ts'
 import { branchOf, faultsOfUpdates } from './updates.ts'
 
@@ -68,7 +67,8 @@ async function judge(parts: Parts, push: Push): Promise<Verdict> {
     return options.dryRun ? refuse([...stored, ...dryRunLines]) : { accepted: true, lines: stored }
   if ((heads.get(active) ?? null) !== update.before)
     return refuse([`Refused: ${active} has moved meanwhile. Fetch it, merge or rebase, and push again.`])
-  const verdict = await judgeActive(parts, push, { ...update, after: update.after }, options)
+  const consent = consentOf(settingsOf(row), options)
+  const verdict = await judgeActive(parts, push, { ...update, after: update.after }, options, consent)
   return { accepted: verdict.accepted, lines: [...verdict.lines, ...(verdict.accepted ? stored : [])] }
 }
 
@@ -91,16 +91,13 @@ async function judgeActive(
   push: Push,
   { before, after }: { before: string | null; after: string },
   options: PushOptions,
+  consent: Consent,
 ): Promise<Verdict> {
-  const { repo } = push
-  const place = { at: push.at, env: push.quarantine }
-  const { infrastructure: next, findings } = await parts.reader.checkCommit(repo, place, after)
+  const { repo, at, quarantine: env, signal } = push
+  const judgement = await judgeMove(parts, { repo, at, env, before, after, consent, signal })
+  const { findings, former, next, plan, why, losses } = judgement
   const errors = errorsOf(findings)
   if (errors.length > 0) return refuse(errorLines(formatFindings(findings), errors.length))
-  const former = await formerInfrastructure(parts.reader, push, before)
-  const { plan, why } = await askPlan(parts, push, next)
-  const losses = await findLosses(parts.bus, { repo, former, next, plan })
-  const open = withoutConsent(losses, options)
   const told = [
     ...formatFindings(findings),
     ...(plan
@@ -108,34 +105,8 @@ async function judgeActive(
       : [`The descriptors are good; no plan could be had: ${why}.`]),
     ...taskLines(former, next),
   ]
-  if (open.destroy.length + open.replace.length > 0)
-    return refuse([...told, '', 'Refused:', ...refusalLines(open)])
+  if (hasLosses(losses)) return refuse([...told, '', 'Refused:', ...refusalLines(losses)])
   if (options.dryRun) return refuse([...told, '', ...dryRunLines])
   parts.reader.keep(repo, after, next)
   return { accepted: true, lines: [...told, ...watchLines(repo, plan)] }
-}
-
-/** Undefined when the catalog of today refuses what was good when it came. */
-async function formerInfrastructure(
-  reader: Reader,
-  { repo, at }: Push,
-  before: string | null,
-): Promise<Infrastructure | undefined> {
-  if (!before) return emptyInfrastructure(repo)
-  return reader.read(repo, { at }, before).catch(() => undefined)
-}
-
-/** A push never waits long for a plan, and is not refused for want of one. */
-async function askPlan(
-  { bus, limits, log }: Parts,
-  { repo, signal }: Push,
-  next: Infrastructure,
-): Promise<{ plan?: NodePlan[]; why?: string }> {
-  try {
-    const options = { deadline: limits.plan, signal }
-    return { plan: await bus.ask('shazam.plan', { repo, next, live: false }, options) }
-  } catch (error) {
-    log.warn({ err: error, repo }, 'a push was judged without a plan')
-    return { why: Problem.of(error).message }
-  }
 }

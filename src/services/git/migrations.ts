@@ -23,4 +23,13 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'git/0002-settings',
+    async up(db) {
+      await db.schema
+        .alterTable('git_repositories')
+        .addColumn('settings', 'text', (column) => column.notNull().defaultTo('{}'))
+        .execute()
+    },
+  },
 ]

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { defaultSettings, type Settings, type SettingsChange } from '#contracts/settings.ts'
 import { Problem } from '#kit/problem.ts'
 import type { RepositoryRow, Tables } from './tables.ts'
 
@@ -32,3 +33,17 @@ export async function findTwin(db: Kysely<Tables>, repo: string): Promise<string
     .executeTakeFirst()
   return twin?.repo
 }
+
+/** Settings that somebody changed. */
+export const changedSettings = (row: Pick<RepositoryRow, 'settings'>): SettingsChange =>
+  JSON.parse(row.settings)
+
+export const settingsOf = (row: RepositoryRow): Settings => ({
+  ...defaultSettings(),
+  ...changedSettings(row),
+  branch: row.branch,
+})
+
+/** Whether somebody named the branch, so that no other may take its place. */
+export const choseBranch = (row: Pick<RepositoryRow, 'settings'>): boolean =>
+  changedSettings(row).branch !== undefined

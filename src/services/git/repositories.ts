@@ -76,6 +76,7 @@ const newRow = (repo: string, by: string, now: number): RepositoryRow => {
     pushes: 0,
     created_at: now,
     created_by: by,
+    settings: '{}',
   }
 }
 

@@ -12,6 +12,8 @@ export interface RepositoryRow {
   pushes: number
   created_at: number
   created_by: string
+  /** JSON of the settings that somebody changed; the others are at their defaults. */
+  settings: string
 }
 
 export interface Tables {

@@ -42,6 +42,7 @@ const WORDS: Record<Action, string> = {
   'var.write': 'change variables',
   'collaborator.read': 'see the collaborators',
   'collaborator.write': 'change the collaborators',
+  'settings.write': 'change the settings',
   'logs.read': 'read logs',
   'user.read': 'see other users',
   'user.write': 'change other users',

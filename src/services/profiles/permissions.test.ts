@@ -17,7 +17,7 @@ const write: readonly Action[] = [
   'task.cancel',
   'var.write',
 ]
-const admin: readonly Action[] = [...write, 'collaborator.write']
+const admin: readonly Action[] = [...write, 'collaborator.write', 'settings.write']
 const owner: readonly Action[] = [...admin, 'repo.delete', 'repo.create']
 
 const may: Record<string, readonly Action[]> = {

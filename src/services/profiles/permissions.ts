@@ -17,6 +17,7 @@ export const permissions: Record<Action, Role | 'anyone' | 'administrator'> = {
   'task.cancel': 'write',
   'var.write': 'write',
   'collaborator.write': 'admin',
+  'settings.write': 'admin',
   'repo.delete': 'owner',
   /** Without a repository: at all. With one: under that owner's name. */
   'repo.create': 'anyone',

@@ -4,6 +4,7 @@ import type { Node, Task } from '#contracts/descriptors.ts'
 import type { Line, NewLine } from '#contracts/logger.ts'
 import type { Identity } from '#contracts/profiles.ts'
 import type { NodeRecord, Variable } from '#contracts/registry.ts'
+import { defaultSettings } from '#contracts/settings.ts'
 import type { NodePlan } from '#contracts/shazam.ts'
 import type { NodeStatus, Run, Work } from '#contracts/tasker.ts'
 import { type Clock, systemClock } from '#kit/clock.ts'
@@ -153,6 +154,8 @@ function answerRest(bus: Answerer, world: World): void {
   bus.answer('git.list_repositories', async () => ['ann/shop', 'bob/blog', 'eve/own'].map(repository))
   bus.answer('git.get_repository', async ({ repo }) => repository(repo))
   bus.answer('git.create_repository', async ({ repo }) => ({ ...repository(repo), commit: null }))
+  bus.answer('git.get_settings', async () => defaultSettings())
+  bus.answer('git.set_settings', async ({ change }) => ({ ...defaultSettings(), ...change }))
   bus.answer('git.delete_repository', async () => {
     throw new Problem('conflict', { reason: 'The repository has nodes on record' })
   })

@@ -14,7 +14,8 @@ import { type GitOptions, git } from '../index.ts'
 import { type Client, execute, makeClient, type Work } from './client.ts'
 import { answerFor, emptyWorld, type World } from './world.ts'
 
-type GitEvent = BusEvent<'repo.pushed' | 'repo.created' | 'repo.deleted'>
+const patterns = ['repo.pushed', 'repo.created', 'repo.deleted', 'repo.settings_changed'] as const
+type GitEvent = BusEvent<(typeof patterns)[number]>
 
 export interface Fixture extends AsyncDisposable {
   bus: Bus
@@ -52,7 +53,7 @@ export async function startFixture(
   const world = emptyWorld()
   answerFor(bus, world)
   const events: GitEvent[] = []
-  bus.on('test', ['repo.pushed', 'repo.created', 'repo.deleted'], async (event) => void events.push(event))
+  bus.on('test', patterns, async (event) => void events.push(event))
 
   let service: AsyncDisposable | undefined
   stack.defer(() => service?.[Symbol.asyncDispose]())

@@ -1,0 +1,83 @@
+import type { Bus } from '#bus'
+import type { Finding, Infrastructure } from '#contracts/descriptors.ts'
+import type { NodePlan } from '#contracts/shazam.ts'
+import type { Clock } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
+import { Problem } from '#kit/problem.ts'
+import { type Consent, findLosses, type Losses, withoutConsent } from './consent.ts'
+import { emptyInfrastructure, errorsOf, type Reader } from './infrastructure.ts'
+import type { Limits } from './limits.ts'
+
+/** The active branch is about to move, by a push, by a commit through the API, or to another branch. */
+export interface Move {
+  repo: string
+  /** Folder of the repository. */
+  at: string
+  /** Makes git see objects that are not in the repository yet. */
+  env?: Record<string, string>
+  before: string | null
+  after: string
+  consent: Consent
+  /** Aborts when nobody waits for the judgement any more. */
+  signal: AbortSignal
+}
+
+/** What is to be known before a move is let happen. */
+export interface Judgement {
+  findings: Finding[]
+  former: Infrastructure | undefined
+  next: Infrastructure
+  /** Undefined when none could be had; `why` says why. */
+  plan?: NodePlan[]
+  why?: string
+  /** What would be lost without consent. */
+  losses: Losses
+}
+
+interface Parts {
+  bus: Bus
+  clock: Clock
+  log: Log
+  reader: Reader
+  limits: Limits
+}
+
+/** With errors there is no plan. */
+export async function judgeMove(parts: Parts, move: Move): Promise<Judgement> {
+  const { repo, at, env, before, after } = move
+  const place = { at, ...(env && { env }) }
+  const { infrastructure: next, findings } = await parts.reader.checkCommit(repo, place, after)
+  const none: Losses = { destroy: [], replace: [] }
+  if (errorsOf(findings).length > 0) return { findings, former: undefined, next, losses: none }
+  const former = await formerInfrastructure(parts.reader, move, before)
+  const planned = await askPlan(parts, move, next)
+  const losses = await findLosses(parts.bus, { repo, former, next, plan: planned.plan })
+  return { findings, former, next, ...planned, losses: withoutConsent(losses, move.consent) }
+}
+
+export const hasLosses = ({ destroy, replace }: Losses): boolean => destroy.length + replace.length > 0
+
+/** Undefined when the catalog of today refuses what was good when it came. */
+async function formerInfrastructure(
+  reader: Reader,
+  { repo, at }: Move,
+  before: string | null,
+): Promise<Infrastructure | undefined> {
+  if (!before) return emptyInfrastructure(repo)
+  return reader.read(repo, { at }, before).catch(() => undefined)
+}
+
+/** A push never waits long for a plan, and is not refused for want of one. */
+async function askPlan(
+  { bus, limits, log }: Parts,
+  { repo, signal }: Move,
+  next: Infrastructure,
+): Promise<{ plan?: NodePlan[]; why?: string }> {
+  try {
+    const options = { deadline: limits.plan, signal }
+    return { plan: await bus.ask('shazam.plan', { repo, next, live: false }, options) }
+  } catch (error) {
+    log.warn({ err: error, repo }, 'a push was judged without a plan')
+    return { why: Problem.of(error).message }
+  }
+}

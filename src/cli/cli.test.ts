@@ -412,6 +412,23 @@ test('people, keys, tokens and variables are kept by the commands of their names
     ['var list --repo ann/shop --json', 0, '[]\n'],
     ['var used-by version --repo ann/shop', 0, 'NODE\ndb\nweb\n'],
     ['var used-by vars.version --repo ann/shop', 0, 'NODE\nweb\n'],
+    ['secret list --repo ann/shop', 0, 'SECRET  VERSION  SET        BY\ntoken   2        1 min ago  ann\n'],
+    ['secret unset token --repo ann/shop', 0, 'Removed secret token of ann/shop.\n'],
+    [
+      'secret history token --repo ann/shop',
+      0,
+      'VERSION  WHAT     WHEN       BY\n2        rotated  1 min ago  ann\n',
+    ],
+    [
+      'password list --repo ann/shop',
+      0,
+      'ADDRESS         VERSION  MADE       BY\npasswords.shop  2        1 min ago  ann\n',
+    ],
+    [
+      'password rotate passwords.shop --repo ann/shop',
+      0,
+      'A new password is made for passwords.shop, version 2.\n',
+    ],
     ['list webhooks --repo ann/shop', 0, 'PATH    TASK\ndeploy  deploy\n'],
     [
       'cancel nope --repo ann/shop',
@@ -423,6 +440,29 @@ test('people, keys, tokens and variables are kept by the commands of their names
     const ran = await run(api.url, line)
     assert.deepEqual([line, ran.code, code === 0 ? ran.out : ran.err], [line, code, text])
   }
+})
+
+test('the value of a secret comes from stdin, a file, or with a warning from the words, and is never printed', async () => {
+  await using api = await startTestApi()
+  writeFileSync(join(home, 'token.txt'), 'from a file\n')
+  writeFileSync(join(home, 'picture'), Buffer.from([0xff, 0xd8, 0xff]))
+  const set = 'secret set token --repo ann/shop'
+  const lines: [line: string | string[], input: string, value: string][] = [
+    [set, 'from stdin\n', 'from stdin'],
+    [`${set} --file token.txt`, '', 'from a file\n'],
+    [['secret', 'rotate', 'token', 'from words', '--repo', 'ann/shop'], '', 'from words'],
+  ]
+  for (const [line, input, value] of lines) {
+    const ran = await run(api.url, line, { input })
+    assert.deepEqual([ran.code, ran.out], [0, 'Secret token of ann/shop is set, version 2.\n'])
+    assert.match(ran.err, /Synced in a moment, because they use it: web\./)
+    assert.equal(ran.err.startsWith('Warning: a value on the command line'), value === 'from words')
+    const rotate = value === 'from words'
+    const sent = { repo: 'ann/shop', name: 'token', value, rotate, by: 'ann' }
+    assert.deepEqual(api.world.asked.at(-1)?.input, sent)
+  }
+  assert.match((await run(api.url, `${set} --file picture`)).err, /holds bytes that are no text/)
+  assert.match((await run(api.url, `${set} --file nope`)).err, /cannot be read: ENOENT/)
 })
 
 test('link asks for what is not given, and never shows the password', async () => {

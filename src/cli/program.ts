@@ -8,9 +8,11 @@ import { link } from './commands/link.ts'
 import { list } from './commands/list.ts'
 import { login, logout } from './commands/login.ts'
 import { logs } from './commands/logs.ts'
+import { password } from './commands/password.ts'
 import { plan } from './commands/plan.ts'
 import { repo } from './commands/repo.ts'
 import { run } from './commands/run.ts'
+import { secret } from './commands/secret.ts'
 import { server } from './commands/server.ts'
 import { ssh, sshConfig } from './commands/ssh.ts'
 import { status } from './commands/status.ts'
@@ -39,6 +41,8 @@ const commands = [
   sshConfig,
   link,
   variable,
+  secret,
+  password,
   repo,
   collaborator,
   key,

@@ -79,6 +79,8 @@ export const Option = Type.Cyclic(
       /** Why this option is refused today, and what replaces it. */
       removed: Type.Optional(Type.String()),
       secret: Type.Optional(Type.Boolean()),
+      /** Of a secret text: where a descriptor leaves it out, the platform makes a password, once, and keeps it. */
+      generate: Type.Optional(Type.Boolean()),
     }),
   },
   'Option',
@@ -170,4 +172,5 @@ export interface Option {
   items?: 'string' | 'integer' | 'object'
   removed?: string
   secret?: boolean
+  generate?: boolean
 }

@@ -19,6 +19,8 @@ export const actions = [
   'task.cancel',
   'var.read',
   'var.write',
+  'secret.read',
+  'secret.write',
   'collaborator.read',
   'collaborator.write',
   'logs.read',

@@ -49,6 +49,34 @@ export const Variable = strict({
   set_by: Type.String(),
 })
 
+/** A secret as far as anybody may see it: never its value. */
+export const SecretInfo = strict({
+  name: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$', maxLength: 63 }),
+  /** Counts the values that it had. */
+  version: Type.Integer(),
+  set_at: Time,
+  set_by: Type.String(),
+})
+
+export const SecretVersion = strict({
+  version: Type.Integer(),
+  action: Type.Enum(['set', 'rotated', 'unset', 'made']),
+  set_at: Time,
+  set_by: Type.String(),
+})
+
+/** A password that the platform made. */
+export const PasswordInfo = strict({
+  /** `passwords.NAME`, or the option that it stands at: `db.configuration.postgresql.users.shop.password`. */
+  address: Type.String({ maxLength: 512 }),
+  version: Type.Integer(),
+  set_at: Time,
+  set_by: Type.String(),
+})
+
+/** Who is synced now. */
+const usedBy = { used_by: Type.Array(Name) }
+
 /** A value of the tree of `registry.resolve` that could not be rendered. */
 export const Unresolved = strict({
   /** Null: a variable of the task. */
@@ -101,13 +129,42 @@ export const calls = {
     VariableKey,
     Type.Array(strict({ value: Type.Unknown(), unset: Type.Boolean(), set_at: Time, set_by: Type.String() })),
   ),
+  /** Shorter than 4 characters, longer than 64 KiB or with a NUL: `invalid`. `rotate`: `not_found` when there is none yet. */
+  'registry.set_secret': call(
+    strict({
+      repo: RepoId,
+      name: SecretInfo.properties.name,
+      value: Type.String(),
+      rotate: Type.Boolean(),
+      by: Type.String(),
+    }),
+    strict({ ...SecretInfo.properties, ...usedBy }),
+  ),
+  'registry.unset_secret': call(
+    strict({ repo: RepoId, name: SecretInfo.properties.name, by: Type.String() }),
+    strict(usedBy),
+  ),
+  'registry.list_secrets': call(strict({ repo: RepoId }), Type.Array(SecretInfo)),
+  /** Newest first. */
+  'registry.secret_history': call(
+    strict({ repo: RepoId, name: SecretInfo.properties.name }),
+    Type.Array(SecretVersion),
+  ),
+  'registry.list_passwords': call(strict({ repo: RepoId }), Type.Array(PasswordInfo)),
+  /** Makes another one; `not_found` when none was made at this address. */
+  'registry.rotate_password': call(
+    strict({ repo: RepoId, address: PasswordInfo.properties.address, by: Type.String() }),
+    strict({ ...PasswordInfo.properties, ...usedBy }),
+  ),
   /**
    * The tree in which templates of a repository are resolved:
-   * `{ NODE: { id, name, ip, pub_key, facts, configuration, vars }, vars, secrets, $unresolved, $secrets }`. `configuration` has
+   * `{ NODE: { id, name, ip, pub_key, facts, configuration, vars }, vars, secrets, passwords, $unresolved, $secrets }`. `configuration` has
    * defaults merged and templates rendered. `ip` and `pub_key` are absent until they are known. A task's or node's own
    * variables stand bare when `task` or `node` is named; docs/variables.md says which wins.
    * A value that cannot be rendered yet is left out and listed in `$unresolved`, a list of `Unresolved`. `$secrets`:
    * texts that no plan, log, event or error may show, the longest first.
+   * `passwords.NAME`, and options marked `generate` that a descriptor leaves out, hold passwords that are made at the
+   * first use; for a `next` under judgement one that is not kept.
    * Throws `invalid` when values refer to each other in a circle.
    */
   'registry.resolve': call(
@@ -144,4 +201,6 @@ export type Server = Type.Static<typeof Server>
 export type Applied = Type.Static<typeof Applied>
 export type NodeRecord = Type.Static<typeof NodeRecord>
 export type Variable = Type.Static<typeof Variable>
+export type SecretInfo = Type.Static<typeof SecretInfo>
+export type PasswordInfo = Type.Static<typeof PasswordInfo>
 export type Unresolved = Type.Static<typeof Unresolved>

@@ -3,7 +3,8 @@ import { findKeys, type Keys, makeKey } from './master-key.ts'
 import { Problem } from './problem.ts'
 import { Secret } from './secret.ts'
 
-const CHECK = 'devo.ps'
+/** Text and context of the row of `checkSeal`. */
+export const sealCheck = 'devo.ps'
 
 /**
  * Envelope encryption, AES-256-GCM twice: each value has a data key of its own, which the master key wraps. `context`
@@ -81,8 +82,8 @@ export async function checkSeal(
   row: { find(): Promise<string | undefined>; save(sealed: string): Promise<unknown> },
 ): Promise<void> {
   const sealed = await row.find()
-  if (sealed === undefined) await row.save(seal.seal(CHECK, CHECK))
-  else seal.open(sealed, CHECK)
+  if (sealed === undefined) await row.save(seal.seal(sealCheck, sealCheck))
+  else seal.open(sealed, sealCheck)
 }
 
 const idOf = (key: Buffer): string => createHash('sha256').update('id').update(key).digest('hex').slice(0, 8)

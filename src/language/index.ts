@@ -1,5 +1,7 @@
 export { readCatalog } from './catalog.ts'
 export { eventMatches } from './events.ts'
+export { generates, passwordNames, vacancies } from './generated.ts'
+export { itemName } from './items.ts'
 export { nearest } from './nearest.ts'
 export { checkOptions, withDefaults } from './options.ts'
 export { type Checked, type CheckOptions, checkRepository, type File } from './repository.ts'

@@ -18,7 +18,7 @@ export function checkOptions(options: Options, written: unknown, at: At, report:
     else report([...at, name], unknownName('option', name, Object.keys(options)))
   }
   for (const [name, option] of Object.entries(options)) {
-    const isMissing = option.required && option.default === undefined && !option.removed
+    const isMissing = option.required && option.default === undefined && !option.removed && !option.generate
     if (isMissing && (written[name] ?? null) === null) report([...at, name], 'is required')
   }
 }

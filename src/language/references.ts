@@ -1,6 +1,8 @@
 import type { Node, Option } from '#contracts/descriptors.ts'
+import { isTree } from './fields.ts'
+import { itemName, itemNamed } from './items.ts'
 import { nearest } from './nearest.ts'
-import { itemOf } from './options.ts'
+import { isTemplated, itemOf } from './options.ts'
 import type { Services } from './service-graph.ts'
 import type { At, Report } from './source.ts'
 import { addressUses, type Fault, faultOf, type Use } from './templates.ts'
@@ -12,6 +14,8 @@ export interface World {
   services: Services
   /** Names set apart from the descriptors (`devops var set`); undefined: not known here. */
   variables: ReadonlySet<string> | undefined
+  /** Names of secrets (`devops secret set`); undefined: not known here. */
+  secrets: ReadonlySet<string> | undefined
 }
 
 /** Where a template stands decides which names it can say. */
@@ -24,8 +28,8 @@ export interface Scope {
 }
 
 const roots = {
-  node: ['vars', 'secrets'],
-  task: ['vars', 'secrets', 'payload', 'event', 'run', 'steps', 'request', 'options'],
+  node: ['vars', 'secrets', 'passwords'],
+  task: ['vars', 'secrets', 'passwords', 'payload', 'event', 'run', 'steps', 'request', 'options'],
 }
 /** No node may have the name of one of these: its address would mean something else. */
 export const reservedRoots: ReadonlySet<string> = new Set(roots.task)
@@ -79,6 +83,8 @@ function addressTrouble(use: Use, scope: Scope, world: World): Trouble | undefin
     return variableTrouble(root, use, scope, world)
   }
   if (root === 'vars' && rest[0] !== undefined) return variableTrouble(rest[0], use, scope, world)
+  if (root === 'secrets' && rest[0] !== undefined) return secretTrouble(rest, use, world)
+  if (root === 'passwords' && rest[0] !== undefined) return passwordTrouble(rest)
   if (root === 'steps' && rest[0] !== undefined) return stepTrouble(rest, scope)
 }
 
@@ -94,6 +100,21 @@ function variableTrouble(name: string, use: Use, scope: Scope, world: World): Tr
     message: `variable ${address} is not set here${hint || ': it has to be set with devops var set'}`,
     severity: 'warning',
   }
+}
+
+function secretTrouble([name = '', part]: string[], use: Use, { secrets }: World): Trouble | undefined {
+  if (part !== undefined) return beyond(['secrets', name], part)
+  if (!secrets || secrets.has(name) || use.optional) return undefined
+  const near = nearest(name, secrets)
+  const hint =
+    near === undefined ? `set it first, with devops secret set ${name}` : `did you mean ${show(near)}?`
+  return { message: `unknown secret ${show(name)}${near === undefined ? ': ' : ', '}${hint}` }
+}
+
+function passwordTrouble([name = '', part]: string[]): Trouble | undefined {
+  if (part !== undefined) return beyond(['passwords', name], part)
+  if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name))
+    return { message: `a password is named with letters, digits, - and _, got ${show(name)}` }
 }
 
 function stepTrouble([id = '', part]: string[], scope: Scope): Trouble | undefined {
@@ -117,43 +138,71 @@ function nodeTrouble(
     const message = unknownName(`variable of node ${id}`, name, Object.keys(node.vars))
     return world.variables ? { message } : { message, severity: 'warning' }
   }
-  if (part === 'configuration') return configurationTrouble(id, name, rest, services, world)
+  if (part === 'configuration') return configurationTrouble(id, name, rest, { node, services }, world)
 }
 
 function configurationTrouble(
   id: string,
   serviceId: string,
   path: string[],
-  services: ReadonlySet<string>,
+  { node, services }: { node: Node; services: ReadonlySet<string> },
   world: World,
 ): Trouble | undefined {
   if (!services.has(serviceId)) return { message: unknownName(`service of node ${id}`, serviceId, services) }
   const service = world.services.get(serviceId)
   return (
     service &&
-    optionTrouble({ type: 'group', options: service.options }, path, [id, 'configuration', serviceId])
+    optionTrouble({ type: 'group', options: service.options }, path, {
+      above: [id, 'configuration', serviceId],
+      value: node.configuration[serviceId],
+    })
   )
 }
 
 const listParts = ['first', 'last', 'size']
 
+/** Where a path has come to, and what is written there, as far as it is. */
+interface Found {
+  above: string[]
+  value: unknown
+}
+
 /** Follows a path into an option as far as the catalog knows. */
-function optionTrouble(option: Option, [name, ...rest]: string[], above: string[]): Trouble | undefined {
+function optionTrouble(option: Option, path: string[], { above, value }: Found): Trouble | undefined {
+  const [name, ...rest] = path
   if (name === undefined) return undefined
-  if (option.type === 'array') {
-    if (name === 'size') return undefined
-    if (!/^-?\d+$/.test(name) && !listParts.includes(name))
-      return {
-        message: `${show(above.join('.'))} is a list: write a number or ${listParts.join(', ')}, got ${show(name)}`,
-      }
-    return optionTrouble(itemOf(option), rest, [...above, name])
-  }
+  if (option.type === 'array') return listTrouble(option, name, rest, { above, value })
   if (option.type !== 'group' && option.type !== 'object')
     return name === 'size' ? undefined : beyond(above, name)
   if (!option.options) return undefined
   const next = Object.hasOwn(option.options, name) ? option.options[name] : undefined
-  if (next) return optionTrouble(next, rest, [...above, name])
+  if (next)
+    return optionTrouble(next, rest, {
+      above: [...above, name],
+      value: isTree(value) ? value[name] : undefined,
+    })
   return { message: unknownName(`option in ${above.join('.')}:`, name, Object.keys(option.options)) }
+}
+
+/** Items go by their number, and by their name or id if they have one. */
+function listTrouble(
+  option: Option,
+  name: string,
+  rest: string[],
+  { above, value }: Found,
+): Trouble | undefined {
+  if (name === 'size') return undefined
+  const list = value ?? option.default
+  const names = Array.isArray(list) ? list.flatMap((each) => itemName(each) ?? []) : []
+  const item = { above: [...above, name], value: Array.isArray(list) ? itemNamed(list, name) : undefined }
+  const known = item.value !== undefined || /^-?\d+$/.test(name) || listParts.includes(name)
+  // Names that are rendered are known later.
+  const rendered = typeof list === 'string' || names.some(isTemplated)
+  if (known || rendered) return optionTrouble(itemOf(option), rest, item)
+  if (names.length > 0) return { message: unknownName(`item in ${above.join('.')}:`, name, names) }
+  return {
+    message: `${show(above.join('.'))} is a list: write a number or ${listParts.join(', ')}, got ${show(name)}`,
+  }
 }
 
 const beyond = (above: string[], name: string): Trouble => ({

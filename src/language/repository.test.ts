@@ -16,6 +16,7 @@ interface Case {
   files: Record<string, string>
   findings?: string[]
   variables?: string[]
+  secrets?: string[]
   nodes?: unknown[]
   tasks?: unknown[]
 }
@@ -27,9 +28,10 @@ for (const name of readdirSync(folder).filter((each) => each.endsWith('.yml'))) 
   })
 }
 
-function check({ files, findings = [], variables, nodes, tasks }: Case): void {
+function check({ files, findings = [], variables, secrets, nodes, tasks }: Case): void {
   const list = Object.entries(files).map(([path, content]) => ({ path, content }))
-  const checked = checkRepository(list, { catalog, repo: 'ann/site', ...(variables && { variables }) })
+  const known = { ...(variables && { variables }), ...(secrets && { secrets }) }
+  const checked = checkRepository(list, { catalog, repo: 'ann/site', ...known })
   assert.deepEqual(formatFindings(checked.findings), findings)
   if (nodes) assert.deepEqual(checked.infrastructure.nodes, nodes)
   if (tasks) assert.deepEqual(checked.infrastructure.tasks, tasks)

@@ -20,6 +20,8 @@ export interface CheckOptions {
   repo?: string
   /** Names of the variables set apart from the descriptors. Without them an unknown bare name is only a warning. */
   variables?: readonly string[]
+  /** Names of secrets that are set. Without them references to secrets go unchecked. */
+  secrets?: readonly string[]
   /** Providers that nodes may name. */
   providers?: readonly string[]
 }
@@ -56,7 +58,12 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
     nodes,
     tasks,
     scripts,
-    { nodes, services, variables: options.variables && new Set(options.variables) },
+    {
+      nodes,
+      services,
+      variables: options.variables && new Set(options.variables),
+      secrets: options.secrets && new Set(options.secrets),
+    },
     findings,
   )
   const infrastructure: Infrastructure = {

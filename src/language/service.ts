@@ -68,7 +68,9 @@ function templateFault(text: string) {
 
 const keys = new Set(Object.keys(Service.properties).filter((key) => key !== 'templates'))
 const optionKeys = new Set(
-  'type description default required minimum maximum allowed pattern options items removed secret'.split(' '),
+  'type description default required minimum maximum allowed pattern options items removed secret generate'.split(
+    ' ',
+  ),
 )
 const unitActions = ['start', 'stop', 'reload', 'restart']
 const commandKeys = new Set(['description', 'options', 'unit', 'do', 'script', 'user'])
@@ -137,6 +139,11 @@ function checkOptionShape(option: Tree, at: At, report: Report): void {
     report([...at, 'minimum'], `is more than the maximum, ${minimum} > ${maximum}`)
   if (!optionTypes.some((each) => each === type))
     report([...at, 'type'], `must be one of ${optionTypes.join(', ')}, got ${show(type)}`)
+  if (
+    option.generate === true &&
+    (type !== 'string' || option.secret !== true || (option.default ?? null) !== null)
+  )
+    report([...at, 'generate'], 'is for a string that is marked `secret` and has no default')
   if (type === 'group' && !isTree(option.options)) report(at, 'a group needs options')
   if (typeof type !== 'string' || (option.default ?? null) === null || option.removed !== undefined) return
   // A default that itself breaks the rules would pass unseen into every node.

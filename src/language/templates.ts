@@ -10,6 +10,7 @@ import {
 } from 'liquidjs'
 import { Problem } from '#kit/problem.ts'
 import { isTree, type Tree } from './fields.ts'
+import { itemNamed } from './items.ts'
 import { nearest } from './nearest.ts'
 import { isTemplated } from './options.ts'
 import { show, unknownName } from './text.ts'
@@ -67,6 +68,17 @@ function countMarks(text: string): number {
   return count
 }
 
+/** In which `users.shop` is the item of a list that has this name or id. */
+class NamingContext extends Context {
+  override readProperty(
+    holder: Parameters<Context['readProperty']>[0],
+    key: Parameters<Context['readProperty']>[1],
+  ): unknown {
+    const value = super.readProperty(holder, key)
+    return value === undefined && Array.isArray(holder) ? itemNamed(holder, String(key)) : value
+  }
+}
+
 export class Templates {
   readonly liquid: Liquid
   private readonly parsed = new Map<string, Template[]>()
@@ -86,7 +98,7 @@ export class Templates {
   }
 
   context(scope: Tree): Context {
-    return new Context(scope, this.liquid.options, { sync: true }, { liquid: this.liquid })
+    return new NamingContext(scope, this.liquid.options, { sync: true }, { liquid: this.liquid })
   }
 }
 
@@ -147,7 +159,8 @@ function undefinedIn(error: unknown, scope: Tree): string | undefined {
   const segments = name.split('.')
   const last = segments.pop() ?? ''
   let holder: unknown = scope
-  for (const segment of segments) holder = isTree(holder) ? holder[segment] : undefined
+  for (const segment of segments)
+    holder = isTree(holder) ? holder[segment] : Array.isArray(holder) ? itemNamed(holder, segment) : undefined
   const near = isTree(holder) ? nearest(last, Object.keys(holder)) : undefined
   const meant = near === undefined ? '' : `, did you mean ${show([...segments, near].join('.'))}?`
   return `unknown variable ${show(name)}${meant}`

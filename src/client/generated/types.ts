@@ -138,6 +138,12 @@ export interface components {
       status: components["schemas"]["NodeStatus"] | null
       health: components["schemas"]["Health"] | null
     }
+    PasswordInfo: {
+      address: string
+      version: number
+      set_at: number
+      set_by: string
+    }
     Problem: {
       type: string
       title: string
@@ -187,6 +193,12 @@ export interface components {
       error: string | null
       started_at: number | null
       ended_at: number | null
+    }
+    SecretInfo: {
+      name: string
+      version: number
+      set_at: number
+      set_by: string
     }
     Server: {
       provider: string
@@ -1516,6 +1528,179 @@ export interface paths {
         200: {
           content: {
             "application/x-ndjson": string
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/secrets": {
+    /** Secrets: who set each, when, and how often; never their values */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["SecretInfo"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/secrets/{name}": {
+    /** Sets a secret; nodes that use it are synced. With `rotate` it must be there already, with another value */
+    put: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          name: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            value: string
+            rotate?: boolean
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {
+              name: string
+              version: number
+              set_at: number
+              set_by: string
+              used_by: string[]
+            }
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+    /** Removes a secret; answers with the nodes that use it, whose next sync will fail */
+    delete: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          name: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {
+              used_by: string[]
+            }
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/secrets/{name}/history": {
+    /** When and by whom a secret was set, rotated and removed, newest first */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          name: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {
+              version: number
+              action: "set" | "rotated" | "unset" | "made"
+              set_at: number
+              set_by: string
+            }[]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/passwords": {
+    /** Passwords that the platform made: the addresses that they stand at, never their values */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["PasswordInfo"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/passwords/rotate": {
+    /** Makes another password for an address; nodes that use it are synced */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            address: string
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {
+              address: string
+              version: number
+              set_at: number
+              set_by: string
+              used_by: string[]
+            }
           }
         }
         default: {

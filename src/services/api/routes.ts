@@ -3,6 +3,7 @@ import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
 import { people } from './routes/people.ts'
 import { repositories } from './routes/repositories.ts'
+import { secrets } from './routes/secrets.ts'
 import { settings } from './routes/settings.ts'
 import { streams } from './routes/streams.ts'
 import { tasks } from './routes/tasks.ts'
@@ -15,5 +16,6 @@ export const routes: readonly Route[] = [
   ...nodes,
   ...tasks,
   ...logs,
+  ...secrets,
   ...streams,
 ]

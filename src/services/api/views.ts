@@ -6,7 +6,7 @@ import { CommitId, Name, RepoId, Time } from '#contracts/ids.ts'
 import { Line, Removed } from '#contracts/logger.ts'
 import { Health } from '#contracts/monitor.ts'
 import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profiles.ts'
-import { Server, Variable } from '#contracts/registry.ts'
+import { PasswordInfo, SecretInfo, Server, Variable } from '#contracts/registry.ts'
 import { Settings } from '#contracts/settings.ts'
 import { Change, NodePlan } from '#contracts/shazam.ts'
 import { Cause, NodeStatus, Run, RunStep, Work } from '#contracts/tasker.ts'
@@ -61,11 +61,13 @@ export const models = {
   NodePlan,
   NodeStatus,
   NodeView,
+  PasswordInfo,
   Problem: ProblemDocument,
   Repository,
   RepositoryView,
   Run,
   RunStep,
+  SecretInfo,
   Server,
   Settings,
   Task,

@@ -47,7 +47,7 @@ export function createReader({ git, bus, catalog, limits }: Parts): Reader {
   }
 
   const check = async (repo: string, files: readonly File[]): Promise<Checked> =>
-    checkRepository(files, { repo, catalog, ...(await knownVariables(bus, repo)) })
+    checkRepository(files, { repo, catalog, ...(await knownNames(bus, repo)) })
 
   async function checkCommit(repo: string, place: Place, commit: string): Promise<Checked> {
     const { files, findings } = await readDescriptors(git, place, commit, limits)
@@ -85,11 +85,14 @@ export function createReader({ git, bus, catalog, limits }: Parts): Reader {
 export const errorsOf = (findings: readonly Finding[]): Finding[] =>
   findings.filter((finding) => finding.severity === 'error')
 
-/** Nothing when the registry does not answer: then references to variables go unchecked. */
-async function knownVariables(bus: Bus, repo: string): Promise<{ variables?: string[] }> {
+/** Nothing when the registry does not answer: then references to variables and secrets go unchecked. */
+async function knownNames(bus: Bus, repo: string): Promise<{ variables?: string[]; secrets?: string[] }> {
   try {
-    const variables = await bus.ask('registry.list_variables', { repo }, { deadline: 2000 })
-    return { variables: variables.map((one) => one.name) }
+    const [variables, secrets] = await Promise.all([
+      bus.ask('registry.list_variables', { repo }, { deadline: 2000 }),
+      bus.ask('registry.list_secrets', { repo }, { deadline: 2000 }),
+    ])
+    return { variables: variables.map(({ name }) => name), secrets: secrets.map(({ name }) => name) }
   } catch {
     return {}
   }

@@ -67,6 +67,17 @@ test('a push with errors is refused, names all of them, and leaves nothing in th
   assert.deepEqual(pushes(fixture), [])
 })
 
+test('a push that uses a secret is refused until the secret is set, with what to type', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': `${node('web')}vars:\n  token: '{{ secrets.token }}'\n` })
+  const refused = await work.git('push', 'origin', 'main')
+  assert.notEqual(refused.code, 0)
+  assert.match(refused.said, /unknown secret "token": set it first, with devops secret set token/)
+  fixture.world.secrets.push('token')
+  assert.equal((await work.git('push', 'origin', 'main')).code, 0)
+})
+
 test('a push to another branch is stored, not applied, whatever it holds', async () => {
   await using fixture = await startFixture()
   const work = await open(fixture)

@@ -40,6 +40,8 @@ const WORDS: Record<Action, string> = {
   'task.cancel': 'cancel runs',
   'var.read': 'read variables',
   'var.write': 'change variables',
+  'secret.read': 'see which secrets there are',
+  'secret.write': 'change secrets',
   'collaborator.read': 'see the collaborators',
   'collaborator.write': 'change the collaborators',
   'settings.write': 'change the settings',

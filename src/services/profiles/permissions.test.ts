@@ -6,7 +6,7 @@ import { startService } from '#kit/service.ts'
 import { testParts } from '#testing/parts.ts'
 import { profiles } from './index.ts'
 
-const read: readonly Action[] = ['repo.read', 'var.read', 'logs.read', 'collaborator.read']
+const read: readonly Action[] = ['repo.read', 'var.read', 'secret.read', 'logs.read', 'collaborator.read']
 const write: readonly Action[] = [
   ...read,
   'repo.write',
@@ -16,6 +16,7 @@ const write: readonly Action[] = [
   'task.run',
   'task.cancel',
   'var.write',
+  'secret.write',
 ]
 const admin: readonly Action[] = [...write, 'collaborator.write', 'settings.write']
 const owner: readonly Action[] = [...admin, 'repo.delete', 'repo.create']

@@ -7,6 +7,7 @@ import { type Action, type Role, roles } from '#contracts/profiles.ts'
 export const permissions: Record<Action, Role | 'anyone' | 'administrator'> = {
   'repo.read': 'read',
   'var.read': 'read',
+  'secret.read': 'read',
   'logs.read': 'read',
   'collaborator.read': 'read',
   'repo.write': 'write',
@@ -16,6 +17,7 @@ export const permissions: Record<Action, Role | 'anyone' | 'administrator'> = {
   'task.run': 'write',
   'task.cancel': 'write',
   'var.write': 'write',
+  'secret.write': 'write',
   'collaborator.write': 'admin',
   'settings.write': 'admin',
   'repo.delete': 'owner',

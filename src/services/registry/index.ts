@@ -4,14 +4,17 @@ import { checkSeal, type Seal } from '#kit/seal.ts'
 import { defineService } from '#kit/service.ts'
 import { migrations } from './migrations.ts'
 import { createNodes } from './nodes.ts'
+import { createPasswords } from './passwords.ts'
 import { createPlatformKeys } from './platform-keys.ts'
 import { createPushes } from './pushes.ts'
 import { forgetRepository } from './repositories.ts'
 import { createResolve } from './resolve.ts'
 import { sealRow } from './seal-row.ts'
+import { createSecrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 import { findDependents } from './uses.ts'
 import { createVariables } from './variables.ts'
+import { createVault } from './vault.ts'
 
 export interface RegistryOptions {
   catalog: Service[]
@@ -26,6 +29,10 @@ export const registry = defineService<RegistryOptions>({
     await checkSeal(seal, sealRow(store))
     const nodes = createNodes(parts)
     const variables = createVariables(parts)
+    const vault = createVault(seal)
+    const secrets = createSecrets(parts, vault)
+    const passwords = createPasswords(parts, vault)
+    const resolving = { ...parts, catalog, vault, passwords }
     answerAll(parts, {
       'registry.get_node': nodes.get,
       'registry.list_nodes': nodes.list,
@@ -35,11 +42,17 @@ export const registry = defineService<RegistryOptions>({
       'registry.unset_variable': variables.unset,
       'registry.list_variables': variables.list,
       'registry.variable_history': variables.history,
-      'registry.resolve': createResolve(parts, catalog),
+      'registry.resolve': createResolve(resolving),
+      'registry.set_secret': secrets.set,
+      'registry.unset_secret': secrets.unset,
+      'registry.list_secrets': secrets.list,
+      'registry.secret_history': secrets.history,
+      'registry.list_passwords': passwords.list,
+      'registry.rotate_password': passwords.rotate,
       'registry.used_by': ({ repo, address }) => findDependents(store.db, repo, [address]),
       'registry.platform_key': createPlatformKeys(parts, seal),
     })
-    parts.stack.defer(parts.bus.on('registry.pushes', ['repo.pushed'], createPushes(parts, catalog)))
+    parts.stack.defer(parts.bus.on('registry.pushes', ['repo.pushed'], createPushes(resolving)))
     parts.stack.defer(
       parts.bus.on('registry', ['repo.deleted'], async (event, delivery) => {
         await delivery.once((tx) => forgetRepository(tx, event.data.repo))

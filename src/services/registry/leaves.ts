@@ -1,5 +1,5 @@
 import { Problem } from '#kit/problem.ts'
-import { addressesIn, render } from '#language'
+import { addressesIn, itemName, render } from '#language'
 import { overlap } from './addresses.ts'
 
 export type Tree = Record<string, unknown>
@@ -23,8 +23,10 @@ export interface Place {
 /** A string of the tree that may hold a template. */
 export interface Leaf {
   place: Place
-  /** `web.configuration.nginx.http.gzip` */
+  /** `web.configuration.nginx.http.gzip`, items of a list by their number. */
   address: string
+  /** The same and, where items of a list have names, the addresses by these. */
+  names: readonly string[]
   text: string
   put(value: unknown): void
   drop(): void
@@ -33,10 +35,17 @@ export interface Leaf {
 const mayBeTemplate = (text: string): boolean => text.includes('{{') || text.includes('{%')
 
 /** Every template below `holder[key]`. A missing one is dropped with the nearest key of a map that holds it. */
-export function leavesOf(place: Place, holder: Tree, key: string, address: string): Leaf[] {
+export function leavesOf(
+  place: Place,
+  holder: Tree,
+  key: string,
+  address: string,
+  names: readonly string[] = [address],
+): Leaf[] {
   return walk(
     holder[key],
     address,
+    names,
     (value) => {
       holder[key] = value
     },
@@ -45,14 +54,21 @@ export function leavesOf(place: Place, holder: Tree, key: string, address: strin
     },
   )
 
-  function walk(value: unknown, at: string, put: Leaf['put'], drop: Leaf['drop']): Leaf[] {
+  function walk(
+    value: unknown,
+    at: string,
+    names: readonly string[],
+    put: Leaf['put'],
+    drop: Leaf['drop'],
+  ): Leaf[] {
     if (typeof value === 'string')
-      return mayBeTemplate(value) ? [{ place, address: at, text: value, put, drop }] : []
+      return mayBeTemplate(value) ? [{ place, address: at, names, text: value, put, drop }] : []
     if (Array.isArray(value))
       return value.flatMap((item, i) =>
         walk(
           item,
           `${at}.${i}`,
+          below(names, itemName(item) ?? '', String(i)),
           (next) => {
             value[i] = next
           },
@@ -61,9 +77,14 @@ export function leavesOf(place: Place, holder: Tree, key: string, address: strin
       )
     if (typeof value !== 'object' || value === null) return []
     const tree = value as Tree
-    return Object.keys(tree).flatMap((name) => leavesOf(place, tree, name, `${at}.${name}`))
+    return Object.keys(tree).flatMap((name) =>
+      leavesOf(place, tree, name, `${at}.${name}`, below(names, name)),
+    )
   }
 }
+
+const below = (above: readonly string[], ...keys: string[]): string[] =>
+  above.flatMap((each) => keys.filter(Boolean).map((key) => `${each}.${key}`))
 
 /**
  * Renders leaves, each after those that it uses, and returns what could not be rendered.
@@ -95,7 +116,9 @@ export function renderLeaves(leaves: readonly Leaf[]): Map<Leaf, Missing> {
 
     function leavesUsedBy(address: string): Leaf[] {
       const full = leaf.place.canonical(address)
-      return (byHead.get(full.split('.', 1)[0]) ?? []).filter((other) => overlap(other.address, full))
+      return (byHead.get(full.split('.', 1)[0]) ?? []).filter((other) =>
+        other.names.some((name) => overlap(name, full)),
+      )
     }
   }
 

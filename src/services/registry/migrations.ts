@@ -75,4 +75,21 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'registry/0004-secrets',
+    async up(db) {
+      await db.schema
+        .createTable('registry_secrets')
+        .addColumn('repo', 'text', (column) => column.notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('action', 'text', (column) => column.notNull())
+        .addColumn('sealed', 'text')
+        .addColumn('set_at', 'bigint', (column) => column.notNull())
+        .addColumn('set_by', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('registry_secrets_key', ['repo', 'kind', 'name', 'version'])
+        .execute()
+    },
+  },
 ]

@@ -1,11 +1,10 @@
 import type { BusEvent, Delivery } from '#bus'
-import type { Service } from '#contracts/descriptors.ts'
 import { isProblem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Tx } from '#store'
 import { movedBetween } from './addresses.ts'
 import type { Tree } from './leaves.ts'
-import { createResolve } from './resolve.ts'
+import { createResolve, type ResolveParts } from './resolve.ts'
 import type { Tables } from './tables.ts'
 import { findDependents } from './uses.ts'
 
@@ -13,9 +12,9 @@ import { findDependents } from './uses.ts'
  * A push moves options and variables of nodes: other nodes that use them are told like those that use a set variable.
  * The pushed nodes themselves are synced by the push.
  */
-export function createPushes(parts: Parts, catalog: readonly Service[]) {
+export function createPushes(parts: ResolveParts & Pick<Parts, 'log'>) {
   const { bus, log } = parts
-  const resolve = createResolve(parts, catalog)
+  const resolve = createResolve(parts)
 
   return async ({ data }: BusEvent<'repo.pushed'>, delivery: Delivery): Promise<void> => {
     const { repo, before, after, by } = data

@@ -9,6 +9,7 @@ export async function forgetRepository(tx: Tx<Tables>, repo: string): Promise<vo
     'registry_variables',
     'registry_variable_history',
     'registry_platform_keys',
+    'registry_secrets',
   ] as const
   for (const table of tables) await tx.db.deleteFrom(table).where('repo', '=', repo).execute()
 }

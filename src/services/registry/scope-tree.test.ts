@@ -85,7 +85,9 @@ interface Given {
 
 function scope({ nodes, tasks = [], records = [], variables = [] }: Given, viewer: Viewer = {}) {
   const infrastructure: Infrastructure = { repo, commit: null, nodes, tasks, scripts: {}, services: [] }
-  return buildScope({ infrastructure, records, variables, catalog: [nginx, openssl, base] }, viewer)
+  const sealed = { secrets: new Map(), passwords: new Map(), hidden: [] }
+  const catalog = [nginx, openssl, base]
+  return buildScope({ infrastructure, records, variables, catalog, ...sealed }, viewer)
 }
 
 const pick = (tree: unknown, address: string): unknown =>
@@ -99,6 +101,8 @@ test('a node has its address, facts, variables, and the options of all its servi
   assert.deepEqual(tree, {
     vars: {},
     secrets: {},
+    passwords: {},
+    $secrets: [],
     $unresolved: [],
     web: {
       id: 'web',

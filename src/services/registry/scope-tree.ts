@@ -2,7 +2,7 @@ import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Unresolved, Variable } from '#contracts/registry.ts'
 import { hider } from '#kit/mask.ts'
 import { Problem } from '#kit/problem.ts'
-import { hideable, markedTexts, withDefaults } from '#language'
+import { hideable, markedTexts, vacancies, withDefaults } from '#language'
 import { servicesOf } from '#language/service-graph.ts'
 import { headOf } from './addresses.ts'
 import { type Leaf, leavesOf, type Missing, type Place, renderLeaves, type Tree } from './leaves.ts'
@@ -12,6 +12,12 @@ export interface Sources {
   records: readonly NodeRecord[]
   variables: readonly Variable[]
   catalog: readonly Service[]
+  /** NAME -> value. */
+  secrets: ReadonlyMap<string, string>
+  /** Address -> value: `passwords.NAME`, or that of an option marked `generate`. */
+  passwords: ReadonlyMap<string, string>
+  /** Texts that nothing may show, besides what is marked in descriptors. */
+  hidden: readonly string[]
 }
 
 /** Whose variables stand bare. */
@@ -29,7 +35,11 @@ const TASK = '$task'
  */
 export function buildScope(sources: Sources, viewer: Viewer): Tree {
   const { infrastructure, variables } = sources
-  const common = { vars: setIn(variables, 'repo'), secrets: {} }
+  const common = {
+    vars: setIn(variables, 'repo'),
+    secrets: Object.fromEntries(sources.secrets),
+    passwords: namedPasswords(sources.passwords),
+  }
   const nodes = nodeTrees(sources)
   const task = taskVariables(sources, viewer.task)
   const own = (id: string | undefined): Tree => (id === undefined ? {} : (nodes[id]?.vars ?? {}))
@@ -72,7 +82,7 @@ export function buildScope(sources: Sources, viewer: Viewer): Tree {
 
 /** What nothing may show, and what is missing, with reasons that do not show it. */
 function hidden(
-  { infrastructure, catalog }: Sources,
+  { infrastructure, catalog, hidden: texts }: Sources,
   nodes: Record<string, NodeTree>,
   missing: readonly Unresolved[],
 ): { $unresolved: Unresolved[]; $secrets: string[] } {
@@ -80,7 +90,7 @@ function hidden(
   const marked = Object.values(nodes).flatMap(({ configuration }) =>
     services.flatMap(({ id, options }) => markedTexts(options, (configuration as Tree)[id])),
   )
-  const $secrets = hideable(marked)
+  const $secrets = hideable([...texts, ...marked])
   const hide = hider($secrets)
   return { $unresolved: missing.map((each) => ({ ...each, reason: hide(each.reason) })), $secrets }
 }
@@ -89,8 +99,9 @@ interface NodeTree extends Tree {
   vars: Tree
 }
 
-function nodeTrees({ infrastructure, records, variables, catalog }: Sources): Record<string, NodeTree> {
-  const services = new Map([...catalog, ...infrastructure.services].map((service) => [service.id, service]))
+function nodeTrees(sources: Sources): Record<string, NodeTree> {
+  const { infrastructure, records, variables, passwords } = sources
+  const services = servicesFor(sources)
   const recorded = new Map(records.map((record) => [record.node, record]))
   return Object.fromEntries(
     infrastructure.nodes.map((node) => {
@@ -104,10 +115,38 @@ function nodeTrees({ infrastructure, records, variables, catalog }: Sources): Re
         configuration: configurationOf(node, services),
         vars: { ...structuredClone(node.vars), ...setIn(variables, `node:${node.id}`) },
       }
+      for (const { address, put } of vacant(node.id, tree.configuration as Tree, services)) {
+        const password = passwords.get(address)
+        if (password !== undefined) put(password)
+      }
       return [node.id, tree]
     }),
   )
 }
+
+const servicesFor = ({ catalog, infrastructure }: Pick<Sources, 'catalog' | 'infrastructure'>) =>
+  new Map([...catalog, ...infrastructure.services].map((service) => [service.id, service]))
+
+/** Addresses of options of all nodes whose value the platform makes. */
+export function vacantAddresses(sources: Pick<Sources, 'catalog' | 'infrastructure'>): string[] {
+  const services = servicesFor(sources)
+  return sources.infrastructure.nodes.flatMap((node) =>
+    vacant(node.id, configurationOf(node, services), services).map(({ address }) => address),
+  )
+}
+
+const vacant = (node: string, configuration: Tree, services: ReadonlyMap<string, Service>) =>
+  Object.entries(configuration).flatMap(([id, tree]) =>
+    vacancies(services.get(id)?.options ?? {}, tree, `${node}.configuration.${id}`),
+  )
+
+const NAMED = 'passwords.'
+const namedPasswords = (passwords: ReadonlyMap<string, string>): Tree =>
+  Object.fromEntries(
+    [...passwords]
+      .filter(([address]) => address.startsWith(NAMED))
+      .map(([address, value]) => [address.slice(NAMED.length), value]),
+  )
 
 /** With the defaults of all services that the node has, also those that it does not name. */
 function configurationOf(node: Node, services: ReadonlyMap<string, Service>): Tree {
@@ -152,7 +191,8 @@ function liveView(trees: readonly Tree[]): Tree {
 
 function canonical(address: string, nodes: Tree, holders: Record<string, Tree>): string {
   const head = headOf(address)
-  if (head === 'vars' || head === 'secrets' || Object.hasOwn(nodes, head)) return address
+  if (head === 'vars' || head === 'secrets' || head === 'passwords' || Object.hasOwn(nodes, head))
+    return address
   const holder = Object.keys(holders).findLast((prefix) => Object.hasOwn(holders[prefix] ?? {}, head))
   return holder === undefined ? address : `${holder}.${address}`
 }

@@ -40,6 +40,20 @@ export interface Tables {
     set_at: number
     set_by: string
   }
+  /** Secrets of people and passwords that the platform made: a row a version, the value sealed. */
+  registry_secrets: {
+    repo: string
+    kind: 'secret' | 'password'
+    /** Of a password: the address that it stands at. */
+    name: string
+    /** Counts from 1 for each name. */
+    version: number
+    action: 'set' | 'rotated' | 'unset' | 'made'
+    /** Null: it was unset, or is so old that nothing shows it any more. */
+    sealed: string | null
+    set_at: number
+    set_by: string
+  }
   registry_platform_keys: {
     repo: string
     public_key: string

@@ -13,7 +13,7 @@ type Row = Tables['registry_variables']
 type Key = Input<'registry.variable_history'>
 
 /** Names that mean something else where templates are resolved. */
-const reserved = new Set(['vars', 'secrets', 'payload', 'event', 'run', 'steps'])
+const reserved = new Set(['vars', 'secrets', 'passwords', 'payload', 'event', 'run', 'steps'])
 const LONGEST = 65_536
 
 const toVariable = (row: Row): Variable => ({ ...row, value: JSON.parse(row.value) as unknown })

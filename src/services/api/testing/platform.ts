@@ -175,6 +175,13 @@ function answerRest(bus: Answerer, world: World): void {
     { value: null, unset: true, set_at: AT, set_by: 'ann' },
     { value: '1.4', unset: false, set_at: AT, set_by: 'ann' },
   ])
+  const sealed = { version: 2, set_at: AT, set_by: 'ann' }
+  bus.answer('registry.list_secrets', async () => [{ name: 'token', ...sealed }])
+  bus.answer('registry.set_secret', async ({ name }) => ({ name, ...sealed, used_by: ['web'] }))
+  bus.answer('registry.unset_secret', async () => ({ used_by: ['web'] }))
+  bus.answer('registry.secret_history', async () => [{ ...sealed, action: 'rotated' as const }])
+  bus.answer('registry.list_passwords', async () => [{ address: 'passwords.shop', ...sealed }])
+  bus.answer('registry.rotate_password', async ({ address }) => ({ address, ...sealed, used_by: ['db'] }))
   bus.answer('registry.used_by', async ({ address }) =>
     address === 'vars.version' ? ['web'] : ['db', 'web'],
   )

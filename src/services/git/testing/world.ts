@@ -12,6 +12,8 @@ export interface World {
   forbidden: Set<string>
   /** `owner/repo/node` on record. */
   servers: Set<string>
+  /** Names of those that are set. */
+  secrets: string[]
   plan: (input: Input<'shazam.plan'>, signal: AbortSignal) => Promise<Output<'shazam.plan'>>
   asked: Input<'profiles.authenticate'>[]
 }
@@ -21,6 +23,7 @@ export const emptyWorld = (): World => ({
   tokens: new Map(),
   forbidden: new Set(),
   servers: new Set(),
+  secrets: [],
   plan: async ({ next }) =>
     (next?.nodes ?? []).map((one) => ({ node: one.id, verdict: 'create', changes: [], as_of: null })),
   asked: [],
@@ -51,6 +54,9 @@ export function answerFor(bus: Bus, world: World): void {
     }),
   )
   bus.answer('registry.list_variables', async () => [])
+  bus.answer('registry.list_secrets', async () =>
+    world.secrets.map((name) => ({ name, version: 1, set_at: 0, set_by: 'ann' })),
+  )
   bus.answer('shazam.plan', (input, { signal }) => world.plan(input, signal))
 }
 

@@ -29,6 +29,7 @@ export function scopeOf(
   const about = {
     ...nodes,
     secrets: treeAt(resolved, 'secrets'),
+    passwords: treeAt(resolved, 'passwords'),
     payload: snapshot.payload,
     event: snapshot.event,
     run: { id: work.id, task: task.id, cause: causeTree(work) },
@@ -45,7 +46,7 @@ export function scopeOf(
 
 /** The registry puts the variables of the named node and task bare beside the nodes. */
 function parted(resolved: Tree): { nodes: Tree; variables: Tree } {
-  const { vars, secrets, $unresolved, $secrets, ...rest } = resolved
+  const { vars, secrets, passwords, $unresolved, $secrets, ...rest } = resolved
   const entries = Object.entries(rest)
   return {
     nodes: Object.fromEntries(entries.filter(([key, value]) => isNode(key, value))),

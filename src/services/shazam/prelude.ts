@@ -125,21 +125,28 @@ install_packages() {
   repair_packages
   [ -n "$(find /run/devops/refreshed -mmin -1440 2>/dev/null)" ] || refresh_packages
   installed_packages >/run/devops/before
-  if ! apt install --no-install-recommends --allow-downgrades -- "$@"; then
+  if ! apt install --no-install-recommends --allow-downgrades --allow-change-held-packages -- "$@"; then
     [ ! /run/devops/refreshed -nt /run/devops/began ] || return 1
     refresh_packages
-    apt install --no-install-recommends --allow-downgrades -- "$@"
+    apt install --no-install-recommends --allow-downgrades --allow-change-held-packages -- "$@"
   fi
   installed_packages | comm -13 /run/devops/before - >>/var/lib/devops/brought
 }
 
-# With its configuration, and with those of its dependencies that came with it and that nothing else needs.
+# remove_package NAME [keep]: with its configuration, and with those of its dependencies that came with it and that
+# nothing else needs. With keep, configurations and data stay, and who left them is noted for a later removal.
 remove_package() {
   repair_packages
-  apt purge -- "$1"
+  kept=/var/lib/devops/kept/$1
+  how=purge also=
+  if [ "${'$'}{2-}" = keep ]; then how=remove; else also=$(cat -- "$kept" 2>/dev/null || :); fi
+  apt $how --allow-change-held-packages -- "$1" $also
   apt-get -s autoremove | sed -n 's/^Remv \([^ :]*\).*/\1/p' | sort -u >/run/devops/unneeded
   rest=$(sort -u /var/lib/devops/brought 2>/dev/null | comm -12 - /run/devops/unneeded)
-  [ -z "$rest" ] || apt purge -- $rest
+  [ -z "$rest" ] || apt $how -- $rest
+  [ $how = remove ] || { rm -f -- "$kept"; return 0; }
+  mkdir -p -m 0755 /var/lib/devops/kept
+  [ -z "$rest" ] || printf '%s\n' $rest >>"$kept"
 }
 
 # add_key SOURCE FILE: a URL, a file of this node, a PPA's name or the key itself; kept armoured, as apt wants it.

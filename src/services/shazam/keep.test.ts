@@ -7,7 +7,7 @@ import { offerPackages } from './testing/packages.ts'
 
 let node: Converging
 before(async () => {
-  node = await startConverging()
+  node = await startConverging({ systemd: false })
   // As databases do it: purging the package takes its data.
   const postrm = '[ "$1" != purge ] || rm -rf /var/lib/db'
   const postinst = 'mkdir -p /var/lib/db && [ -e /var/lib/db/data ] || echo new >/var/lib/db/data'
@@ -93,12 +93,12 @@ test('purge takes the data, also long after the service has left', async () => {
 test('a package is brought to a version, up or down, and held there until the hold is taken back', async () => {
   const is = () => node.sh(`dpkg-query -W -f '\${Version} \${db:Status-Want}' tool`)
   const wish = (more: string) => node.made(graphOf(`resources: [{package: tool${more}}]`))
-  await wish(', version: 1.1')
+  await wish(', version: "1.1"')
   assert.equal(is(), '1.1 install')
   await wish(', version: 1.2*, hold: true')
   assert.equal(is(), '1.2 hold')
   assert.deepEqual((await wish(', version: 1.2*, hold: true')).did, [])
-  await wish(', version: 1.1, hold: true')
+  await wish(', version: "1.1", hold: true')
   assert.equal(is(), '1.1 hold')
   assert.deepEqual((await wish('')).did, ['package:tool'])
   assert.equal(is(), '1.1 install')

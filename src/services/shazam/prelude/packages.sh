@@ -54,7 +54,7 @@ remove_package() {
   [ -z "$rest" ] || apt $how -- $rest
   [ $how = remove ] || { rm -f -- "$kept"; return 0; }
   mkdir -p -m 0755 /var/lib/devops/kept
-  [ -z "$rest" ] || printf '%s\n' $rest >>"$kept"
+  printf '%s\n' $rest >>"$kept"
 }
 
 # add_key SOURCE FILE: a URL, a file of this node, a PPA's name or the key itself; kept armoured, as apt wants it.

@@ -2,7 +2,7 @@ import type { OutputLine } from '../apply.ts'
 import { type Converged, converge } from '../converge.ts'
 import type { Graph } from '../graph.ts'
 import type { Entry } from '../resources/kind.ts'
-import { startServer, type TestServer } from './server.ts'
+import { type ServerOptions, startServer, type TestServer } from './server.ts'
 
 export interface Made extends Converged {
   /** Remote executions that it took. */
@@ -22,8 +22,8 @@ export interface Converging extends AsyncDisposable {
   made(graph: Graph): Promise<Made>
 }
 
-export async function startConverging(image?: string): Promise<Converging> {
-  const server = await startServer(image)
+export async function startConverging(options?: ServerOptions): Promise<Converging> {
+  const server = await startServer(options)
   const self: Converging = {
     server,
     sh: server.sh,

@@ -3,12 +3,17 @@ import { defineService } from '#kit/service.ts'
 import { createAppend } from './append.ts'
 import { migrations } from './migrations.ts'
 import { createRetention, type RetentionOptions } from './retention.ts'
+import { Intake } from './syslog/intake.ts'
+import { listenSyslog, type SyslogOptions } from './syslog/listen.ts'
 import type { Tables } from './tables.ts'
 import { createTail } from './tail.ts'
 import { TextIndex } from './text-index.ts'
 import { Wakes } from './wakes.ts'
 
-export type LoggerOptions = RetentionOptions
+export interface LoggerOptions extends RetentionOptions {
+  /** Takes what nodes send by syslog; nothing is listened for when absent. */
+  syslog?: SyslogOptions
+}
 
 export const logger = defineService<LoggerOptions>({
   name: 'logger',
@@ -30,5 +35,9 @@ export const logger = defineService<LoggerOptions>({
       'logger.query': createTail(store, parts.clock, wakes),
     })
     parts.stack.defer(() => wakes.wakeAll())
+    if (options.syslog) {
+      const intake = parts.stack.use(new Intake(parts, append))
+      parts.stack.use(await listenSyslog(options.syslog, intake, parts.log))
+    }
   },
 })

@@ -8,6 +8,7 @@ import { link } from './commands/link.ts'
 import { list } from './commands/list.ts'
 import { login, logout } from './commands/login.ts'
 import { logs } from './commands/logs.ts'
+import { passwd } from './commands/passwd.ts'
 import { password } from './commands/password.ts'
 import { plan } from './commands/plan.ts'
 import { repo } from './commands/repo.ts'
@@ -29,6 +30,7 @@ const commands = [
   validate,
   login,
   logout,
+  passwd,
   list,
   info,
   status,

@@ -30,12 +30,13 @@ export function createPrompt(stdin: Input, stderr: Output): Prompt {
     if (!terminal || muted) stderr.write('\n')
     if (done)
       throw new Failure(`Nothing was typed at \`${question.trim()}\``, 'Give it as an option instead.', 2)
-    return String(value).trim()
+    return String(value)
   }
 
   return {
     async ask(question, standard = '') {
-      return (await line(standard ? `${question} [${standard}]: ` : `${question}: `)) || standard
+      const answer = await line(standard ? `${question} [${standard}]: ` : `${question}: `)
+      return answer.trim() || standard
     },
     async askSecret(question) {
       muted = true

@@ -6,6 +6,11 @@ export const problems = {
   invalid: [400, 'The request does not fit: {reason}', 'Correct the named field.'],
   unauthenticated: [401, 'Nobody is signed in: {reason}', 'Sign in with `devops login`, or send a token.'],
   forbidden: [403, '{user} may not {action}', 'Ask the owner of the repository for a role that may.'],
+  token_scope: [
+    403,
+    'This token is for {reach}: to {action} takes one for {needs}',
+    'Use another: `devops token add TITLE --scope SCOPE`.',
+  ],
   not_found: [404, 'There is no {what}', 'Check the name; `devops list` shows what there is.'],
   exists: [409, '{what} exists already', 'Choose another name, or use the one that is there.'],
   conflict: [409, '{reason}', 'Look at the present state and try again.'],

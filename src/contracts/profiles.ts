@@ -30,10 +30,18 @@ export const actions = [
 ] as const
 export const Action = Type.Enum(actions)
 
+/** What a token is for. Each includes the one before it. */
+export const scopes = ['read', 'write', 'admin'] as const
+
+/** How far a token reaches, never beyond what its user may. `repo` null: everywhere. */
+export const Reach = strict({ scope: Type.Enum(scopes), repo: nullable(RepoId) })
+
 export const User = strict({
   name: Name,
   email: nullable(Type.String()),
   admin: Type.Boolean(),
+  /** Nothing of the user opens anything, until enabled again. */
+  disabled: Type.Boolean(),
   created_at: Time,
 })
 
@@ -51,6 +59,7 @@ export const Token = strict({
   id: Type.String(),
   user: Name,
   title: Type.String(),
+  ...Reach.properties,
   created_at: Time,
   expires_at: nullable(Time),
   used_at: nullable(Time),
@@ -63,7 +72,11 @@ export const Identity = strict({
   via: Type.Union([Type.Literal('key'), Type.Literal('token'), Type.Literal('password')]),
   /** Fingerprint of the key, id of the token. */
   credential: Type.String(),
+  /** Of a token; absent: as far as the user may. */
+  reach: Type.Optional(Reach),
 })
+
+export const Password = Type.String({ minLength: 8, maxLength: 1024 })
 
 export const Collaborator = strict({ repo: RepoId, user: Name, role: Role })
 
@@ -72,7 +85,7 @@ export const calls = {
     strict({
       name: Name,
       email: Type.Optional(Type.String()),
-      password: Type.Optional(Type.String({ minLength: 8 })),
+      password: Type.Optional(Password),
       admin: Type.Optional(Type.Boolean()),
     }),
     User,
@@ -84,10 +97,28 @@ export const calls = {
     strict({
       name: Name,
       email: Type.Optional(nullable(Type.String())),
-      password: Type.Optional(Type.String({ minLength: 8 })),
       admin: Type.Optional(Type.Boolean()),
+      disabled: Type.Optional(Type.Boolean()),
     }),
     User,
+  ),
+  /**
+   * Ends what was signed in with the old one, but for the token `keep`. `proof`: the user changes his own and says the
+   * old one, unless there was none; wrong ones are counted like wrong sign-ins. Throws `unauthenticated`.
+   */
+  'profiles.set_password': call(
+    strict({
+      user: Name,
+      password: Password,
+      proof: Type.Optional(
+        strict({
+          current: Type.Optional(Type.String({ maxLength: 1024 })),
+          from: Type.Optional(Type.String()),
+        }),
+      ),
+      keep: Type.Optional(Type.String()),
+    }),
+    Nothing,
   ),
   /** With keys, tokens and collaborations. Throws `conflict` while the user owns repositories. */
   'profiles.delete_user': call(strict({ name: Name }), Nothing),
@@ -104,6 +135,11 @@ export const calls = {
       user: Name,
       title: Type.String(),
       expires_in: Type.Optional(Type.Integer({ minimum: 1, description: 'seconds' })),
+      /** `admin` and everywhere when absent. */
+      scope: Type.Optional(Reach.properties.scope),
+      repo: Type.Optional(Reach.properties.repo),
+      /** Made by a sign-in: ends when the password changes. */
+      session: Type.Optional(Type.Boolean()),
     }),
     strict({ token: Type.String(), record: Token }),
   ),
@@ -124,8 +160,20 @@ export const calls = {
     ]),
     Identity,
   ),
-  /** Throws `forbidden`, or `not_found` when the user may not even know of the repository. */
-  'profiles.authorize': call(strict({ user: Name, action: Action, repo: Type.Optional(RepoId) }), Nothing),
+  /**
+   * Throws `forbidden`, `token_scope`, or `not_found` when the user may not even know of the repository. `whose`: the
+   * profile that is acted on; one's own needs no right. `reach`: of the token that is used.
+   */
+  'profiles.authorize': call(
+    strict({
+      user: Name,
+      action: Action,
+      repo: Type.Optional(RepoId),
+      whose: Type.Optional(Type.String()),
+      reach: Type.Optional(Reach),
+    }),
+    Nothing,
+  ),
   /** Repositories that a user owns or collaborates on, sorted; none when the user is not known. */
   'profiles.collaborations': call(strict({ user: Name }), Type.Array(Collaborator)),
   'profiles.set_collaborator': call(Collaborator, Collaborator),
@@ -150,5 +198,7 @@ export const queues = {}
 
 export type Role = Type.Static<typeof Role>
 export type Action = Type.Static<typeof Action>
+export type Scope = (typeof scopes)[number]
+export type Reach = Type.Static<typeof Reach>
 export type Identity = Type.Static<typeof Identity>
 export type User = Type.Static<typeof User>

@@ -9,9 +9,7 @@ export interface Log {
   child(bindings: object): Log
 }
 
-/** `onEntry` sees each entry too, as the JSON that was written. */
-export function createLog(level = 'info', destination?: string, onEntry?: (entry: string) => void): Log {
-  const out = pino.destination({ dest: destination ?? 2, sync: true })
+export function createLog(level = 'info', destination?: string): Log {
   return pino(
     {
       level,
@@ -21,16 +19,9 @@ export function createLog(level = 'info', destination?: string, onEntry?: (entry
         censor: '***',
       },
     },
-    onEntry ? both(out, onEntry) : out,
+    pino.destination({ dest: destination ?? 2, sync: true }),
   )
 }
-
-const both = (out: { write(text: string): unknown }, onEntry: (entry: string) => void) => ({
-  write(text: string) {
-    out.write(text)
-    onEntry(text)
-  },
-})
 
 export const silentLog: Log = {
   debug() {},

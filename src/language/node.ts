@@ -11,7 +11,6 @@ import {
 } from './fields.ts'
 import { nearest } from './nearest.ts'
 import { checkOptions, isTemplated } from './options.ts'
-import { readPurge } from './purge.ts'
 import { type Services, servicesOf } from './service-graph.ts'
 import type { At, Document, Report } from './source.ts'
 import { show, unknownName } from './text.ts'
@@ -34,7 +33,7 @@ export interface ReadNode {
   services: ReadonlySet<string>
 }
 
-const keys = new Set(['id', 'name', 'type', 'provider', 'services', 'configuration', 'vars', 'purge'])
+const keys = new Set(['id', 'name', 'type', 'provider', 'services', 'configuration', 'vars'])
 const gone = {
   disabled: 'is not supported any more: a node whose file is removed is destroyed',
   providers: 'unknown key "providers", did you mean "provider"?',
@@ -49,7 +48,6 @@ export function readNode(id: string, document: Document, known: Known): ReadNode
   checkType(tree, 'server', report)
   const services = readServices(tree, report, known)
   const all = servicesOf(Object.keys(services), known.services)
-  const purge = readPurge(tree, report, known)
   const node: Node = {
     id,
     ...(name !== undefined && { name }),
@@ -58,7 +56,6 @@ export function readNode(id: string, document: Document, known: Known): ReadNode
     services,
     configuration: readConfiguration(tree, report, known, all),
     vars: readVars(tree, [], report),
-    ...(purge !== undefined && { purge }),
   }
   return { node, document, services: all }
 }

@@ -64,7 +64,7 @@ async function tokenOf(
   prompt: LazyPrompt,
 ): Promise<string> {
   if (user === undefined) {
-    const given = token ?? io.env.DEVOPS_TOKEN ?? (await prompt.get().askSecret('Token'))
+    const given = token ?? io.env.DEVOPS_TOKEN ?? (await prompt.get().askSecret('Token')).trim()
     if (given.startsWith('devo_')) return given
     throw wrongUsage(
       'That is no token: a token begins with devo_.',

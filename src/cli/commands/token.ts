@@ -1,11 +1,15 @@
 import type { Command } from 'commander'
-import { examples } from '../command.ts'
+import { examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
 import { ago, printable } from '../text.ts'
 import { show } from './list.ts'
 
+const scopes = ['read', 'write', 'admin'] as const
+
 interface Options {
+  scope?: string
+  repo?: string
   user?: string
   days?: string
   json?: boolean
@@ -18,10 +22,14 @@ export function token(program: Command, session: Session): void {
 
   const add = group
     .command('add <title>')
-    .description('make a token; it is shown this once')
+    .description('make a token, shown this once; with `--repo` it opens that repository only')
     .option('--days <n>', 'how long it lasts; for ever when absent')
+    .option('--scope <scope>', `what it is for: ${scopes.join(', ')}`, 'admin')
     .option('--user <name>', 'another user, as an administrator')
-    .action(async (title: string, options: Options) => {
+    .action(async (title: string, _, self: Command) => {
+      const options = optionsOf<Options>(self)
+      const scope = scopes.find((one) => one === options.scope)
+      if (!scope) throw wrongUsage(`\`${options.scope}\` is no scope.`, `Scopes are ${scopes.join(', ')}.`)
       const days = Number(options.days ?? 1)
       if (!Number.isInteger(days) || days < 1)
         throw wrongUsage(`--days is a number of days, not \`${options.days}\`.`)
@@ -29,13 +37,19 @@ export function token(program: Command, session: Session): void {
       const made = must(
         await session.client().POST('/v1/users/{user}/tokens', {
           params: { path: { user } },
-          body: { title, ...(options.days ? { expires_in: days * 86_400 } : {}) },
+          body: {
+            title,
+            scope,
+            // Only when it is named: the folder in which one happens to be says nothing about a token.
+            ...(options.repo ? { repo: session.repo(options.repo).id } : {}),
+            ...(options.days ? { expires_in: days * 86_400 } : {}),
+          },
         }),
       )
       session.note('Keep it: it is not shown again.\n')
       session.print(`${made.token}\n`)
     })
-  examples(add, 'devops token add laptop --days 90')
+  examples(add, 'devops token add laptop --days 90', 'devops token add deploys --scope write --repo ann/shop')
 
   const list = group
     .command('list')
@@ -48,11 +62,19 @@ export function token(program: Command, session: Session): void {
       const row = (one: (typeof all)[number]) => [
         one.id,
         printable(one.title),
+        `${one.scope}${one.repo ? ` of ${one.repo}` : ''}`,
         ago(one.created_at, session.now()),
         one.used_at === null ? 'never' : ago(one.used_at, session.now()),
         one.expires_at === null ? 'never' : new Date(one.expires_at).toISOString().slice(0, 10),
       ]
-      show(session, options, all, ['id', 'title', 'made', 'used', 'expires'], row, `${user} has no tokens.`)
+      show(
+        session,
+        options,
+        all,
+        ['id', 'title', 'scope', 'made', 'used', 'expires'],
+        row,
+        `${user} has no tokens.`,
+      )
     })
   examples(list, 'devops token list')
 

@@ -3,6 +3,7 @@ import { examples } from '../command.ts'
 import { readAll } from '../prompt.ts'
 import { must, type Session } from '../session.ts'
 import { users } from './list.ts'
+import { askNew } from './passwd.ts'
 
 interface Options {
   email?: string
@@ -39,6 +40,33 @@ export function user(program: Command, session: Session): void {
     .option('--json', 'print JSON')
     .action((options: { json?: boolean }) => users(session, options))
   examples(list, 'devops user list')
+
+  for (const [word, disabled, description] of [
+    ['disable', true, 'let nothing of a user open anything, and end what is open; his keys leave the nodes'],
+    ['enable', false, 'undo `disable`'],
+  ] as const) {
+    const command = group
+      .command(`${word} <name>`)
+      .description(description)
+      .action(async (name: string) => {
+        const params = { path: { user: name } }
+        must(await session.client().PUT('/v1/users/{user}', { params, body: { disabled } }))
+        session.print(`${name} is ${word}d.\n`)
+      })
+    examples(command, `devops user ${word} bob`)
+  }
+
+  const password = group
+    .command('password <name>')
+    .description('set a password for a user; his sign-ins with the old one end')
+    .option('--password-stdin', 'read it from stdin')
+    .action(async (name: string, { passwordStdin }: Options) => {
+      const password = passwordStdin ? await readAll(session.io.stdin) : await askNew(session)
+      const params = { path: { user: name } }
+      must(await session.client().PUT('/v1/users/{user}/password', { params, body: { password } }))
+      session.print(`The password of ${name} is set.\n`)
+    })
+  examples(password, 'devops user password bob')
 
   const remove = group
     .command('remove <name>')

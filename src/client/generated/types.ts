@@ -41,6 +41,10 @@ export interface components {
       admin: boolean
       via: "key" | "token" | "password"
       credential: string
+      reach?: {
+        scope: "read" | "write" | "admin"
+        repo: string | null
+      }
     }
     Key: {
       user: string
@@ -102,7 +106,6 @@ export interface components {
       vars: {
         [key: string]: unknown
       }
-      purge?: true | string[]
     }
     NodePlan: {
       node: string
@@ -260,6 +263,8 @@ export interface components {
       id: string
       user: string
       title: string
+      scope: "read" | "write" | "admin"
+      repo: string | null
       created_at: number
       expires_at: number | null
       used_at: number | null
@@ -268,6 +273,7 @@ export interface components {
       name: string
       email: string | null
       admin: boolean
+      disabled: boolean
       created_at: number
     }
     Variable: {
@@ -392,11 +398,70 @@ export interface paths {
     }
   }
   "/v1/users/{user}": {
+    /** Changes a user; a disabled one opens nothing, and what he has open ends */
+    put: {
+      parameters: {
+        path: {
+          user: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            email?: string | null
+            admin?: boolean
+            disabled?: boolean
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["User"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
     /** Removes a user with his keys and tokens */
     delete: {
       parameters: {
         path: {
           user: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {}
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/users/{user}/password": {
+    /** Sets a password; of oneself with the present one. What was signed in with the old one ends */
+    put: {
+      parameters: {
+        path: {
+          user: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            password: string
+            current?: string
+          }
         }
       }
       responses: {
@@ -519,6 +584,8 @@ export interface paths {
           "application/json": {
             title: string
             expires_in?: number
+            scope?: "read" | "write" | "admin"
+            repo?: string | null
           }
         }
       }

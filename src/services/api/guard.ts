@@ -38,9 +38,13 @@ export async function admit(
   const identity = await bus.ask('profiles.authenticate', { kind: 'token', token })
   const { access, scope } = route
   if (access === 'public' || access === 'anybody') return identity
-  if (scope === 'self' && params.user === identity.user) return identity
-  const repo = scope === 'repo' ? { repo: `${params.owner}/${params.repo}` } : {}
-  await bus.ask('profiles.authorize', { user: identity.user, action: access, ...repo })
+  await bus.ask('profiles.authorize', {
+    user: identity.user,
+    action: access,
+    ...(scope === 'repo' && { repo: `${params.owner}/${params.repo}` }),
+    ...(scope === 'self' && { whose: params.user }),
+    ...(identity.reach && { reach: identity.reach }),
+  })
   return identity
 }
 

@@ -5,14 +5,15 @@ import type { RepositoryView } from './views.ts'
 
 type View = Type.Static<typeof RepositoryView>
 
-/** What a user owns or shares; for an administrator everything. Sorted by name. */
-export async function visibleRepositories(bus: Bus, { user, admin }: Identity): Promise<View[]> {
+/** What a user owns or shares and the token reaches; for an administrator everything. Sorted by name. */
+export async function visibleRepositories(bus: Bus, { user, admin, reach }: Identity): Promise<View[]> {
   const roles = new Map<string, Role>()
   for (const { repo, role, user: whose } of await bus.ask('profiles.collaborations', { user }))
     if (whose === user) roles.set(repo, role)
   // One question for all: a list of those shared, one by one, would be a question a repository.
   const all = await bus.ask('git.list_repositories', {})
   return all
+    .filter(({ repo }) => !reach?.repo || repo === reach.repo)
     .flatMap((repository): View[] => {
       const role = roleOf(repository.repo, user, admin, roles)
       return role ? [{ ...repository, role }] : []

@@ -1,4 +1,5 @@
 import type { Bus } from '#bus'
+import type { Identity } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Store } from '#store'
 import { containedPath, type Places } from './places.ts'
@@ -9,14 +10,23 @@ import type { Tables } from './tables.ts'
 export const programs = ['upload-pack', 'receive-pack', 'upload-archive'] as const
 export type Program = (typeof programs)[number]
 
+/** Who stands at the door. */
+export interface Caller {
+  identity: Identity
+  door: 'ssh' | 'http'
+  /** The client's address. */
+  from: string
+}
+
 export interface Admission {
   repo: string
   /** Folder of the repository. */
   at: string
   user: string
+  caller: Caller
 }
 
-export type Admit = (user: string, repo: string, program: Program) => Promise<Admission>
+export type Admit = (caller: Caller, repo: string, program: Program) => Promise<Admission>
 
 /** Throws `forbidden` or `not_found`; who may not know of a repository learns no more than that it is not there. */
 export function createAdmit({
@@ -28,11 +38,12 @@ export function createAdmit({
   store: Store<Tables>
   places: Places
 }): Admit {
-  return async (user, repo, program) => {
+  return async (caller, repo, program) => {
+    const { user, reach } = caller.identity
     const action = program === 'receive-pack' ? 'repo.write' : 'repo.read'
-    await bus.ask('profiles.authorize', { user, action, repo })
+    await bus.ask('profiles.authorize', { user, action, repo, ...(reach && { reach }) })
     if (!(await findRepository(store.db, repo)))
       throw new Problem('not_found', { what: `repository ${repo}` })
-    return { repo, user, at: await containedPath(places, repo) }
+    return { repo, user, caller, at: await containedPath(places, repo) }
   }
 }

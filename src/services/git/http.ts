@@ -4,6 +4,7 @@ import { pipeline, type Readable, Transform } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { Bus } from '#bus'
 import type { Identity } from '#contracts/profiles.ts'
+import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Admit } from './access.ts'
@@ -13,9 +14,11 @@ import type { Limits } from './limits.ts'
 import { isRepoId } from './names.ts'
 import type { Running } from './running.ts'
 import type { Address } from './ssh.ts'
+import { watchAccess } from './watch.ts'
 
 interface Parts {
   bus: Bus
+  clock: Clock
   log: Log
   admit: Admit
   run: RunExchange
@@ -68,8 +71,14 @@ async function serve(
 ) {
   const wish = parseRequest(request)
   if (!wish) throw new Problem('not_found', { what: 'such address; git clones from /OWNER/REPOSITORY.git' })
-  const { user } = await authenticate(parts.bus, request)
-  const admission = await parts.admit(user, wish.repo, wish.service)
+  const from = request.socket.remoteAddress ?? ''
+  const enter = async () =>
+    parts.admit(
+      { identity: await authenticate(parts.bus, request), door: 'http', from },
+      wish.repo,
+      wish.service,
+    )
+  const admission = await enter()
   const left = new AbortController()
   response.on('close', () => left.abort())
   const body = bodyOf(
@@ -85,17 +94,22 @@ async function serve(
   })
   if (wish.advertise && protocol !== 'version=2') response.write(serviceHeader(wish.service))
   const args = ['--stateless-rpc', ...(wish.advertise ? ['--advertise-refs'] : [])]
-  await parts.run(
-    {
-      ...admission,
-      program: wish.service,
-      args,
-      stdin: body,
-      stdout: response,
-      ...(protocol && { protocol }),
-    },
-    AbortSignal.any([left.signal, stopping]),
-  )
+  const unwatch = watchAccess(parts.clock, enter, () => left.abort())
+  try {
+    await parts.run(
+      {
+        ...admission,
+        program: wish.service,
+        args,
+        stdin: body,
+        stdout: response,
+        ...(protocol && { protocol }),
+      },
+      AbortSignal.any([left.signal, stopping]),
+    )
+  } finally {
+    unwatch()
+  }
   // Cut off, not ended: half an answer must not look like a whole one.
   if (left.signal.aborted || stopping.aborted) response.destroy()
   else response.end()

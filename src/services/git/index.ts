@@ -73,7 +73,7 @@ export const git = defineService<GitOptions>({
     const hostKey = await openHostKey(places.hostKey)
     const ssh = await listenSsh({ bus, clock, log, admit, run, running }, hostKey, options.ssh)
     stack.defer(() => ssh.close())
-    const http = await listenHttp({ bus, log, admit, run, running, limits }, options.http)
+    const http = await listenHttp({ bus, clock, log, admit, run, running, limits }, options.http)
     stack.defer(() => http.close())
     options.onListen?.({ ssh: ssh.address, http: http.address })
   },

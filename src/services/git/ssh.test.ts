@@ -22,11 +22,11 @@ test('who has no key on record is not let in, and no password is asked for', asy
   assert.match(told.said, /Permission denied \(publickey\)/)
 })
 
-test('a key is looked up only after its owner proved to have it', async () => {
+test('a key is looked up only after its owner proved to have it, and again for each command', async () => {
   await using fixture = await startFixture()
   const client = await fixture.client('ann')
   await client.run('git', ['ls-remote', sshUrl(fixture)])
-  assert.equal(fixture.world.asked.length, 1)
+  assert.equal(fixture.world.asked.length, 2)
   const [asked] = fixture.world.asked
   assert.ok(asked?.kind === 'key' && /^ssh-ed25519 [A-Za-z0-9+/=]+$/.test(asked.key))
 })

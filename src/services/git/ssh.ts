@@ -10,6 +10,7 @@ import { inert } from './answer.ts'
 import { parseCommand } from './command.ts'
 import type { RunExchange } from './exchange.ts'
 import type { Running } from './running.ts'
+import { watchAccess } from './watch.ts'
 
 export interface Address {
   host: string
@@ -40,9 +41,9 @@ export async function listenSsh(
   hostKey: string,
   where: Address,
 ): Promise<{ address: Address; close(): Promise<void> }> {
-  const ssh = new ssh2.Server({ hostKeys: [hostKey], ident: 'devo.ps' }, (client) => {
+  const ssh = new ssh2.Server({ hostKeys: [hostKey], ident: 'devo.ps' }, (client, { ip }) => {
     client.on('error', (error) => parts.log.debug({ err: error }, 'an SSH client went away'))
-    welcome(parts, client)
+    welcome(parts, client, ip)
   })
   // The sockets are ours, so that stopping does not wait for clients that stay.
   const open = new Set<Socket>()
@@ -68,22 +69,22 @@ export async function listenSsh(
   }
 }
 
-function welcome(parts: Parts, client: Connection): void {
-  let identity: Identity | undefined
+function welcome(parts: Parts, client: Connection, from: string): void {
+  let enter: Enter | undefined
   let attempts = 0
   let sessions = 0
   const tooLate = parts.clock.after(LOGIN_TIME, () => client.end())
   client.on('close', tooLate)
   client.on('authentication', async (context) => {
     if (++attempts > ATTEMPTS) return client.end()
-    identity = await authenticate(parts, context)
-    if (identity || isProbe(context)) context.accept()
+    enter = await authenticate(parts, context)
+    if (enter || isProbe(context)) context.accept()
     else context.reject(['publickey'])
   })
   client.on('ready', tooLate)
   client.on('session', (accept, reject) => {
-    if (!identity || ++sessions > SESSIONS) return reject()
-    serveSession(parts, identity, accept() as unknown as Session)
+    if (!enter || ++sessions > SESSIONS) return reject()
+    serveSession(parts, enter, accept() as unknown as Session, from)
   })
 }
 
@@ -91,17 +92,20 @@ function welcome(parts: Parts, client: Connection): void {
 const isProbe = (context: AuthContext): boolean =>
   context.method === 'publickey' && !context.signature && parseKey(context.key.data) !== undefined
 
-async function authenticate({ bus, log }: Parts, context: AuthContext): Promise<Identity | undefined> {
+/** Who the key of this connection belongs to, now: it may be taken from the profile while the connection stays. */
+type Enter = () => Promise<Identity>
+
+async function authenticate({ bus, log }: Parts, context: AuthContext): Promise<Enter | undefined> {
   if (context.method !== 'publickey' || !context.signature || !context.blob) return undefined
   const key = parseKey(context.key.data)
   // DSA, and RSA signed with SHA-1 (no hash named), prove nothing any more.
   if (key?.type === 'ssh-dss' || (key?.type === 'ssh-rsa' && !context.hashAlgo)) return undefined
   if (key?.verify(context.blob, context.signature, context.hashAlgo) !== true) return undefined
+  const line = `${key.type} ${context.key.data.toString('base64')}`
+  const enter = () => bus.ask('profiles.authenticate', { kind: 'key', key: line })
   try {
-    return await bus.ask('profiles.authenticate', {
-      kind: 'key',
-      key: `${key.type} ${context.key.data.toString('base64')}`,
-    })
+    await enter()
+    return enter
   } catch (error) {
     if (!isProblem(error, 'unauthenticated')) log.warn({ err: error }, 'a key could not be looked up')
     return undefined
@@ -113,35 +117,49 @@ function parseKey(data: Buffer) {
   return key instanceof Error || Array.isArray(key) ? undefined : key
 }
 
-function serveSession(parts: Parts, identity: Identity, session: Session): void {
+function serveSession(parts: Parts, enter: Enter, session: Session, from: string): void {
   session.on('shell', (accept) => {
-    say(
-      accept(),
-      `Hi ${identity.user}! You are signed in to devo.ps, but there is no shell here: use git, or devops ssh NODE.`,
+    const channel = accept()
+    greet(
+      parts,
+      enter,
+      channel,
+      'You are signed in to devo.ps, but there is no shell here: use git, or devops ssh NODE.',
     )
   })
   session.on('exec', (accept, _reject, { command }) => {
     const channel = accept()
     const wish = parseCommand(command)
     if (!wish)
-      return say(
+      return greet(
+        parts,
+        enter,
         channel,
-        `Hi ${identity.user}! There is no shell here: only git clone, fetch, push and archive of OWNER/REPOSITORY.`,
+        'There is no shell here: only git clone, fetch, push and archive of OWNER/REPOSITORY.',
       )
     parts.running
-      .track((stopping) => serveGit(parts, identity, wish, channel, stopping))
+      .track((stopping) => serveGit(parts, { enter, from }, wish, channel, stopping))
       .catch((error) => {
         const problem = Problem.of(error)
         if (problem.code === 'internal')
           parts.log.error({ err: error, repo: wish.repo }, 'git could not be served')
-        say(channel, `devo.ps: ${inert(problem.message)}. ${problem.next}`)
+        say(channel, refusalOf(problem))
       })
   })
 }
 
+const refusalOf = (problem: Problem) => `devo.ps: ${inert(problem.message)}. ${problem.next}`
+
+function greet(parts: Parts, enter: Enter, channel: ServerChannel, line: string): void {
+  parts.running
+    .track(enter)
+    .then(({ user }) => say(channel, `Hi ${user}! ${line}`))
+    .catch((error) => say(channel, refusalOf(Problem.of(error))))
+}
+
 async function serveGit(
-  { admit, run }: Parts,
-  { user }: Identity,
+  { admit, run, clock }: Parts,
+  { enter, from }: { enter: Enter; from: string },
   { program, repo }: NonNullable<ReturnType<typeof parseCommand>>,
   channel: ServerChannel,
   stopping: AbortSignal,
@@ -149,10 +167,19 @@ async function serveGit(
   const left = new AbortController()
   channel.on('close', () => left.abort())
   channel.on('error', () => left.abort())
-  const admission = await admit(user, repo, program)
-  const stdio = { stdin: channel, stdout: channel, stderr: channel.stderr }
-  const exit = await run({ ...admission, program, ...stdio }, AbortSignal.any([left.signal, stopping]))
-  finish(channel, exit)
+  const admitNow = async () => admit({ identity: await enter(), door: 'ssh', from }, repo, program)
+  const admission = await admitNow()
+  const unwatch = watchAccess(clock, admitNow, (problem) => {
+    channel.stderr.write(`${refusalOf(problem)}\n`)
+    left.abort()
+  })
+  try {
+    const stdio = { stdin: channel, stdout: channel, stderr: channel.stderr }
+    const exit = await run({ ...admission, program, ...stdio }, AbortSignal.any([left.signal, stopping]))
+    finish(channel, exit)
+  } finally {
+    unwatch()
+  }
 }
 
 function say(channel: ServerChannel, line: string): void {

@@ -1,9 +1,9 @@
 import type { Input, Output } from '#contracts'
+import type { Scope } from '#contracts/profiles.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
-import { type Cost, verifyPassword } from './passwords.ts'
+import type { PasswordCheck } from './password-check.ts'
 import { parsePublicKey } from './public-key.ts'
-import { createSignInLimit } from './sign-in-limit.ts'
 import type { Tables } from './tables.ts'
 import { hashToken } from './tokens.ts'
 import { findUser } from './users.ts'
@@ -16,9 +16,8 @@ const USE_EVERY = 60_000
 
 const nobody = (reason: string): Problem => new Problem('unauthenticated', { reason })
 
-export function createAuthentication({ clock, store: any }: Parts, cost?: Cost) {
+export function createAuthentication({ clock, store: any }: Parts, check: PasswordCheck) {
   const store = any.as<Tables>()
-  const limit = createSignInLimit(store, clock)
 
   return (proof: Input<'profiles.authenticate'>): Promise<Identity> => {
     if (proof.kind === 'token') return byToken(proof)
@@ -39,7 +38,8 @@ export function createAuthentication({ clock, store: any }: Parts, cost?: Cost) 
       await store.transaction(async (tx) => {
         await tx.db.updateTable('profiles_tokens').set({ used_at: now }).where('id', '=', row.id).execute()
       })
-    return identify(row.user, 'token', row.id)
+    const identity = await identify(row.user, 'token', row.id)
+    return { ...identity, reach: { scope: row.scope as Scope, repo: row.repo } }
   }
 
   async function byKey({ key }: Proof<'key'>): Promise<Identity> {
@@ -53,20 +53,15 @@ export function createAuthentication({ clock, store: any }: Parts, cost?: Cost) 
     return identify(row.user, 'key', fingerprint)
   }
 
-  async function byPassword({ user, password, from }: Proof<'password'>): Promise<Identity> {
-    const own = `user:${user.toLowerCase()}`
-    const others = from === undefined ? [] : [`from:${from}`]
-    await limit.charge([own, ...others])
-    const row = await findUser(store.db, user)
-    if (!(await verifyPassword(password, row?.password ?? null, cost)))
-      throw nobody('the user name or the password is wrong')
-    await limit.refund(own, others)
-    return identify(user, 'password', user)
+  async function byPassword({ kind: _, ...attempt }: Proof<'password'>): Promise<Identity> {
+    await check(attempt)
+    return identify(attempt.user, 'password', attempt.user)
   }
 
   async function identify(name: string, via: Identity['via'], credential: string): Promise<Identity> {
     const user = await findUser(store.db, name)
     if (!user) throw nobody(`user ${name} is gone`)
+    if (user.disabled === 1) throw nobody(`user ${name} is disabled`)
     return { user: user.name, admin: user.admin === 1, via, credential }
   }
 }

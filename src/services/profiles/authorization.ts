@@ -1,9 +1,9 @@
 import type { Input } from '#contracts'
-import type { Action } from '#contracts/profiles.ts'
+import type { Action, Reach } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import { roleOf } from './collaborators.ts'
-import { allows, permissions } from './permissions.ts'
+import { allows, permissions, reaches, scopeOf } from './permissions.ts'
 import type { Tables } from './tables.ts'
 import { findUser } from './users.ts'
 
@@ -11,21 +11,43 @@ import { findUser } from './users.ts'
 export function createAuthorization({ store: any }: Parts) {
   const { db } = any.as<Tables>()
 
-  return async ({ user, action, repo }: Input<'profiles.authorize'>): Promise<Record<string, never>> => {
+  return async (input: Input<'profiles.authorize'>): Promise<Record<string, never>> => {
+    const { user, action, repo, whose, reach } = input
     const found = await findUser(db, user)
     if (!found) throw new Problem('unauthenticated', { reason: `user ${user} is not known` })
-    if (found.admin === 1) return {}
+    if (found.disabled === 1) throw new Problem('unauthenticated', { reason: `user ${user} is disabled` })
+    if (reach?.repo && repo !== undefined && repo !== reach.repo)
+      throw new Problem('not_found', { what: `repository ${repo}` })
+    if (found.admin === 0 && whose !== user) await judgeRole(input)
+    if (reach && !(reaches(reach, action) && (reach.repo === null || repo === reach.repo)))
+      throw tooNarrow(reach, input)
+    return {}
+  }
+
+  async function judgeRole({ user, action, repo }: Input<'profiles.authorize'>): Promise<void> {
     if (repo === undefined) {
       if (permissions[action] !== 'anyone') throw new Problem('forbidden', { user, action: sentence(action) })
-      return {}
+      return
     }
     const role = await roleOf(db, repo, user)
     if (role === null && action !== 'repo.create')
       throw new Problem('not_found', { what: `repository ${repo}` })
     if (role === null || !allows(role, action))
       throw new Problem('forbidden', { user, action: `${sentence(action)} in ${repo}` })
-    return {}
   }
+}
+
+const tooNarrow = (reach: Reach, { action, repo, whose, user }: Input<'profiles.authorize'>): Problem =>
+  new Problem('token_scope', {
+    reach: `${reach.scope}${reach.repo === null ? '' : ` of ${reach.repo}`}`,
+    action: whose === user ? (OWN[action] ?? sentence(action)) : sentence(action),
+    needs: `${scopeOf(action)}${repo === undefined ? ' of everything' : ''}`,
+  })
+
+/** What it is called on one's own profile. */
+const OWN: Partial<Record<Action, string>> = {
+  'user.read': 'see the profile',
+  'user.write': 'change the profile',
 }
 
 const WORDS: Record<Action, string> = {

@@ -35,9 +35,10 @@ export async function dropCollaborationsOf(bus: Bus, tx: Tx<Tables>, user: strin
   for (const { repo } of rows) await announce(bus, tx, repo, user, null)
 }
 
-/** For a repository that was deleted: a later one of the same name starts without them. */
-export async function dropCollaboratorsOn(tx: Tx<Tables>, repo: string): Promise<void> {
+/** For a repository that was deleted: a later one of the same name starts without its people and tokens. */
+export async function forgetRepository(tx: Tx<Tables>, repo: string): Promise<void> {
   await tx.db.deleteFrom('profiles_collaborators').where('repo', '=', repo).execute()
+  await tx.db.deleteFrom('profiles_tokens').where('repo', '=', repo).execute()
 }
 
 export function createCollaborators({ bus, store: any }: Parts) {
@@ -110,8 +111,10 @@ export function createCollaborators({ bus, store: any }: Parts) {
       const users = rows.filter(({ role }) => allows(role as Role, 'node.ssh')).map(({ user }) => user)
       return store.db
         .selectFrom('profiles_keys')
+        .innerJoin('profiles_users', 'profiles_users.name', 'profiles_keys.user')
         .select(['user', 'key'])
         .where('user', 'in', [ownerOf(repo), ...users])
+        .where('disabled', '=', 0)
         .orderBy('user')
         .orderBy('key')
         .execute()

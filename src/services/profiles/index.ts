@@ -2,9 +2,11 @@ import { answerAll } from '#kit/answers.ts'
 import { defineService } from '#kit/service.ts'
 import { createAuthentication } from './authentication.ts'
 import { createAuthorization } from './authorization.ts'
-import { createCollaborators, dropCollaboratorsOn } from './collaborators.ts'
+import { createCollaborators, forgetRepository } from './collaborators.ts'
 import { createKeys } from './keys.ts'
 import { migrations } from './migrations.ts'
+import { createPasswordChange } from './password-change.ts'
+import { createPasswordCheck } from './password-check.ts'
 import type { Cost } from './passwords.ts'
 import { createTokens } from './tokens.ts'
 import { createUsers } from './users.ts'
@@ -18,6 +20,7 @@ export const profiles = defineService<ProfilesOptions>({
   name: 'profiles',
   migrations,
   async start(parts, { passwordCost }) {
+    const check = createPasswordCheck(parts, passwordCost)
     const users = createUsers(parts, passwordCost)
     const keys = createKeys(parts)
     const tokens = createTokens(parts)
@@ -28,13 +31,14 @@ export const profiles = defineService<ProfilesOptions>({
       'profiles.get_user': users.get,
       'profiles.update_user': users.update,
       'profiles.delete_user': users.remove,
+      'profiles.set_password': createPasswordChange(parts, check, passwordCost),
       'profiles.add_key': keys.add,
       'profiles.list_keys': keys.list,
       'profiles.remove_key': keys.remove,
       'profiles.create_token': tokens.create,
       'profiles.list_tokens': tokens.list,
       'profiles.revoke_token': tokens.revoke,
-      'profiles.authenticate': createAuthentication(parts, passwordCost),
+      'profiles.authenticate': createAuthentication(parts, check),
       'profiles.authorize': createAuthorization(parts),
       'profiles.collaborations': collaborators.of,
       'profiles.set_collaborator': collaborators.set,
@@ -44,7 +48,7 @@ export const profiles = defineService<ProfilesOptions>({
     })
     parts.stack.defer(
       parts.bus.on('profiles', ['repo.deleted'], async (event, delivery) => {
-        await delivery.once((tx) => dropCollaboratorsOn(tx, event.data.repo))
+        await delivery.once((tx) => forgetRepository(tx, event.data.repo))
       }),
     )
   },

@@ -69,4 +69,18 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'profiles/0005-scopes',
+    async up(db) {
+      await db.schema
+        .alterTable('profiles_users')
+        .addColumn('disabled', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute()
+      const tokens = db.schema.alterTable('profiles_tokens')
+      // What there is was made to do all.
+      await tokens.addColumn('scope', 'text', (column) => column.notNull().defaultTo('admin')).execute()
+      await tokens.addColumn('repo', 'text').execute()
+      await tokens.addColumn('session', 'integer', (column) => column.notNull().defaultTo(0)).execute()
+    },
+  },
 ]

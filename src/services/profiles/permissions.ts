@@ -1,8 +1,8 @@
-import { type Action, type Role, roles } from '#contracts/profiles.ts'
+import { type Action, type Reach, type Role, roles, type Scope, scopes } from '#contracts/profiles.ts'
 
 /**
  * Who may what: the least role in the repository; `anyone`: every user; `administrator`: nobody else.
- * Administrators may all. That everybody may read and change their own profile is for the face to know.
+ * Administrators may all. Everybody may read and change their own profile.
  */
 export const permissions: Record<Action, Role | 'anyone' | 'administrator'> = {
   'repo.read': 'read',
@@ -28,6 +28,24 @@ export const permissions: Record<Action, Role | 'anyone' | 'administrator'> = {
   'platform.read': 'administrator',
 }
 
+/** Where a token needs another scope than that of the least role. */
+const exceptions: Partial<Record<Action, Scope>> = {
+  'user.read': 'read',
+  'platform.read': 'read',
+}
+
+const scopeOfLeast = {
+  read: 'read',
+  write: 'write',
+  anyone: 'write',
+  admin: 'admin',
+  owner: 'admin',
+  administrator: 'admin',
+} as const
+
+/** The scope that a token must have for an action. */
+export const scopeOf = (action: Action): Scope => exceptions[action] ?? scopeOfLeast[permissions[action]]
+
 /** Whether a role in a repository is enough for an action there. */
 export function allows(role: Role, action: Action): boolean {
   const least = permissions[action]
@@ -35,6 +53,10 @@ export function allows(role: Role, action: Action): boolean {
   if (least === 'administrator') return false
   return roles.indexOf(role) >= roles.indexOf(least)
 }
+
+/** Whether a token is for such an action. Of which repository it is for is another question. */
+export const reaches = ({ scope }: Reach, action: Action): boolean =>
+  scopes.indexOf(scope) >= scopes.indexOf(scopeOf(action))
 
 /** The owner of `owner/name` is the user `owner`. */
 export const ownerOf = (repo: string): string => repo.slice(0, repo.indexOf('/'))

@@ -4,37 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isProblem } from '#kit/problem.ts'
-import { startService } from '#kit/service.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
-import { collectEvents, type TestParts, testParts } from '#testing/parts.ts'
+import { collectEvents } from '#testing/parts.ts'
 import { until } from '#testing/until.ts'
-import { profiles } from './index.ts'
+import { people, signIn, startProfiles as start } from './testing/world.ts'
 
-const passwordCost = { N: 16, r: 8, p: 1 }
 const newKey = () => newKeyPair().public.trim()
-
-async function start(given: Parameters<typeof testParts>[0] = {}) {
-  await using stack = new AsyncDisposableStack()
-  const parts = stack.use(await testParts(given))
-  const owned: string[] = []
-  stack.defer(
-    parts.bus.answer('git.list_repositories', async ({ owner }) =>
-      owned
-        .filter((repo) => owner === undefined || repo.startsWith(`${owner}/`))
-        .map((repo) => ({ repo, created_at: 0, branch: 'main', commit: null })),
-    ),
-  )
-  stack.use(await startService(profiles, parts, { passwordCost }))
-  const undo = stack.move()
-  return { ...parts, owned, [Symbol.asyncDispose]: () => undo.disposeAsync() }
-}
-
-const people = async ({ bus }: Pick<TestParts, 'bus'>, ...names: string[]) => {
-  for (const name of names) await bus.ask('profiles.create_user', { name, password: 'correct horse' })
-}
-
-const signIn = ({ bus }: Pick<TestParts, 'bus'>, user: string, password: string, from?: string) =>
-  bus.ask('profiles.authenticate', { kind: 'password', user, password, ...(from !== undefined && { from }) })
 
 test('a user who differs from another by case alone is refused', async () => {
   await using plane = await start()
@@ -46,7 +21,13 @@ test('who proves a password, a token or a key is identified; no answer holds the
   await using plane = await start()
   const { bus } = plane
   const user = await bus.ask('profiles.create_user', { name: 'ann', password: 'correct horse', admin: true })
-  assert.deepEqual(user, { name: 'ann', email: null, admin: true, created_at: plane.clock.now() })
+  assert.deepEqual(user, {
+    name: 'ann',
+    email: null,
+    admin: true,
+    disabled: false,
+    created_at: plane.clock.now(),
+  })
   assert.equal((await signIn(plane, 'ann', 'correct horse')).via, 'password')
   await assert.rejects(signIn(plane, 'ann', 'wrong'), /the user name or the password is wrong/)
   await assert.rejects(signIn(plane, 'bob', 'correct horse'), /the user name or the password is wrong/)
@@ -58,6 +39,7 @@ test('who proves a password, a token or a key is identified; no answer holds the
     admin: true,
     via: 'token',
     credential: record.id,
+    reach: { scope: 'admin', repo: null },
   })
 
   const key = newKey()
@@ -239,11 +221,9 @@ test('a user who owns repositories, or is the last administrator, stays', async 
 test('a changed password is the one that counts', async () => {
   await using plane = await start()
   await people(plane, 'ann')
-  await plane.bus.ask('profiles.update_user', {
-    name: 'ann',
-    password: 'battery staple',
-    email: 'ann@example.org',
-  })
+  const { bus } = plane
+  await bus.ask('profiles.update_user', { name: 'ann', email: 'ann@example.org' })
+  await bus.ask('profiles.set_password', { user: 'ann', password: 'battery staple' })
   await assert.rejects(signIn(plane, 'ann', 'correct horse'))
   await signIn(plane, 'ann', 'battery staple')
   assert.equal((await plane.bus.ask('profiles.get_user', { name: 'ann' })).email, 'ann@example.org')

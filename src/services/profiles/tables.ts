@@ -8,6 +8,7 @@ export interface Tables {
     /** Null: no sign-in by password. */
     password: string | null
     admin: number
+    disabled: number
     created_at: number
   }
   profiles_keys: {
@@ -21,6 +22,11 @@ export interface Tables {
     id: string
     user: string
     title: string
+    scope: string
+    /** Null: everywhere. */
+    repo: string | null
+    /** Made by a sign-in. */
+    session: number
     /** SHA-256 of the token in hexadecimal. */
     hash: string
     created_at: number

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Input, Output } from '#contracts'
+import type { Scope } from '#contracts/profiles.ts'
 import { newId } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
@@ -11,7 +12,10 @@ type Token = Output<'profiles.list_tokens'>[number]
 /** A fast hash is enough: 256 random bits cannot be guessed. */
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
 
-const toToken = ({ hash: _, ...rest }: Tables['profiles_tokens']): Token => rest
+const toToken = ({ hash: _, session: _made, scope, ...rest }: Tables['profiles_tokens']): Token => ({
+  ...rest,
+  scope: scope as Scope,
+})
 
 export function createTokens({ bus, clock, store: any }: Parts) {
   const store = any.as<Tables>()
@@ -21,6 +25,9 @@ export function createTokens({ bus, clock, store: any }: Parts) {
       user,
       title,
       expires_in,
+      scope = 'admin',
+      repo = null,
+      session = false,
     }: Input<'profiles.create_token'>): Promise<Output<'profiles.create_token'>> {
       const token = `devo_${randomBytes(32).toString('base64url')}`
       const now = clock.now()
@@ -32,6 +39,9 @@ export function createTokens({ bus, clock, store: any }: Parts) {
             id: newId(now),
             user,
             title,
+            scope,
+            repo,
+            session: session ? 1 : 0,
             hash: hashToken(token),
             created_at: now,
             expires_at: expires_in === undefined ? null : now + expires_in * 1000,

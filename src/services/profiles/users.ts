@@ -7,12 +7,13 @@ import { type Cost, hashPassword } from './passwords.ts'
 import type { Tables } from './tables.ts'
 
 type User = Output<'profiles.get_user'>
-type Row = Pick<Tables['profiles_users'], 'name' | 'email' | 'admin' | 'created_at'>
+type Row = Pick<Tables['profiles_users'], 'name' | 'email' | 'admin' | 'disabled' | 'created_at'>
 
-const toUser = ({ name, email, admin, created_at }: Row): User => ({
+const toUser = ({ name, email, admin, disabled, created_at }: Row): User => ({
   name,
   email,
   admin: admin === 1,
+  disabled: disabled === 1,
   created_at,
 })
 
@@ -50,6 +51,7 @@ export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
             email: email ?? null,
             password: hash,
             admin: admin ? 1 : 0,
+            disabled: 0,
             created_at: clock.now(),
           })
           .onConflict((conflict) => conflict.doNothing())
@@ -69,17 +71,17 @@ export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
     get: async ({ name }: Input<'profiles.get_user'>): Promise<User> =>
       toUser(await requireUser(store.db, name)),
 
-    async update({ name, email, password, admin }: Input<'profiles.update_user'>): Promise<User> {
-      const hash = password === undefined ? undefined : await hashPassword(password, cost)
+    async update({ name, email, admin, disabled }: Input<'profiles.update_user'>): Promise<User> {
       return store.transaction(async (tx) => {
         const before = await requireUser(tx.db, name)
-        if (before.admin === 1 && admin === false) await refuseLastAdministrator(tx, name)
+        if (before.admin === 1 && (admin === false || disabled === true))
+          await refuseLastAdministrator(tx, name)
         const row = await tx.db
           .updateTable('profiles_users')
           .set({
             email: email === undefined ? before.email : email,
-            password: hash ?? before.password,
             admin: admin === undefined ? before.admin : Number(admin),
+            disabled: disabled === undefined ? before.disabled : Number(disabled),
           })
           .where('name', '=', name)
           .returningAll()
@@ -114,6 +116,7 @@ async function refuseLastAdministrator(tx: Tx<Tables>, name: string): Promise<vo
     .selectFrom('profiles_users')
     .select('name')
     .where('admin', '=', 1)
+    .where('disabled', '=', 0)
     .where('name', '!=', name)
     .executeTakeFirst()
   if (!other)

@@ -1,7 +1,7 @@
 import Type from 'typebox'
-import { Nothing, strict } from '#contracts/define.ts'
+import { Nothing, nullable, strict } from '#contracts/define.ts'
 import { Name } from '#contracts/ids.ts'
-import { Identity, Key, Token, User } from '#contracts/profiles.ts'
+import { Identity, Key, Password, Reach, Token, User } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
 import { type Route, route } from '../route.ts'
 import { NewToken } from '../views.ts'
@@ -27,7 +27,12 @@ export const people: Route[] = [
     async ({ body, from }, { bus }) => {
       const { user, password, title = 'login' } = body
       const identity = await bus.ask('profiles.authenticate', { kind: 'password', user, password, from })
-      return bus.ask('profiles.create_token', { user: identity.user, title, expires_in: LOGIN_SECONDS })
+      return bus.ask('profiles.create_token', {
+        user: identity.user,
+        title,
+        expires_in: LOGIN_SECONDS,
+        session: true,
+      })
     },
   ),
   route(
@@ -65,13 +70,56 @@ export const people: Route[] = [
       body: strict({
         name: Name,
         email: Type.Optional(Type.String()),
-        password: Type.Optional(Type.String({ minLength: 8 })),
+        password: Type.Optional(Password),
         admin: Type.Optional(Type.Boolean()),
       }),
       status: 201,
       response: User,
     },
     ({ body }, { bus }) => bus.ask('profiles.create_user', body),
+  ),
+  route(
+    {
+      id: 'updateUser',
+      method: 'PUT',
+      path: '/v1/users/:user',
+      access: 'user.write',
+      scope: 'platform',
+      summary: 'Changes a user; a disabled one opens nothing, and what he has open ends',
+      body: strict({
+        email: Type.Optional(nullable(Type.String())),
+        admin: Type.Optional(Type.Boolean()),
+        disabled: Type.Optional(Type.Boolean()),
+      }),
+      response: User,
+    },
+    ({ params, body, identity }, { bus }) => {
+      if (params.user === identity.user && (body.disabled || body.admin === false))
+        throw new Problem('conflict', { reason: 'An administrator cannot take his own rights' })
+      return bus.ask('profiles.update_user', { name: params.user, ...body })
+    },
+  ),
+  route(
+    {
+      id: 'setPassword',
+      method: 'PUT',
+      path: '/v1/users/:user/password',
+      access: 'user.write',
+      scope: 'self',
+      summary: 'Sets a password; of oneself with the present one. What was signed in with the old one ends',
+      body: strict({ password: Password, current: Type.Optional(Type.String()) }),
+      response: Nothing,
+    },
+    ({ params, body, identity, from }, { bus }) => {
+      const { password, current } = body
+      const own = params.user === identity.user
+      return bus.ask('profiles.set_password', {
+        user: params.user,
+        password,
+        ...(own && { proof: { from, ...(current !== undefined && { current }) } }),
+        ...(own && identity.via === 'token' && { keep: identity.credential }),
+      })
+    },
   ),
   route(
     {
@@ -152,6 +200,8 @@ export const people: Route[] = [
       body: strict({
         title: Type.String(),
         expires_in: Type.Optional(Type.Integer({ minimum: 1, description: 'seconds' })),
+        scope: Type.Optional(Reach.properties.scope),
+        repo: Type.Optional(Reach.properties.repo),
       }),
       status: 201,
       response: NewToken,

@@ -12,7 +12,8 @@ export function answerProfiles(bus: Answerer, world: World): void {
       reason: proof.kind === 'token' ? 'the token is unknown or expired' : 'name or password is wrong',
     })
   })
-  bus.answer('profiles.authorize', async ({ user, action, repo = '' }) => {
+  bus.answer('profiles.authorize', async ({ user, action, repo = '', whose }) => {
+    if (whose === user) return {}
     const admin = [...world.identities.values()].some((one) => one.user === user && one.admin)
     if (world.forbidden.has(`${user} ${action} ${repo}`.trim()))
       throw new Problem('forbidden', { user, action })
@@ -24,7 +25,13 @@ export function answerProfiles(bus: Answerer, world: World): void {
   bus.answer('profiles.collaborations', async ({ user }) =>
     user === 'ann' ? [{ repo: 'bob/blog', user, role: 'write' as const }] : [],
   )
-  const user = (name: string) => ({ name, email: null, admin: false, created_at: AT })
+  const user = (name: string) => ({
+    name,
+    email: null,
+    admin: false,
+    disabled: false,
+    created_at: AT,
+  })
   bus.answer('profiles.list_users', async () => ['ann', 'bob'].map(user))
   bus.answer('profiles.get_user', async ({ name }) => user(name))
   bus.answer('profiles.create_user', async ({ name, admin = false }) => ({ ...user(name), admin }))
@@ -37,6 +44,8 @@ export function answerProfiles(bus: Answerer, world: World): void {
     id,
     user,
     title: 'laptop',
+    scope: 'admin' as const,
+    repo: null,
     created_at: at,
     expires_at: null,
     used_at: null,

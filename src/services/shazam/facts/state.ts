@@ -70,8 +70,6 @@ export interface PackageFact {
   /** dpkg's: `installed`, `config-files`, `half-configured` … */
   status: string
   version: string
-  /** apt must not move it. */
-  held: boolean
 }
 
 export interface UnitFact {

@@ -34,7 +34,6 @@ export const fileKind: Kind<File> = {
     check: Type.Optional(Type.String()),
     once: Type.Optional(Type.Boolean()),
     secret: Type.Optional(Type.Boolean()),
-    keep: Type.Optional(Type.Boolean()),
   }),
   wish(path, item) {
     const content = item.content as string
@@ -50,7 +49,6 @@ export const fileKind: Kind<File> = {
       ...(item.check ? { check: item.check as string } : {}),
       ...(item.once ? { once: true } : {}),
       ...(item.secret ? { secret: true } : {}),
-      ...(item.keep ? { keep: true } : {}),
     }
   },
   implies: (wish) => [...above(wish.path), ...ownerIds(wish)],
@@ -78,13 +76,12 @@ export const fileKind: Kind<File> = {
     const open = !secret && Buffer.byteLength(content) <= KEPT && hide(content) === content
     return { path, sha256, owner, group, mode, ...(once ? { once } : {}), ...(open ? { content } : {}) }
   },
-  remove(owned, state, purge) {
+  remove(owned, state) {
     const path = owned.path as string
     const found = state.files.get(path)
     if (!found) return unchanged(`${path} is gone`)
     if (found.type === 'directory')
       return { verdict: 'skipped', summary: `${path} is a directory now: left alone` }
-    if (owned.keep && !purge) return { verdict: 'skipped', summary: `${path} is kept` }
     return change(owned.present_before ? `restore ${path}` : `remove ${path}`, `remove_file ${quote(path)}`)
   },
 }

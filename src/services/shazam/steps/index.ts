@@ -49,8 +49,7 @@ export const workOnStep =
     let ending: Ending
     try {
       walk.text = await bus.ask('tasker.step_script', { repo, run, step, node })
-      const { step_log_megabytes } = await bus.ask('git.get_settings', { repo })
-      walk.output = stepOutput(feed, logged, walk.text.secrets, step_log_megabytes)
+      walk.output = stepOutput(feed, logged, walk.text.secrets)
       ending = await runStep(walk)
     } catch (error) {
       if (signal.aborted || (lease.attempt < LAST_ATTEMPT && !isVerdict(error))) throw error

@@ -10,7 +10,9 @@ import { startService } from '#kit/service.ts'
 import { jsonSchemas, readCatalog } from '#language'
 import { api } from '#services/api/index.ts'
 import { git } from '#services/git/index.ts'
+import type { Sink } from '#services/logger/forward/sink.ts'
 import { logger } from '#services/logger/index.ts'
+import type { SyslogOptions, SyslogPorts } from '#services/logger/syslog/listen.ts'
 import { monitor } from '#services/monitor/index.ts'
 import { profiles } from '#services/profiles/index.ts'
 import { registry } from '#services/registry/index.ts'
@@ -31,6 +33,10 @@ export interface PlatformOptions {
   /** Host names by which browsers may reach the API, besides those of loopback. */
   allowedHosts?: string[]
   log?: Log
+  /** Where log lines go besides the store. */
+  sinks?: readonly Sink[]
+  /** Takes syslog of nodes. */
+  syslog?: SyslogOptions
   /** Milliseconds between two looks of monitor at a node. */
   monitorInterval?: number
 }
@@ -38,7 +44,7 @@ export interface PlatformOptions {
 export interface Platform extends AsyncDisposable {
   bus: Bus
   /** Where it really listens. */
-  addresses: { api: Address; ssh: Address; http: Address }
+  addresses: { api: Address; ssh: Address; http: Address; syslog?: SyslogPorts }
   /** Set at the very first start only: the first administrator's token. */
   adminToken?: string
 }
@@ -62,7 +68,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const host = options.host ?? '127.0.0.1'
   const addresses: Partial<Platform['addresses']> = {}
 
-  stack.use(await startService(logger, parts, {}))
+  const { syslog, sinks = [] } = options
+  const onSyslog = (ports: SyslogPorts) => {
+    addresses.syslog = ports
+  }
+  stack.use(
+    await startService(logger, parts, {
+      sinks,
+      ...(syslog && { syslog: { ...syslog, onListen: onSyslog } }),
+    }),
+  )
   // First the registry: it tells whether the master key is the one of this store.
   stack.use(await startService(registry, parts, { catalog, seal }))
   stack.use(await startService(profiles, parts, {}))

@@ -1,8 +1,11 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { createLog } from '#kit/log.ts'
+import { systemClock } from '#kit/clock.ts'
+import { openSink } from '#services/logger/forward/index.ts'
+import type { SyslogOptions } from '#services/logger/syslog/listen.ts'
 import { type Platform, startPlatform } from './platform.ts'
+import { platformLog } from './platform-log.ts'
 
 export interface ServeOptions {
   data?: string
@@ -14,13 +17,22 @@ export interface ServeOptions {
   tokenFile?: string
   /** Host names by which browsers may reach the API, besides those of loopback. */
   allowedHosts?: string[]
+  /** Where log lines go besides the store: `stdout`, `otlp=URL`, `syslog=URL`. */
+  logOut?: string[]
+  syslogHost?: string
+  syslogPort?: number
+  syslogTlsPort?: number
+  /** PEM files. */
+  syslogCert?: string
+  syslogKey?: string
 }
 
 export const defaultPorts = { api: 7780, ssh: 7722, git: 7781 }
 
 /** `devops server`: runs the platform until a signal; the second signal does not wait. */
 export async function serve(options: ServeOptions, say: (text: string) => void): Promise<void> {
-  const log = createLog(process.env.DEVOPS_LOG ?? 'info')
+  const { log, handOver } = platformLog(process.env.DEVOPS_LOG ?? 'info')
+  const syslog = syslogOptions(options)
   await using platform = await startPlatform({
     data: options.data ?? defaultData(),
     host: options.host ?? '127.0.0.1',
@@ -28,11 +40,27 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     sshPort: options.sshPort ?? defaultPorts.ssh,
     httpGitPort: options.gitPort ?? defaultPorts.git,
     ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
+    ...(options.logOut && { sinks: options.logOut.map(openSink) }),
+    ...(syslog && { syslog }),
     log,
   })
+  await using _lines = handOver(platform.bus, systemClock)
   introduce(platform, options, say)
   await signal()
   say('Stopping …')
+}
+
+function syslogOptions({ host, syslogHost, ...options }: ServeOptions): SyslogOptions | undefined {
+  const { syslogPort, syslogTlsPort, syslogCert, syslogKey } = options
+  if (syslogPort === undefined && syslogTlsPort === undefined) return undefined
+  const pem = (file = '') => readFileSync(file, 'utf8')
+  return {
+    host: syslogHost ?? host ?? '127.0.0.1',
+    ...(syslogPort !== undefined && { tcp: syslogPort, udp: syslogPort }),
+    ...(syslogTlsPort !== undefined && {
+      tls: { port: syslogTlsPort, cert: pem(syslogCert), key: pem(syslogKey) },
+    }),
+  }
 }
 
 const defaultData = (): string =>
@@ -48,6 +76,8 @@ function introduce(platform: Platform, options: ServeOptions, say: (text: string
   say(`API and OpenAPI document  http://${api.host}:${api.port}/openapi.json`)
   say(`Git over SSH              ssh://git@${ssh.host}:${ssh.port}/OWNER/REPOSITORY.git`)
   say(`Git over HTTP             http://${http.host}:${http.port}/OWNER/REPOSITORY.git`)
+  for (const [kind, at] of Object.entries(platform.addresses.syslog ?? {}))
+    say(`Syslog of nodes by ${kind.toUpperCase()}   port ${at}`)
   if (!platform.adminToken) return
   if (options.tokenFile) {
     say(`First start: the administrator’s token is in ${options.tokenFile}`)

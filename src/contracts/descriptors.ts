@@ -26,6 +26,8 @@ export const Node = strict({
   /** Service id -> options as written (templates unrendered, defaults not merged). */
   configuration: Type.Record(Type.String(), Tree),
   vars: Tree,
+  /** What resources with `keep` hold leaves with them: of these services, or of all. */
+  purge: Type.Optional(Type.Union([Type.Literal(true), Type.Array(Name)])),
 })
 
 export const Step = strict({

@@ -9,7 +9,9 @@ export interface Log {
   child(bindings: object): Log
 }
 
-export function createLog(level = 'info', destination?: string): Log {
+/** `onEntry` sees each entry too, as the JSON that was written. */
+export function createLog(level = 'info', destination?: string, onEntry?: (entry: string) => void): Log {
+  const out = pino.destination({ dest: destination ?? 2, sync: true })
   return pino(
     {
       level,
@@ -19,9 +21,16 @@ export function createLog(level = 'info', destination?: string): Log {
         censor: '***',
       },
     },
-    pino.destination({ dest: destination ?? 2, sync: true }),
+    onEntry ? both(out, onEntry) : out,
   )
 }
+
+const both = (out: { write(text: string): unknown }, onEntry: (entry: string) => void) => ({
+  write(text: string) {
+    out.write(text)
+    onEntry(text)
+  },
+})
 
 export const silentLog: Log = {
   debug() {},

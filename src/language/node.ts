@@ -11,6 +11,7 @@ import {
 } from './fields.ts'
 import { nearest } from './nearest.ts'
 import { checkOptions, isTemplated } from './options.ts'
+import { readPurge } from './purge.ts'
 import { type Services, servicesOf } from './service-graph.ts'
 import type { At, Document, Report } from './source.ts'
 import { show, unknownName } from './text.ts'
@@ -33,7 +34,7 @@ export interface ReadNode {
   services: ReadonlySet<string>
 }
 
-const keys = new Set(['id', 'name', 'type', 'provider', 'services', 'configuration', 'vars'])
+const keys = new Set(['id', 'name', 'type', 'provider', 'services', 'configuration', 'vars', 'purge'])
 const gone = {
   disabled: 'is not supported any more: a node whose file is removed is destroyed',
   providers: 'unknown key "providers", did you mean "provider"?',
@@ -48,6 +49,7 @@ export function readNode(id: string, document: Document, known: Known): ReadNode
   checkType(tree, 'server', report)
   const services = readServices(tree, report, known)
   const all = servicesOf(Object.keys(services), known.services)
+  const purge = readPurge(tree, report, known)
   const node: Node = {
     id,
     ...(name !== undefined && { name }),
@@ -56,6 +58,7 @@ export function readNode(id: string, document: Document, known: Known): ReadNode
     services,
     configuration: readConfiguration(tree, report, known, all),
     vars: readVars(tree, [], report),
+    ...(purge !== undefined && { purge }),
   }
   return { node, document, services: all }
 }

@@ -11,6 +11,12 @@ interface Options {
   gitPort?: number
   tokenFile?: string
   allowedHost?: string[]
+  logOut?: string[]
+  syslogHost?: string
+  syslogPort?: number
+  syslogTlsPort?: number
+  syslogCert?: string
+  syslogKey?: string
 }
 
 export function server(program: Command, session: Session): void {
@@ -24,9 +30,21 @@ export function server(program: Command, session: Session): void {
     .option('--git-port <port>', 'port of Git over HTTP (7781)', port)
     .option('--token-file <file>', "where the first administrator's token is written instead of the screen")
     .option('--allowed-host <name>', 'name by which browsers may reach it', collect)
-    .action(async ({ allowedHost, ...options }: Options) => {
+    .option('--log-out <place>', 'where log lines go too: stdout, otlp=URL, syslog=tcp://HOST:PORT', collect)
+    .option('--syslog-port <port>', 'takes syslog of nodes by TCP and UDP at this port', port)
+    .option('--syslog-tls-port <port>', 'takes syslog of nodes by TLS at this port', port)
+    .option('--syslog-cert <file>', 'certificate for that, PEM')
+    .option('--syslog-key <file>', 'its private key, PEM')
+    .option('--syslog-host <address>', 'address to take syslog at; that of --host when absent')
+    .action(async ({ allowedHost, logOut, ...options }: Options) => {
       if (!session.io.server) throw new Failure('This program cannot run a server.')
-      await session.io.server({ ...options, ...(allowedHost ? { allowedHosts: allowedHost } : {}) })
+      if (options.syslogTlsPort !== undefined && !(options.syslogCert && options.syslogKey))
+        throw wrongUsage('--syslog-tls-port needs --syslog-cert and --syslog-key.')
+      await session.io.server({
+        ...options,
+        ...(allowedHost ? { allowedHosts: allowedHost } : {}),
+        ...(logOut ? { logOut } : {}),
+      })
     })
   examples(command, 'devops server', 'devops server --data /var/lib/devops --host 0.0.0.0 --port 80')
 }

@@ -106,6 +106,7 @@ export interface components {
       vars: {
         [key: string]: unknown
       }
+      purge?: true | string[]
     }
     NodePlan: {
       node: string

@@ -1,14 +1,23 @@
 import { answerAll } from '#kit/answers.ts'
 import { defineService } from '#kit/service.ts'
 import { createAppend } from './append.ts'
+import { startForwarder } from './forward/forwarder.ts'
+import type { Sink } from './forward/sink.ts'
 import { migrations } from './migrations.ts'
 import { createRetention, type RetentionOptions } from './retention.ts'
+import { Intake } from './syslog/intake.ts'
+import { listenSyslog, type SyslogOptions } from './syslog/listen.ts'
 import type { Tables } from './tables.ts'
 import { createTail } from './tail.ts'
 import { TextIndex } from './text-index.ts'
-import { Wakes } from './wakes.ts'
+import { EVERYTHING, Wakes } from './wakes.ts'
 
-export type LoggerOptions = RetentionOptions
+export interface LoggerOptions extends RetentionOptions {
+  /** Takes what nodes send by syslog; nothing is listened for when absent. */
+  syslog?: SyslogOptions
+  /** Where lines go besides the store. */
+  sinks?: readonly Sink[]
+}
 
 export const logger = defineService<LoggerOptions>({
   name: 'logger',
@@ -30,5 +39,12 @@ export const logger = defineService<LoggerOptions>({
       'logger.query': createTail(store, parts.clock, wakes),
     })
     parts.stack.defer(() => wakes.wakeAll())
+    const newLines = (ms: number, signal: AbortSignal) => wakes.listen(EVERYTHING, ms, signal).settled
+    for (const sink of options.sinks ?? [])
+      parts.stack.use(startForwarder({ store, clock: parts.clock, log: parts.log, newLines }, sink))
+    if (options.syslog) {
+      const intake = parts.stack.use(new Intake(parts, append))
+      parts.stack.use(await listenSyslog(options.syslog, intake, parts.log))
+    }
   },
 })

@@ -129,7 +129,7 @@ function containing(text: string) {
 
 const optional = ['node', 'task', 'work', 'step', 'service'] as const
 
-function toLine(row: Row): Line {
+export function toLine(row: Row): Line {
   const line: Record<string, unknown> = { ...row }
   for (const field of optional) if (line[field] === null) delete line[field]
   return line as Line

@@ -1,3 +1,7 @@
+import type { Bus } from '#bus'
+import { platformLines } from '#contracts/logger.ts'
+import { defaultSettings, type Settings } from '#contracts/settings.ts'
+import { isProblem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
@@ -12,21 +16,39 @@ export interface Keep {
 }
 
 export interface RetentionOptions {
-  /** What a repository keeps; for all alike when absent: 30 days and 1 GiB. */
+  /** What a repository keeps; by its settings when absent. */
   keepOf?: (repo: string) => Promise<Keep>
   /** Milliseconds between two sweeps; ten minutes when absent. */
   sweepEvery?: number
 }
 
-export const defaultKeep: Keep = { age: 30 * 24 * 60 * 60_000, size: 1024 * 1024 * 1024 }
+const DAY = 24 * 60 * 60_000
+const MEGABYTE = 1024 * 1024
+
+/** Throws when the settings cannot be had: better too many lines than too few. */
+async function keptBySettings(bus: Bus, repo: string): Promise<Keep> {
+  const { log_days, log_megabytes } = await settingsOf(bus, repo)
+  return { age: log_days * DAY, size: log_megabytes * MEGABYTE }
+}
+
+/** The platform's own lines, and those of a repository that is gone, are kept as by default. */
+async function settingsOf(bus: Bus, repo: string): Promise<Settings> {
+  if (repo === platformLines) return defaultSettings()
+  try {
+    return await bus.ask('git.get_settings', { repo })
+  } catch (error) {
+    if (isProblem(error, 'not_found')) return defaultSettings()
+    throw error
+  }
+}
 
 /** Lines deleted in one transaction: appends come in between. */
 const BATCH = 5000
 
 /** Sweeps old lines away, by the clock, until disposed. What was swept is counted: a reader is told of the gap. */
 export function createRetention(
-  { store: any, clock, log }: Parts,
-  { keepOf = async () => defaultKeep, sweepEvery = 10 * 60_000 }: RetentionOptions,
+  { store: any, bus, clock, log }: Parts,
+  { keepOf = (repo) => keptBySettings(bus, repo), sweepEvery = 10 * 60_000 }: RetentionOptions,
 ): AsyncDisposable {
   const store = any.as<Tables>()
   const stopping = new AbortController()

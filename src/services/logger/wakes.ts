@@ -1,6 +1,9 @@
 import type { Clock } from '#kit/clock.ts'
 
-/** Wakes those who wait for lines of a repository. */
+/** Stands for every repository. */
+export const EVERYTHING = '*'
+
+/** Wakes those who wait for lines of a repository, or of any. */
 export class Wakes {
   readonly #clock: Clock
   readonly #waiters = new Map<string, Set<() => void>>()
@@ -10,7 +13,7 @@ export class Wakes {
   }
 
   wake(repos: Iterable<string>): void {
-    for (const repo of repos) for (const done of [...(this.#waiters.get(repo) ?? [])]) done()
+    for (const repo of [...repos, EVERYTHING]) for (const done of [...(this.#waiters.get(repo) ?? [])]) done()
   }
 
   wakeAll(): void {

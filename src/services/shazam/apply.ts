@@ -96,7 +96,7 @@ function listJobs(graph: Graph, plan: Plan): Job[] {
 
 /** The run of package installations that begins here; empty when none begins here. */
 function bulkAt(actions: Action[], at: number): Action[] {
-  const installs = (action: Action | undefined) => action?.kind === 'package' && !action.removes
+  const installs = (action: Action | undefined) => action?.script.startsWith('install_packages ') ?? false
   if (installs(actions[at - 1])) return []
   const end = actions.findIndex((action, i) => i >= at && !installs(action))
   return actions.slice(at, end < 0 ? undefined : end)
@@ -104,7 +104,7 @@ function bulkAt(actions: Action[], at: number): Action[] {
 
 /** One apt-get for all is much faster than one for each; should it fail, each is tried by itself. */
 function bulkScript(actions: Action[]): string {
-  const targets = actions.map(({ script }) => script.replace(/^install_packages /, ''))
+  const targets = actions.map(({ script }) => (script.split('\n')[0] ?? '').replace('install_packages ', ''))
   const notes = actions.filter(({ made }) => made).map(({ resource }) => `note_made ${quote(resource)}`)
   return [...notes, `install_packages ${targets.join(' ')}`].join('\n')
 }

@@ -16,6 +16,9 @@ import type { Kind, Resource } from './resources/kind.ts'
 
 type Tree = Record<string, unknown>
 
+/** A resource, and the services that wish it. */
+type Draft = Resource & { from: string[] }
+
 export interface CompileInput {
   node: Node
   /** The platform's services and the repository's own. */
@@ -37,9 +40,10 @@ export function compile(input: CompileInput): Graph {
   const configuration = configurations(input, services)
   const secrets = secretsOf(input.scope, services, configuration)
   const scope = serviceScope(input, configuration)
-  const drafts = new Map<string, Resource & { from: string }>()
+  const drafts = new Map<string, Draft>()
   for (const service of services) compileService(service, scope, drafts)
   const resources = inOrder(withImplied([...drafts.values()].map(({ from: _, ...resource }) => resource)))
+  const from = (id: string) => drafts.get(id)?.from ?? []
   const handlers = services.flatMap((service) => handlersOf(service, scope))
   checkNotified(resources, handlers)
   refuseNamed(resources, secrets)
@@ -53,9 +57,11 @@ export function compile(input: CompileInput): Graph {
       kind,
       notify,
       ...kindOf(kind).entry({ id, kind, notify, ...wish }, { hide: hider(secrets) }),
+      ...(wish.keep ? { keep: true, from: from(id) } : {}),
     })),
     uses: usesOf(input, services),
     secrets,
+    purge: input.node.purge ?? [],
   }
 }
 
@@ -126,11 +132,7 @@ function serviceScope(
   return { ...scope, ...configuration, node: self, access }
 }
 
-function compileService(
-  service: Service,
-  scope: Tree,
-  drafts: Map<string, Resource & { from: string }>,
-): void {
+function compileService(service: Service, scope: Tree, drafts: Map<string, Draft>): void {
   const packages: string[] = []
   const placed: string[] = []
   for (const item of expand(service, scope)) {
@@ -146,20 +148,17 @@ function compileService(
   }
 }
 
-function merge(
-  first: Resource & { from: string },
-  second: Resource & { from: string },
-): Resource & { from: string } {
-  const bare = ({ requires: _r, notify: _n, from: _f, ...props }: Resource & { from: string }) => props
+function merge(first: Draft, second: Draft): Draft {
+  const bare = ({ requires: _r, notify: _n, from: _f, ...props }: Draft) => props
   if (!isDeepStrictEqual(bare(first), bare(second)))
     throw new Problem('invalid', {
-      reason: `${first.id} is wished in two ways, by service ${first.from} and by service ${second.from}`,
+      reason: `${first.id} is wished in two ways, by service ${first.from.join(' and ')} and by service ${second.from}`,
     })
-  const both = (key: 'requires' | 'notify') => [...new Set([...first[key], ...second[key]])]
-  return { ...first, requires: both('requires'), notify: both('notify') }
+  const both = (key: 'requires' | 'notify' | 'from') => [...new Set([...first[key], ...second[key]])]
+  return { ...first, requires: both('requires'), notify: both('notify'), from: both('from') }
 }
 
-function toResource(service: Service, item: Item): Resource & { from: string } {
+function toResource(service: Service, item: Item): Draft {
   const kind = kinds.get(headOf(item))
   const at = JSON.stringify(item).slice(0, 120)
   if (!kind) throw broken(service, at, `names no kind of resource${meant(Object.keys(item))}`)
@@ -172,7 +171,7 @@ function toResource(service: Service, item: Item): Resource & { from: string } {
     requires: list(requires),
     notify: list(notify).map((name) => (name.includes('/') ? name : `${service.id}/${name}`)),
     ...(except === 'container' ? { except } : {}),
-    from: service.id,
+    from: [service.id],
   }
 }
 

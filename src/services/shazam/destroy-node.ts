@@ -1,7 +1,7 @@
 import type { NodeRecord } from '#contracts/registry.ts'
 import { converge } from './converge.ts'
 import { isUnreachable } from './failures.ts'
-import type { Graph } from './graph.ts'
+import { emptyGraph } from './graph.ts'
 import type { Effort } from './nodes.ts'
 import type { Entry } from './resources/kind.ts'
 
@@ -32,7 +32,7 @@ async function leave(effort: Effort, record: NodeRecord): Promise<number> {
     const connection = await servers.reach(record, record.server, 'known', signal)
     const result = await converge({
       connection,
-      graph: nothing(record.node),
+      graph: emptyGraph(record.node),
       applied: record.applied.manifest as Entry[],
       onLine: ({ stream, text }) => feed.line(stream, text),
       signal,
@@ -46,13 +46,3 @@ async function leave(effort: Effort, record: NodeRecord): Promise<number> {
     return 0
   }
 }
-
-const nothing = (node: string): Graph => ({
-  node,
-  resources: [],
-  handlers: [],
-  lines: {},
-  manifest: [],
-  uses: [],
-  secrets: [],
-})

@@ -12,7 +12,21 @@ export interface Graph {
   uses: string[]
   /** Shown to nobody; longest first. */
   secrets: string[]
+  /** Services whose kept data leave with them; true: all. */
+  purge: true | string[]
 }
+
+/** Nothing wished: all that is owned leaves, and what is kept stays. */
+export const emptyGraph = (node: string): Graph => ({
+  node,
+  resources: [],
+  handlers: [],
+  lines: {},
+  manifest: [],
+  uses: [],
+  secrets: [],
+  purge: [],
+})
 
 /** What runs once, at the end, when a resource that notifies it has changed. */
 export interface Handler {

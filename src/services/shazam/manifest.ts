@@ -1,6 +1,7 @@
 import type { Outcome } from './apply.ts'
 import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
+import { staysKnown } from './keep.ts'
 import type { Plan } from './plan.ts'
 import type { Entry } from './resources/kind.ts'
 
@@ -23,7 +24,11 @@ export function nextManifest(
   const done = (id: string) =>
     !actions.has(id) || results.get(id) === 'changed' || results.get(id) === 'unchanged'
   const wished = new Set(graph.manifest.map(({ id }) => id))
-  const leftOver = owned.filter(({ id }) => !wished.has(id) && !done(id))
+  const leaving = owned.filter(({ id }) => !wished.has(id))
+  const leftOver = leaving.filter(({ id }) => !done(id))
+  const kept = leaving
+    .filter((entry) => done(entry.id) && staysKnown(graph, entry, verdicts.get(entry.id)))
+    .map((entry): Entry => ({ ...entry, kept: true }))
   const wishes = graph.manifest.flatMap((entry): Entry[] => {
     const old = before.get(entry.id)
     if (verdicts.get(entry.id) === 'skipped') return [old ?? { ...entry, skipped: true }]
@@ -40,7 +45,7 @@ export function nextManifest(
       },
     ]
   })
-  return [...wishes, ...leftOver]
+  return [...wishes, ...kept, ...leftOver]
 }
 
 function presence(

@@ -2,6 +2,7 @@ import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
 import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
+import { purgeHint, purges } from './keep.ts'
 import { kindOf } from './resources/index.ts'
 import type { Entry, Resource, Step } from './resources/kind.ts'
 
@@ -34,7 +35,7 @@ export function planLive(graph: Graph, state: State, applied: readonly Entry[]):
   const wished = new Set(graph.resources.map(({ id }) => id))
   const plan: Plan = { changes: [], actions: [], pending: pendingHandlers(graph, state) }
   for (const entry of applied.toReversed()) {
-    if (!wished.has(entry.id)) add(plan, hide, entry, removal(entry, state), true)
+    if (!wished.has(entry.id)) add(plan, hide, entry, removal(graph, entry, state), true)
   }
   const moving = new Set<string>()
   for (const wish of graph.resources) {
@@ -60,12 +61,16 @@ function stepFor(
   return kindOf(wish.kind).plan(wish, state, context)
 }
 
-function removal(entry: Entry, state: State): Step {
+function removal(graph: Graph, entry: Entry, state: State): Step {
   const kind = kindOf(entry.kind)
   if (entry.skipped) return { verdict: 'no change', summary: 'it never was on this node' }
   if (entry.present_before && kind.keepsBefore)
     return { verdict: 'skipped', summary: 'it was there before us, and stays' }
-  return kind.remove?.(entry, state) ?? { verdict: 'no change', summary: `${entry.id} is owned no more` }
+  const purge = purges(graph, entry)
+  const step = kind.remove?.(entry, state, purge)
+  if (!step) return { verdict: 'no change', summary: `${entry.id} is owned no more` }
+  const keeps = entry.keep && !purge && step.verdict !== 'no change'
+  return keeps ? { ...step, summary: `${step.summary}${purgeHint(entry)}` } : step
 }
 
 function add(

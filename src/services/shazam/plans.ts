@@ -3,7 +3,7 @@ import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { NodeRecord } from '#contracts/registry.ts'
 import type { Change, NodePlan } from '#contracts/shazam.ts'
 import { Problem } from '#kit/problem.ts'
-import type { Graph } from './graph.ts'
+import { emptyGraph, type Graph } from './graph.ts'
 import { planLive } from './plan.ts'
 import { fetchContents, probe, questions } from './probe.ts'
 import { planRecorded } from './recorded.ts'
@@ -63,8 +63,7 @@ function planDestroy(record: NodeRecord): NodePlan {
 /** Only what is on a machine that outlives its node is worth a line each. */
 function removals({ node, server, applied }: NodeRecord): Change[] {
   if (server?.provider !== 'ssh') return []
-  const nothing = { node, resources: [], handlers: [], lines: {}, manifest: [], uses: [], secrets: [] }
-  return planRecorded(nothing, applied?.manifest as Entry[])
+  return planRecorded(emptyGraph(node), applied?.manifest as Entry[])
 }
 
 async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<NodePlan> {

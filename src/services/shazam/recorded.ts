@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
 import type { Graph } from './graph.ts'
+import { purgeHint, purges } from './keep.ts'
 import { unified } from './resources/difference.ts'
 import type { Entry } from './resources/kind.ts'
 
@@ -11,20 +12,30 @@ export function planRecorded(graph: Graph, applied: readonly Entry[] | null): Ch
   const wished = new Set(graph.manifest.map(({ id }) => id))
   const leaving = (applied ?? []).toReversed().filter(({ id, skipped }) => !wished.has(id) && !skipped)
   return [
-    ...leaving.map(
-      ({ id, present_before }): Change =>
-        present_before
-          ? { resource: id, verdict: 'change', summary: `give up ${id}, which was there before` }
-          : { resource: id, verdict: 'change', summary: `remove ${id}` },
-    ),
+    ...leaving.map((entry) => leave(graph, entry)),
     ...graph.manifest.map((wish) => compare(wish, owned.get(wish.id), hider(graph.secrets))),
   ]
+}
+
+function leave(graph: Graph, entry: Entry): Change {
+  const { id, kind, present_before, kept } = entry
+  if (present_before)
+    return { resource: id, verdict: 'change', summary: `give up ${id}, which was there before` }
+  if (!entry.keep) return { resource: id, verdict: 'change', summary: `remove ${id}` }
+  if (purges(graph, entry))
+    return { resource: id, verdict: 'change', summary: `remove ${id} with all that it holds` }
+  // Of a package that holds data only the program leaves.
+  return kind === 'package' && !kept
+    ? { resource: id, verdict: 'change', summary: `remove ${id}, and keep its data${purgeHint(entry)}` }
+    : { resource: id, verdict: 'skipped', summary: `${id} is kept${purgeHint(entry)}` }
 }
 
 function compare(wish: Entry, entry: Entry | undefined, hide: (text: string) => string): Change {
   const resource = wish.id
   if (!entry)
     return { resource, verdict: 'change', summary: `add ${resource}`, ...difference('', wish, hide) }
+  if (entry.kept)
+    return { resource, verdict: 'change', summary: `bring ${resource} back, with what was kept` }
   if (entry.incomplete)
     return { resource, verdict: 'change', summary: `try ${resource} again: it failed the last time` }
   const keys = [...new Set([...Object.keys(wish), ...Object.keys(entry)])]
@@ -40,7 +51,17 @@ function compare(wish: Entry, entry: Entry | undefined, hide: (text: string) => 
 }
 
 /** Told by another key, or no property of the wish. */
-const silent = new Set(['id', 'kind', 'content', 'notify', 'present_before', 'incomplete', 'skipped'])
+const silent = new Set([
+  'id',
+  'kind',
+  'content',
+  'notify',
+  'present_before',
+  'incomplete',
+  'skipped',
+  'from',
+  'kept',
+])
 
 function say(key: string, from: unknown, to: unknown): string {
   if (key.endsWith('sha256')) return key === 'sha256' ? 'content' : key.replace('_sha256', '')

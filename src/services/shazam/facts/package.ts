@@ -7,14 +7,15 @@ export const packages: Fact = {
     batches(packages)
       .map(
         (group) =>
-          `dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${Version}\\n' -- ${quote(group)}`,
+          `dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${db:Status-Want}\\t\${Version}\\n' -- ${quote(group)}`,
       )
       .join('\n'),
   read(answer, state, questions) {
     for (const line of answer.split('\n')) {
-      const [name = '', architecture = '', status = '', version = ''] = line.split('\t')
+      const [name = '', architecture = '', status = '', want = '', version = ''] = line.split('\t')
       for (const asked of [name, `${name}:${architecture}`])
-        if (questions.packages.has(asked)) state.packages.set(asked, { status, version })
+        if (questions.packages.has(asked))
+          state.packages.set(asked, { status, version, held: want === 'hold' })
     }
   },
 }

@@ -70,6 +70,8 @@ export interface PackageFact {
   /** dpkg's: `installed`, `config-files`, `half-configured` … */
   status: string
   version: string
+  /** apt must not move it. */
+  held: boolean
 }
 
 export interface UnitFact {

@@ -6,8 +6,6 @@ import { Account, Mode, Path } from './pattern.ts'
 
 export interface Directory extends Resource, Owned {
   path: string
-  /** Holds people's data: never removed by us. */
-  keep?: boolean
 }
 
 export const directoryKind: Kind<Directory> = {
@@ -47,10 +45,15 @@ export const directoryKind: Kind<Directory> = {
     if (changes.length === 0) return unchanged(`directory ${wish.path} is as wished`)
     return change(`directory ${wish.path}: ${changes.join(', ')}`, own(wish, wish.path))
   },
-  entry: ({ path, owner, group, mode, keep }) => ({ path, owner, group, mode, ...(keep ? { keep } : {}) }),
-  remove(owned, state) {
+  entry: ({ path, owner, group, mode }) => ({ path, owner, group, mode }),
+  remove(owned, state, purge) {
     const path = owned.path as string
     if (state.files.get(path)?.type !== 'directory') return unchanged(`directory ${path} is gone`)
+    if (owned.keep && purge)
+      return change(
+        `remove directory ${path} with all that is in it`,
+        `rm -rf --one-file-system -- ${quote(path)}`,
+      )
     if (owned.keep || owned.present_before)
       return { verdict: 'skipped', summary: `directory ${path} is kept with what is in it` }
     return change(

@@ -34,6 +34,7 @@ export const fileKind: Kind<File> = {
     check: Type.Optional(Type.String()),
     once: Type.Optional(Type.Boolean()),
     secret: Type.Optional(Type.Boolean()),
+    keep: Type.Optional(Type.Boolean()),
   }),
   wish(path, item) {
     const content = item.content as string
@@ -49,6 +50,7 @@ export const fileKind: Kind<File> = {
       ...(item.check ? { check: item.check as string } : {}),
       ...(item.once ? { once: true } : {}),
       ...(item.secret ? { secret: true } : {}),
+      ...(item.keep ? { keep: true } : {}),
     }
   },
   implies: (wish) => [...above(wish.path), ...ownerIds(wish)],
@@ -76,12 +78,13 @@ export const fileKind: Kind<File> = {
     const open = !secret && Buffer.byteLength(content) <= KEPT && hide(content) === content
     return { path, sha256, owner, group, mode, ...(once ? { once } : {}), ...(open ? { content } : {}) }
   },
-  remove(owned, state) {
+  remove(owned, state, purge) {
     const path = owned.path as string
     const found = state.files.get(path)
     if (!found) return unchanged(`${path} is gone`)
     if (found.type === 'directory')
       return { verdict: 'skipped', summary: `${path} is a directory now: left alone` }
+    if (owned.keep && !purge) return { verdict: 'skipped', summary: `${path} is kept` }
     return change(owned.present_before ? `restore ${path}` : `remove ${path}`, `remove_file ${quote(path)}`)
   },
 }

@@ -14,6 +14,8 @@ export interface Resource {
   notify: string[]
   /** Where it makes no sense. */
   except?: 'container'
+  /** Holds data: it stays when it is wished no more, unless the node says `purge`. */
+  keep?: boolean
 }
 
 /** An entry of the manifest: what we own on a node, with all that is needed to compare and to remove it. */
@@ -26,6 +28,11 @@ export interface Entry {
   incomplete?: boolean
   /** Where it makes no sense it was left out: nothing of it is on the node. */
   skipped?: boolean
+  /** Holds data of these services: it leaves only when the node purges them. */
+  keep?: boolean
+  from?: string[]
+  /** It is wished no more and was kept: still ours, so that it can be purged. */
+  kept?: boolean
   notify: string[]
   [key: string]: unknown
 }
@@ -57,8 +64,8 @@ export interface Kind<R extends Resource = Resource> {
   entry(wish: R, context: Pick<Context, 'hide'>): Record<string, unknown>
   /** What was there before us is not removed (files are given back instead). */
   keepsBefore?: boolean
-  /** Undefined: nothing is left behind by this kind. */
-  remove?(owned: Entry & Partial<R>, state: State): Step
+  /** Undefined: nothing is left behind by this kind. Of what has `keep`, data stay unless `purge`. */
+  remove?(owned: Entry & Partial<R>, state: State, purge: boolean): Step
 }
 
 export interface Context {

@@ -12,6 +12,7 @@ interface Case {
   title: string
   item?: Record<string, unknown>
   owned?: Entry
+  purge?: boolean
   state?: WrittenState
   stale?: boolean
   secrets?: string[]
@@ -46,17 +47,22 @@ function judge(kind: string, expected: Case): void {
   assert.equal(step.script !== undefined, ['change', 'unknown until it runs'].includes(step.verdict))
 }
 
-function planned(name: string, { item = {}, state, stale = false, secrets = [] }: Case): Step {
+function planned(name: string, { item = {}, owned, state, stale = false, secrets = [] }: Case): Step {
   const kind = kindOf(name)
   const wish = { kind: name, requires: [], notify: [], ...kind.wish(String(item[name]), item) } as Resource
-  return kind.plan(wish, stateFrom(state), { stale, hide: hider(secrets) })
+  return kind.plan(wish, stateFrom(state), {
+    stale,
+    hide: hider(secrets),
+    ...(owned ? { owned } : {}),
+  })
 }
 
-function removed({ owned, state }: Case): Step {
+function removed({ owned, state, purge = false }: Case): Step {
   assert.ok(owned)
   const step = kindOf(owned.kind).remove?.(
     { ...owned, requires: [], notify: [] } as Entry & Resource,
     stateFrom(state),
+    purge,
   )
   assert.ok(step)
   return step

@@ -24,8 +24,12 @@ export const userKind: Kind<User> = {
     comment: Type.Optional(Line),
     system: Type.Optional(Type.Boolean()),
     groups: Type.Optional(Type.Array(Account)),
+    keep: Type.Optional(Type.Boolean()),
   }),
-  wish: (name, { home = `/home/${name}`, shell = '/bin/bash', system = false, groups = [], comment }) => ({
+  wish: (
+    name,
+    { home = `/home/${name}`, shell = '/bin/bash', system = false, groups = [], comment, keep },
+  ) => ({
     id: `user:${name}`,
     name,
     home: home as string,
@@ -33,6 +37,7 @@ export const userKind: Kind<User> = {
     system: system as boolean,
     groups: groups as string[],
     ...(comment === undefined ? {} : { comment: comment as string }),
+    ...(keep ? { keep: true } : {}),
   }),
   implies: (wish) => wish.groups.map((group) => `group:${group}`),
   ask: (wish, questions) => void questions.users.add(wish.name as string),
@@ -44,8 +49,10 @@ export const userKind: Kind<User> = {
     return change(`user ${wish.name}: ${said.join(', ')}`, quote(['usermod', ...options, '--', wish.name]))
   },
   entry: ({ name, home, shell, system, groups }) => ({ name, home, shell, system, groups }),
-  remove(owned, state) {
+  remove(owned, state, purge) {
     if (!state.users.has(owned.name as string)) return unchanged(`user ${owned.name} is gone`)
+    if (owned.keep && !purge)
+      return { verdict: 'skipped', summary: `user ${owned.name} is kept with its home` }
     return change(`remove user ${owned.name} with its home`, `remove_user ${quote(owned.name as string)}`)
   },
 }

@@ -49,7 +49,8 @@ export const workOnStep =
     let ending: Ending
     try {
       walk.text = await bus.ask('tasker.step_script', { repo, run, step, node })
-      walk.output = stepOutput(feed, logged, walk.text.secrets)
+      const { step_log_megabytes } = await bus.ask('git.get_settings', { repo })
+      walk.output = stepOutput(feed, logged, walk.text.secrets, step_log_megabytes)
       ending = await runStep(walk)
     } catch (error) {
       if (signal.aborted || (lease.attempt < LAST_ATTEMPT && !isVerdict(error))) throw error

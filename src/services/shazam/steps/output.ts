@@ -2,6 +2,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { createMask } from '#kit/mask.ts'
 import type { Feed } from '../feed.ts'
 import { LineSplitter } from '../lines.ts'
+import { floodGate } from './flood.ts'
 import type { Sizes } from './shell.ts'
 
 /** What the event of a step tells of its stdout. */
@@ -18,19 +19,24 @@ export interface StepOutput {
 
 /**
  * Bytes of a step, cut into lines for the logger. The first `logged` lines of each stream are left out: the process that
- * was here before has logged them, and the same bytes give the same lines. Secrets are hidden before anything is kept.
+ * was here before has logged them, and the same bytes give the same lines. Secrets are hidden before anything is kept;
+ * beyond `megabytes` (MiB) lines are left out and counted.
  */
 export function stepOutput(
   feed: Feed,
   logged: { stdout: number; stderr: number },
   secrets: readonly string[],
+  megabytes = Number.POSITIVE_INFINITY,
 ): StepOutput {
   const seen: Sizes = { out: 0, err: 0 }
   const skip = { ...logged }
+  const flood = floodGate(feed, megabytes)
   const tail: Buffer[] = []
   let held = 0
   const splitter = (stream: 'stdout' | 'stderr') =>
     new LineSplitter((text) => {
+      // Counted before all else: a process that takes the step up again comes to the same end.
+      if (!flood.takes(text)) return
       if (skip[stream] > 0) skip[stream]--
       else feed.line(stream, text)
     })
@@ -61,6 +67,7 @@ export function stepOutput(
         show(stream, veils[stream].end())
         splitters[stream].end()
       }
+      flood.end()
     },
   }
 }

@@ -3,6 +3,7 @@ import { embeddedBus } from '#bus/embedded.ts'
 import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
 import type { Line, NewLine } from '#contracts/logger.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
+import { defaultSettings } from '#contracts/settings.ts'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
@@ -118,6 +119,7 @@ export async function openDesk(
     if (!known) throw new Problem('not_found', { what: `run ${run}` })
     return { user: 'devops', ...known, error: null, secrets }
   })
+  bus.answer('git.get_settings', async () => defaultSettings())
   bus.answer('logger.append', async (given) => {
     for (const one of given.lines) {
       const line = { ...one, seq: lines.length + 1 }

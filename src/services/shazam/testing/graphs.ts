@@ -26,9 +26,15 @@ export const catalogGraph = (
 ): Graph => compile({ node: nodeOf(services, configuration), catalog, scope, keys, platformKey })
 
 /** A graph out of the resources of one service, without the base layer. */
-export function graphOf(resources: string, files: Record<string, string> = {}, scope = {}): Graph {
+export function graphOf(
+  resources: string,
+  files: Record<string, string> = {},
+  scope = {},
+  purge?: Node['purge'],
+): Graph {
   const service = serviceOf('x', resources, files)
-  return compile({ node: nodeOf(['x']), catalog: [service], scope, keys, platformKey })
+  const node = { ...nodeOf(['x']), ...(purge === undefined ? {} : { purge }) }
+  return compile({ node, catalog: [service], scope, keys, platformKey })
 }
 
 export function serviceOf(id: string, text: string, templates: Record<string, string> = {}): Service {

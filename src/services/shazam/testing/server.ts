@@ -21,13 +21,26 @@ export interface TestServer extends AsyncDisposable {
   cut(): void
 }
 
-/** A real server for tests: a container with systemd, entered by `docker exec`. */
-export async function startServer(image = 'devops-node:12'): Promise<TestServer> {
+export interface ServerOptions {
+  image?: string
+  /** Without systemd it is there at once, for what needs no units. */
+  systemd?: boolean
+}
+
+/** A real server for tests: a container, entered by `docker exec`. */
+export async function startServer({
+  image = 'devops-node:12',
+  systemd = true,
+}: ServerOptions = {}): Promise<TestServer> {
   const name = `devops-engine-${randomBytes(4).toString('hex')}`
-  execFileSync('docker', ['run', '--detach', '--name', name, ...flags, image], { stdio: 'pipe' })
+  execFileSync(
+    'docker',
+    ['run', '--detach', '--name', name, ...flags, image, ...(systemd ? [] : ['sleep', 'infinity'])],
+    { stdio: 'pipe' },
+  )
   const sh = (line: string) =>
     execFileSync('docker', ['exec', name, 'sh', '-c', line], { encoding: 'utf8', stdio: 'pipe' })
-  sh('systemctl is-system-running --wait || true')
+  if (systemd) sh('systemctl is-system-running --wait || true')
   let running: ReturnType<typeof spawn> | undefined
   const connection: TestServer['connection'] = {
     trips: 0,

@@ -25,7 +25,7 @@ export function stateFrom(written: WrittenState = {}): State {
   }
   Object.assign(state.system, written.system)
   fill(state.files, written.files, file)
-  fill(state.packages, written.packages, { status: 'installed', version: '1' })
+  fill(state.packages, written.packages, { status: 'installed', version: '1', held: false })
   fill(state.units, written.units, unit)
   fill(state.users, written.users, user)
   fill(state.groups, written.groups, { gid: 1000, members: [] })

@@ -1,0 +1,84 @@
+apt() {
+  apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef \
+    -o Dpkg::Options::=--force-confold "$@"
+}
+
+# What an interrupted dpkg left half done is finished first; one that is at work is waited for.
+repair_packages() {
+  tries=60
+  while [ -n "$(dpkg --audit)" ] || [ -n "$(find /var/lib/dpkg/updates -type f)" ]; do
+    said=$(dpkg --force-confdef --force-confold --configure -a 2>&1) && return 0
+    tries=$((tries - 1))
+    case $said in *lock*) [ $tries -gt 0 ] ;; *) false ;; esac || { printf '%s\n' "$said"; return 1; }
+    sleep 2
+  done
+}
+
+refresh_packages() {
+  if apt update; then touch /run/devops/refreshed; else echo 'apt-get update failed: going on with the lists that are there'; fi
+}
+
+installed_packages() { dpkg-query -W -f '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | sort -u; }
+
+# Names with a version are always left to apt.
+missing_packages() {
+  for name; do
+    case $name in *=*) echo "$name" && continue ;; esac
+    [ "$(dpkg-query -W -f '${db:Status-Status}' -- "$name" 2>/dev/null)" = installed ] || echo "$name"
+  done
+}
+
+install_packages() {
+  [ -n "$(missing_packages "$@")" ] || return 0
+  repair_packages
+  [ -n "$(find /run/devops/refreshed -mmin -1440 2>/dev/null)" ] || refresh_packages
+  installed_packages >/run/devops/before
+  if ! apt install --no-install-recommends --allow-downgrades --allow-change-held-packages -- "$@"; then
+    [ ! /run/devops/refreshed -nt /run/devops/began ] || return 1
+    refresh_packages
+    apt install --no-install-recommends --allow-downgrades --allow-change-held-packages -- "$@"
+  fi
+  installed_packages | comm -13 /run/devops/before - >>/var/lib/devops/brought
+}
+
+# remove_package NAME [keep]: with its configuration, and with those of its dependencies that came with it and that
+# nothing else needs. With keep, configurations and data stay, and who left them is noted for a later removal.
+remove_package() {
+  repair_packages
+  kept=/var/lib/devops/kept/$1
+  how=purge also=
+  if [ "${2-}" = keep ]; then how=remove; else also=$(cat -- "$kept" 2>/dev/null || :); fi
+  apt $how --allow-change-held-packages -- "$1" $also
+  apt-get -s autoremove | sed -n 's/^Remv \([^ :]*\).*/\1/p' | sort -u >/run/devops/unneeded
+  rest=$(sort -u /var/lib/devops/brought 2>/dev/null | comm -12 - /run/devops/unneeded)
+  [ -z "$rest" ] || apt $how -- $rest
+  [ $how = remove ] || { rm -f -- "$kept"; return 0; }
+  mkdir -p -m 0755 /var/lib/devops/kept
+  printf '%s\n' $rest >>"$kept"
+}
+
+# add_key SOURCE FILE: a URL, a file of this node, a PPA's name or the key itself; kept armoured, as apt wants it.
+add_key() {
+  raw=/run/devops/key
+  case $1 in
+  ppa:*)
+    ppa=${1#ppa:}
+    owner=${ppa%%/*}
+    print=$(curl -fsSL "https://api.launchpad.net/1.0/~$owner/+archive/ubuntu/${ppa#*/}" |
+      sed -n 's/.*"signing_key_fingerprint": *"\([0-9A-F]*\)".*/\1/p')
+    curl -fsSL -o "$raw" "https://keyserver.ubuntu.com/pks/lookup?op=get&options=mr&search=0x$print"
+    ;;
+  http://* | https://*) curl -fsSL -o "$raw" -- "$1" ;;
+  /*) cat -- "$1" >"$raw" ;;
+  *) printf '%s\n' "$1" >"$raw" ;;
+  esac
+  mkdir -p -m 0755 /etc/apt/keyrings
+  {
+    if grep -q 'BEGIN PGP' "$raw"; then cat "$raw"; else
+      printf -- '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n'
+      base64 "$raw"
+      printf -- '-----END PGP PUBLIC KEY BLOCK-----\n'
+    fi
+  } >"$2.new"
+  mv -fT -- "$2.new" "$2"
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createMask } from './mask.ts'
+import { createMask, hider } from './mask.ts'
 
 const all = (secrets: string[], chunks: readonly string[]): string => {
   const mask = createMask(secrets)
@@ -19,6 +19,18 @@ for (const [what, chunks, shown] of [
 ] as const)
   test(`masked: ${what}`, () => {
     assert.equal(all(['hunter2hunter2', 'p&ss word', 'line"one'], chunks), shown)
+  })
+
+for (const [text, shown] of [
+  ['pass is hunter2hunter2 ok', 'pass is *** ok'],
+  ['got "hunter2hun...', 'got "***...'],
+  ['got "hunter2hun…', 'got "***…'],
+  ['got "hun...', 'got "hun...'],
+  ['hex 68756e7465723268756e7465723221', 'hex ***21'],
+  ['hunter2 and ...', 'hunter2 and ...'],
+] as const)
+  test(`hidden in a whole text: ${text}`, () => {
+    assert.equal(hider(['hunter2hunter2'])(text), shown)
   })
 
 test('each line of a secret of many lines is masked by itself', () => {

@@ -9,6 +9,9 @@ export interface Mask {
 const STARS = '***'
 /** Shorter pieces of base64 or of a line would mask innocent text. */
 const SHORTEST_FORM = 6
+/** Of a secret that was cut short: fewer characters tell nothing; more are never shown of one. */
+const SHORTEST_CUT = 4
+const LONGEST_CUT = 200
 
 /** Masks secrets as they are, line by line, in base64 (at any offset in other text), in hex, in URLs and in JSON. */
 export function createMask(secrets: readonly string[]): Mask {
@@ -42,13 +45,13 @@ export function createMask(secrets: readonly string[]): Mask {
   }
 }
 
-/** The same for a text that is there as a whole. */
+/** The same for a text that is there as a whole. A value that was cut short (`got "abc...`) may end inside a secret. */
 export function hider(secrets: readonly string[]): (text: string) => string {
   const forms = formsOfAll(secrets)
   return (text) => {
     let shown = ''
     let at = 0
-    for (const [start, end] of joined(findSpans(text, forms))) {
+    for (const [start, end] of joined([...findSpans(text, forms), ...findCut(text, forms)].sort(byStart))) {
       shown += text.slice(at, start) + STARS
       at = end
     }
@@ -89,7 +92,17 @@ function findSpans(text: string, forms: readonly string[]): Span[] {
   for (const form of forms)
     for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + 1))
       spans.push([at, at + form.length])
-  return spans.sort((a, b) => a[0] - b[0])
+  return spans.sort(byStart)
+}
+
+const byStart = (a: Span, b: Span): number => a[0] - b[0]
+
+/** Starts of secrets right before dots that stand for the rest. */
+function findCut(text: string, forms: readonly string[]): Span[] {
+  return [...text.matchAll(/\.\.\.|…/g)].flatMap(({ index }): Span[] => {
+    const length = longestStart(text.slice(Math.max(0, index - LONGEST_CUT), index), forms)
+    return length < SHORTEST_CUT ? [] : [[index - length, index]]
+  })
 }
 
 /** Spans that overlap as one. */

@@ -11,6 +11,7 @@ import { broken, commonKeys, expand, headOf } from './expand.ts'
 import type { Graph, Handler } from './graph.ts'
 import { inOrder } from './order.ts'
 import type { Item } from './resources/composite.ts'
+import { sha256 } from './resources/file.ts'
 import { kindOf, kinds } from './resources/index.ts'
 import type { Kind, Resource } from './resources/kind.ts'
 
@@ -45,6 +46,7 @@ export function compile(input: CompileInput): Graph {
   const resources = inOrder(withImplied([...drafts.values()].map(({ from: _, ...resource }) => resource)))
   const from = (id: string) => drafts.get(id)?.from ?? []
   const handlers = services.flatMap((service) => handlersOf(service, scope))
+  const hide = hider(secrets)
   checkNotified(resources, handlers)
   refuseNamed(resources, secrets)
   return {
@@ -52,13 +54,11 @@ export function compile(input: CompileInput): Graph {
     resources,
     handlers,
     lines: factLines(services),
-    manifest: resources.map(({ id, kind, notify, ...wish }) => ({
-      id,
-      kind,
-      notify,
-      ...kindOf(kind).entry({ id, kind, notify, ...wish }, { hide: hider(secrets) }),
-      ...(wish.keep ? { keep: true, from: from(id) } : {}),
-    })),
+    manifest: resources.map((wish) => {
+      const { id, kind, notify, keep } = wish
+      const told = withoutSecrets(kindOf(kind).entry(wish, { hide }), hide)
+      return { id, kind, notify, ...told, ...(keep ? { keep: true, from: from(id) } : {}) }
+    }),
     uses: usesOf(input, services),
     secrets,
     purge: input.node.purge ?? [],
@@ -245,6 +245,16 @@ function checkNotified(resources: readonly Resource[], handlers: readonly Handle
       reason: `${id} notifies ${unknown}, which is no handler${near ? `, did you mean ${near}?` : ''}`,
     })
   }
+}
+
+/** What holds a secret is kept as a digest: enough to tell that it has changed. */
+function withoutSecrets(entry: Tree, hide: (text: string) => string): Tree {
+  const veil = (value: unknown): unknown => {
+    if (typeof value === 'string') return hide(value) === value ? value : `sha256:${sha256(value)}`
+    if (Array.isArray(value)) return value.map(veil)
+    return typeof value === 'object' && value !== null ? withoutSecrets(value as Tree, hide) : value
+  }
+  return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, veil(value)]))
 }
 
 /** Names of resources are shown and kept. Short secrets are passed over: they are parts of honest words. */

@@ -76,7 +76,7 @@ function summary(
     ).length,
     failed: [...told('failed'), ...told('unfinished')],
     skipped: [...planned.map(({ resource, summary }) => ({ resource, reason: summary })), ...told('skipped')],
-    facts: factsOf(after),
+    facts: factsOf(after, hide),
     manifest: nextManifest(graph, plan, state, applied, outcomes),
     changes: plan.changes,
     ...(lost === undefined ? {} : { lost }),

@@ -84,7 +84,7 @@ function add(
     resource: of.id,
     verdict: step.verdict,
     summary: hide(step.summary),
-    ...(step.diff === undefined ? {} : { diff: step.diff }),
+    ...(step.diff === undefined ? {} : { diff: hide(step.diff) }),
   })
   if (step.script === undefined) return
   const requires = removes ? [] : ((of as Resource).requires ?? [])

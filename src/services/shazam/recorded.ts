@@ -8,12 +8,13 @@ import type { Entry } from './resources/kind.ts'
 
 /** What would change, judged by what was last recorded: no look at the node. Null: nothing was ever applied. */
 export function planRecorded(graph: Graph, applied: readonly Entry[] | null): Change[] {
+  const hide = hider(graph.secrets)
   const owned = new Map((applied ?? []).map((entry) => [entry.id, entry]))
   const wished = new Set(graph.manifest.map(({ id }) => id))
   const leaving = (applied ?? []).toReversed().filter(({ id, skipped }) => !wished.has(id) && !skipped)
   return [
     ...leaving.map((entry) => leave(graph, entry)),
-    ...graph.manifest.map((wish) => compare(wish, owned.get(wish.id), hider(graph.secrets))),
+    ...graph.manifest.map((wish) => compare(wish, owned.get(wish.id), hide)),
   ]
 }
 

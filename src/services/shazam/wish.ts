@@ -1,6 +1,7 @@
 import type { Input } from '#contracts'
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { Unresolved } from '#contracts/registry.ts'
+import { hider } from '#kit/mask.ts'
 import { Problem } from '#kit/problem.ts'
 import { compile } from './compile.ts'
 import type { Graph } from './graph.ts'
@@ -25,7 +26,22 @@ export async function wishFor(
   ])
   refuseUnresolved(node, (scope.$unresolved ?? []) as Unresolved[])
   const catalog = servicesAt(shazam, infrastructure.services)
-  return compile({ node, catalog, scope, keys, platformKey: public_key })
+  return hiding((scope.$secrets ?? []) as string[], () =>
+    compile({ node, catalog, scope, keys, platformKey: public_key }),
+  )
+}
+
+/** What is wrong with a value is told with the value: not so when it holds a secret. */
+function hiding<T>(secrets: readonly string[], act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    const { code, data, message } = Problem.of(error)
+    const hide = hider(secrets)
+    if (hide(message) === message) throw error
+    // Without its cause, which would say it all the same.
+    throw new Problem(code, { ...data, reason: hide(String(data.reason)) })
+  }
 }
 
 function refuseUnresolved(node: Node, unresolved: readonly Unresolved[]): void {

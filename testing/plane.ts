@@ -26,11 +26,12 @@ export interface Plane extends AsyncDisposable {
   output(): string
 }
 
-export async function startPlane(): Promise<Plane> {
+/** `more`: further options of `devops server`. */
+export async function startPlane(more: readonly string[] = []): Promise<Plane> {
   await using stack = new AsyncDisposableStack()
   const data = mkdtempSync(join(tmpdir(), 'devops-plane-'))
   stack.defer(() => rmSync(data, { recursive: true, force: true }))
-  let server = await launch(data, { api: 0, ssh: 0, git: 0 })
+  let server = await launch(data, { api: 0, ssh: 0, git: 0 }, more)
   stack.defer(() => removeServers(data))
   stack.defer(() => end(server.child, 'SIGTERM'))
   const adminToken = readFileSync(join(data, 'admin.token'), 'utf8').trim()
@@ -43,7 +44,7 @@ export async function startPlane(): Promise<Plane> {
     kill: () => end(server.child, 'SIGKILL'),
     async restart() {
       const before = server.output()
-      server = await launch(data, server.ports, before)
+      server = await launch(data, server.ports, more, before)
     },
     person: (name) => createPerson(plane, name),
     pid: () => server.child.pid ?? 0,
@@ -65,7 +66,7 @@ interface Server {
   output(): string
 }
 
-async function launch(data: string, ports: Ports, before = ''): Promise<Server> {
+async function launch(data: string, ports: Ports, more: readonly string[], before = ''): Promise<Server> {
   const args = [
     'server',
     '--data',
@@ -76,6 +77,7 @@ async function launch(data: string, ports: Ports, before = ''): Promise<Server> 
     ports.ssh,
     '--git-port',
     ports.git,
+    ...more,
   ]
   const child = spawn(
     process.execPath,

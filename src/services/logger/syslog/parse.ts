@@ -38,7 +38,8 @@ export function parseSyslog(message: string): SyslogMessage {
   const body = rest.slice(header.length)
   const data = structuredData(body)
   if (data === undefined) return { level, host, app, text: body }
-  const said = body.slice(data.length).replace(/^ (?:\ufeff)?/, '')
+  // rsyslog puts a space of its own before a message, and a line feed behind it.
+  const said = body.slice(data.length).replace(/^ \ufeff? ?|\n$/g, '')
   return { level, host, app, text: data === '-' ? said : `${data} ${said}`.trimEnd() }
 }
 

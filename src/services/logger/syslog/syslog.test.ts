@@ -63,6 +63,7 @@ describe('messages', () => {
       '<12>1 - - - - - [a b="\\"\\]"] text',
       { level: 'warn', host: '-', app: '-', text: '[a b="\\"\\]"] text' },
     ],
+    ['<14>1 - h a - - -   indented\n', { level: 'info', host: 'h', app: 'a', text: ' indented' }],
     ['<15>1 - h a - - -', { level: 'debug', host: 'h', app: 'a', text: '' }],
     // RFC 3164, and no syslog at all.
     [

@@ -349,7 +349,7 @@ test('plan shows what would change and counts what stays', async () => {
       ],
     },
   ]
-  const { out } = await run(api.url, 'plan web --repo ann/shop')
+  const { out, err } = await run(api.url, 'plan web --repo ann/shop')
   assert.equal(
     out,
     'web: change, as of 1 min ago\n' +
@@ -357,7 +357,31 @@ test('plan shows what would change and counts what stays', async () => {
       '  command:x  unknown until it runs: runs\n' +
       '  1 resource stays as it is\n',
   )
-  assert.deepEqual(api.world.asked.at(-1)?.input, { repo: 'ann/shop', nodes: ['web'], live: true })
+  assert.deepEqual(api.world.asked.at(-1)?.input, { repo: 'ann/shop', node: 'web', by: 'ann' })
+  assert.equal(
+    err,
+    '\nPlan p1 of commit 3f2a1c0, digest dddddddddddd. Do this and nothing else, within a day: `devops sync --plan p1`.\n',
+  )
+  const recorded = await run(api.url, 'plan --recorded --repo ann/shop')
+  assert.equal(recorded.out, out)
+  assert.equal(recorded.err, '')
+  assert.deepEqual(api.world.asked.at(-1)?.input, { repo: 'ann/shop', live: false })
+})
+
+test('a sync by a plan says what moved when it does not hold any more', async () => {
+  await using api = await startTestApi()
+  api.world.works = [newWork('w1', { state: 'succeeded', ended_at: AT + 5000 })]
+  const done = await run(api.url, 'sync --plan p1 --repo ann/shop')
+  assert.equal(done.out, 'sync of web succeeded in 5.0 s\n')
+  const moved = await run(api.url, 'sync --plan p2 --repo ann/shop')
+  assert.equal(moved.code, 1)
+  assert.equal(
+    moved.err,
+    'error: Plan p2 does not hold any more: web: it has moved\n  Look anew with `devops plan`.\n',
+  )
+  const both = await run(api.url, 'sync web --plan p1 --repo ann/shop')
+  assert.equal(both.code, 2)
+  assert.match(both.err, /leave out the node, or --plan/)
 })
 
 test('people, keys, tokens and variables are kept by the commands of their names', async () => {

@@ -35,6 +35,15 @@ export const NodePlan = strict({
   changes: Type.Array(Change),
   /** When the state was read that the plan is made against; null: never. */
   as_of: nullable(Time),
+  /** Of a plan that looked at the server: names what would be done and what it was judged by. */
+  digest: Type.Optional(Type.String()),
+})
+
+/** A sync that may do what a plan said, and nothing else. */
+export const Promised = strict({
+  plan: Type.String(),
+  verdict: NodePlan.properties.verdict,
+  digest: Type.String(),
 })
 
 const NodeWork = strict({
@@ -156,11 +165,13 @@ export const queues = {
   'shazam.nodes': strict({
     ...NodeWork.properties,
     goal: Type.Union([Type.Literal('converge'), Type.Literal('destroy')]),
+    promised: Type.Optional(Promised),
   }),
   'shazam.steps': StepJob,
 }
 
 export type NodePlan = Type.Static<typeof NodePlan>
+export type Promised = Type.Static<typeof Promised>
 export type Change = Type.Static<typeof Change>
 export type StepJob = Type.Static<typeof StepJob>
 export type NodeJob = Type.Static<(typeof queues)['shazam.nodes']>

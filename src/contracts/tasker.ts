@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { call, nullable, strict } from './define.ts'
 import { CommitId, Name, RepoId, Time } from './ids.ts'
+import { NodePlan } from './shazam.ts'
 
 /** What holds a node's lock: making it match, destroying it, or a run of a task. */
 export const workKinds = ['sync', 'destroy', 'run'] as const
@@ -84,12 +85,36 @@ export const NodeStatus = strict({
   changed_at: nullable(Time),
 })
 
+/** What a look at the servers found to do. A sync can be held to it until it expires. */
+export const Plan = strict({
+  id: Type.String(),
+  repo: RepoId,
+  commit: CommitId,
+  by: Type.String(),
+  /** Names what was seen and what would be done: two plans with the same digest do the same. */
+  digest: Type.String(),
+  nodes: Type.Array(NodePlan),
+  created_at: Time,
+  expires_at: Time,
+})
+
 const Refer = strict({ repo: RepoId, run: Type.String() })
 
 export const calls = {
   /** Queues a sync of a node (all nodes when absent) with the active commit; starts a new series of attempts. */
   'tasker.sync': call(
     strict({ repo: RepoId, node: Type.Optional(Name), by: Type.String() }),
+    Type.Array(Work),
+  ),
+  /** Looks at the servers; of one node or of all. */
+  'tasker.make_plan': call(strict({ repo: RepoId, node: Type.Optional(Name), by: Type.String() }), Plan),
+  'tasker.get_plan': call(strict({ repo: RepoId, plan: Type.String() }), Plan),
+  /**
+   * Queues the syncs of a plan's nodes that have something to do. Throws `plan_moved`, with what it is, when the commit
+   * or a server has moved; a server that moves later is found out before it is touched, and its sync fails.
+   */
+  'tasker.sync_plan': call(
+    strict({ repo: RepoId, plan: Type.String(), by: Type.String() }),
     Type.Array(Work),
   ),
   'tasker.start_run': call(
@@ -161,5 +186,6 @@ export type Work = Type.Static<typeof Work>
 export type Cause = Type.Static<typeof Cause>
 export type Run = Type.Static<typeof Run>
 export type RunStep = Type.Static<typeof RunStep>
+export type Plan = Type.Static<typeof Plan>
 export type NodeStatus = Type.Static<typeof NodeStatus>
 export type WorkState = (typeof workStates)[number]

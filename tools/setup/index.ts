@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dockerAnswers, startDocker } from './docker.ts'
 import { buildNodeImage, hasNodeImage } from './image.ts'
+import { hasRoom, makeRoom } from './limits.ts'
 import { asRoot, run, succeeds } from './shell.ts'
 
 export { stopOwnDocker } from './docker.ts'
@@ -34,6 +35,7 @@ const parts: Part[] = [
     bring: installPrograms,
   },
   { what: 'Docker engine', hint: 'a few seconds', present: dockerAnswers, bring: startDocker },
+  { what: 'room for many nodes', hint: 'a moment', present: hasRoom, bring: makeRoom },
   {
     what: 'node image',
     hint: 'Debian with systemd and sshd, about a minute',

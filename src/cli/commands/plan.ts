@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import type { Schemas } from '#client'
+import type { Client, Schemas } from '#client'
 import { examples, optionsOf } from '../command.ts'
-import { must, type Session } from '../session.ts'
-import { ago, type Colour, count, printable } from '../text.ts'
+import { must, type Repo, type Session } from '../session.ts'
+import { ago, type Colour, count, printable, shortCommit } from '../text.ts'
 
 type NodePlan = Schemas['NodePlan']
 
@@ -25,19 +25,38 @@ export function plan(program: Command, session: Session): void {
       const options = optionsOf<Options>(self)
       const { path } = session.repo(options.repo)
       const client = session.client()
-      const query = { live: !options.recorded }
-      const plans = must(
-        node === undefined
-          ? await client.GET('/v1/repos/{owner}/{repo}/plan', { params: { path, query } })
-          : await client.GET('/v1/repos/{owner}/{repo}/nodes/{node}/plan', {
-              params: { path: { ...path, node }, query },
+      const made = options.recorded
+        ? { nodes: await recorded(client, path, node) }
+        : must(
+            await client.POST('/v1/repos/{owner}/{repo}/plans', {
+              params: { path },
+              body: node === undefined ? {} : { node },
             }),
-      )
-      if (options.json) return session.printJson(plans)
-      if (plans.length === 0) return session.note('There are no nodes to plan for.\n')
-      session.print(plans.map((one) => show(session, one, options.all === true)).join('\n'))
+          )
+      if (options.json) return session.printJson(made)
+      if (made.nodes.length === 0) return session.note('There are no nodes to plan for.\n')
+      session.print(made.nodes.map((one) => show(session, one, options.all === true)).join('\n'))
+      if ('id' in made) session.note(promise(made))
     })
   examples(command, 'devops plan web', 'devops plan --recorded --json')
+}
+
+async function recorded(client: Client, path: Repo['path'], node: string | undefined): Promise<NodePlan[]> {
+  const query = { live: false }
+  return must(
+    node === undefined
+      ? await client.GET('/v1/repos/{owner}/{repo}/plan', { params: { path, query } })
+      : await client.GET('/v1/repos/{owner}/{repo}/nodes/{node}/plan', {
+          params: { path: { ...path, node }, query },
+        }),
+  )
+}
+
+/** How to do exactly this, when there is something to do. */
+function promise({ id, digest, commit, nodes }: Schemas['Plan']): string {
+  const head = `\nPlan ${id} of commit ${shortCommit(commit)}, digest ${digest.slice(0, 12)}.`
+  if (nodes.every(({ verdict }) => verdict === 'no change')) return `${head}\n`
+  return `${head} Do this and nothing else, within a day: \`devops sync --plan ${id}\`.\n`
 }
 
 function show(session: Session, { node, verdict, reason, changes, as_of }: NodePlan, all: boolean): string {

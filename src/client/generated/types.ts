@@ -114,6 +114,7 @@ export interface components {
       reason?: string
       changes: components["schemas"]["Change"][]
       as_of: number | null
+      digest?: string
     }
     NodeStatus: {
       repo: string
@@ -148,6 +149,16 @@ export interface components {
       version: number
       set_at: number
       set_by: string
+    }
+    Plan: {
+      id: string
+      repo: string
+      commit: string
+      by: string
+      digest: string
+      nodes: components["schemas"]["NodePlan"][]
+      created_at: number
+      expires_at: number
     }
     Problem: {
       type: string
@@ -1157,6 +1168,84 @@ export interface paths {
         200: {
           content: {
             "application/json": components["schemas"]["NodePlan"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/plans": {
+    /** Looks at the servers and keeps what a sync of a node, or of every node, would do */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            node?: string
+          }
+        }
+      }
+      responses: {
+        201: {
+          content: {
+            "application/json": components["schemas"]["Plan"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/plans/{plan}": {
+    /** A plan that still holds */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          plan: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Plan"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/plans/{plan}/sync": {
+    /** Queues exactly what a plan says; refused when the commit or a server has moved */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          plan: string
+        }
+      }
+      responses: {
+        202: {
+          content: {
+            "application/json": components["schemas"]["Work"][]
           }
         }
         default: {

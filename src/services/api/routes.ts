@@ -2,6 +2,7 @@ import type { Route } from './route.ts'
 import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
 import { people } from './routes/people.ts'
+import { plans } from './routes/plans.ts'
 import { repositories } from './routes/repositories.ts'
 import { secrets } from './routes/secrets.ts'
 import { settings } from './routes/settings.ts'
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...repositories,
   ...settings,
   ...nodes,
+  ...plans,
   ...tasks,
   ...logs,
   ...secrets,

@@ -9,7 +9,7 @@ import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profi
 import { PasswordInfo, SecretInfo, Server, Variable } from '#contracts/registry.ts'
 import { Settings } from '#contracts/settings.ts'
 import { Change, NodePlan } from '#contracts/shazam.ts'
-import { Cause, NodeStatus, Run, RunStep, Work } from '#contracts/tasker.ts'
+import { Cause, NodeStatus, Plan, Run, RunStep, Work } from '#contracts/tasker.ts'
 import { ProblemDocument } from './problems.ts'
 
 /** A node from all sides: what is wished, what is, how it goes. */
@@ -62,6 +62,7 @@ export const models = {
   NodeStatus,
   NodeView,
   PasswordInfo,
+  Plan,
   Problem: ProblemDocument,
   Repository,
   RepositoryView,

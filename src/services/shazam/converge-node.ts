@@ -6,6 +6,7 @@ import { type Converged, converge } from './converge.ts'
 import { isAway, NotApplied } from './failures.ts'
 import type { Graph } from './graph.ts'
 import type { Effort } from './nodes.ts'
+import { consentOf, keepVerdict } from './promised.ts'
 import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
 import type { Connection } from './transport/connection.ts'
@@ -26,6 +27,7 @@ export async function convergeNode(effort: Effort): Promise<number> {
     return 0
   }
   const before = await shazam.bus.ask('registry.get_node', { repo, node: job.node })
+  keepVerdict(job.promised, serverVerdict(before, node))
   const anew = before.created_at === null || serverVerdict(before, node) !== 'keep'
   await effort.begin(anew ? 'create' : 'update')
   const { record, connection } = await haveServer(effort, node, before)
@@ -39,6 +41,7 @@ export async function convergeNode(effort: Effort): Promise<number> {
       for (const { verdict, summary } of changes)
         if (verdict === 'change' || verdict === 'unknown until it runs') feed.line('platform', summary)
     },
+    ...consentOf(job.promised),
     signal: effort.signal,
   })
   await keepResult(effort, record, graph, result)

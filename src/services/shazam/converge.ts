@@ -1,6 +1,7 @@
 import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
 import { type Applied, apply, type Outcome, type OutputLine } from './apply.ts'
+import { digestOf } from './digest.ts'
 import { noQuestions, type State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { nextManifest } from './manifest.ts'
@@ -18,6 +19,8 @@ export interface ConvergeInput {
   onLine(line: OutputLine): void
   /** What is about to be done, before it is done. */
   onPlan?(changes: readonly Change[]): void
+  /** Throws before anything is done when it is not content with what would be done. */
+  consent?(digest: string, changes: readonly Change[]): void
   signal?: AbortSignal
 }
 
@@ -46,6 +49,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
   for (let round = 1; ; round++) {
     const state = await probe(connection, asked, signal)
     const plan = planLive(graph, state, applied)
+    input.consent?.(digestOf(graph, state, plan, applied), plan.changes)
     const idle = plan.actions.length === 0 && plan.pending.length === 0
     if (!idle) input.onPlan?.(plan.changes)
     const result: Applied = idle

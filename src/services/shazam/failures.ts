@@ -21,9 +21,16 @@ export function failureOf(thrown: unknown): Failure {
 /** What a person has to see to first is not tried again. */
 function mayPass({ code, data }: Pick<ProblemJson, 'code' | 'data'>): boolean {
   if (code === 'provider') return data.kind === 'retry'
-  return !['invalid', 'login_refused', 'host_key', 'sudo_refused', 'fenced', 'not_found', 'refused'].includes(
-    code,
-  )
+  return ![
+    'invalid',
+    'login_refused',
+    'host_key',
+    'sudo_refused',
+    'fenced',
+    'not_found',
+    'refused',
+    'plan_moved',
+  ].includes(code)
 }
 
 export const isUnreachable = (error: unknown): error is Problem => isProblem(error, 'unreachable')

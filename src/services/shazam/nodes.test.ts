@@ -5,6 +5,7 @@ import type { EventData } from '#contracts'
 import { readCatalog } from '#language'
 import { type Fleet, requireDocker, startFleet } from '#testing/fleet.ts'
 import { dockerProvider } from './providers/docker.ts'
+import { execIn } from './providers/docker-container.ts'
 import { aNode, type Desk, openDesk, record, repo, serverOf } from './testing/desk.ts'
 
 const plane = `nodes-${process.pid}-${Date.now()}`
@@ -29,6 +30,10 @@ describe('nodes', { timeout: 600_000 }, () => {
   const send = async (node: string, work: string, goal: 'converge' | 'destroy' = 'converge') => {
     const payload = { repo, node, work, commit: null, attempt: 1, goal }
     await desk.bus.send('shazam.nodes', { payload })
+  }
+  const sh = async (container: string, line: string) => {
+    const docker = await requireDocker()
+    return await execIn(docker, docker.getContainer(container), line)
   }
   const told = async (type: string) =>
     (await desk.event((event) => event.type === type)).data as unknown as EventData<'node.*.create.error'> &
@@ -71,6 +76,33 @@ describe('nodes', { timeout: 600_000 }, () => {
     assert.equal(plan?.verdict, 'replace')
     const [gone] = await desk.bus.ask('shazam.plan', { repo, next: { ...grown, nodes: [] }, live: false })
     assert.equal(gone?.verdict, 'destroy')
+  })
+
+  test('a sync that is held to a plan does it when nothing has moved since, and touches nothing when something has', async () => {
+    const container = desk.records.get('web')?.server?.id ?? ''
+    const spoil = (name: string) => sh(container, `hostname ${name}`)
+    const look = async () => (await desk.bus.ask('shazam.plan', { repo, nodes: ['web'], live: true }))[0]
+    const hold = async (work: string, digest = '') => {
+      desk.events.length = 0
+      const promised = { plan: 'p1', verdict: 'change' as const, digest }
+      await desk.bus.send('shazam.nodes', {
+        payload: { repo, node: 'web', work, commit: null, attempt: 1, goal: 'converge', promised },
+      })
+    }
+    await spoil('first')
+    const plan = await look()
+    assert.equal(plan?.verdict, 'change')
+    assert.equal((await look())?.digest, plan?.digest)
+    await spoil('second')
+    await hold('w2a', plan?.digest)
+    const { error, retry } = await told('node.web.update.error')
+    assert.equal(error.code, 'plan_moved')
+    assert.match(error.message, /Plan p1 does not hold any more: what would be done now is: .*second/)
+    assert.equal(retry, false)
+    assert.equal(await sh(container, 'hostname'), 'second\n')
+    await hold('w2b', (await look())?.digest)
+    assert.equal((await told('node.web.update.success')).changed, 1)
+    assert.equal((await look())?.verdict, 'no change')
   })
 
   test('a server that has vanished at its provider is made anew', async () => {

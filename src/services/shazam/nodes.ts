@@ -29,7 +29,7 @@ export interface Effort {
  */
 export const workOnNode = (shazam: Shazam) => async (job: NodeJob, lease: Lease) => {
   const { bus, clock, log } = shazam
-  const { goal, ...work } = job
+  const { goal, promised: _, ...work } = job
   const { repo, node } = job
   const started = clock.now()
   const subject = `${repo}/${node}`
@@ -58,6 +58,8 @@ export const workOnNode = (shazam: Shazam) => async (job: NodeJob, lease: Lease)
     // The bus stops, or another has the job: it is done again, or was already. That is no end of the work.
     if (lease.signal.aborted) throw error
     const failure = failureOf(error)
+    // A plan is applied once: what a second attempt would meet is not what was looked at.
+    if (job.promised) failure.retry = false
     if (!isProblem(error))
       log.warn({ err: error, repo, node, work: job.work }, 'a node could not be worked on')
     feed.line('platform', failure.error.message, 'error')

@@ -3,6 +3,7 @@ import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { NodeRecord } from '#contracts/registry.ts'
 import type { Change, NodePlan } from '#contracts/shazam.ts'
 import { Problem } from '#kit/problem.ts'
+import { digestOf, digestOfWish } from './digest.ts'
 import { emptyGraph, type Graph } from './graph.ts'
 import { planLive } from './plan.ts'
 import { fetchContents, probe, questions } from './probe.ts'
@@ -71,8 +72,10 @@ async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<No
   try {
     const graph = await wishFor(look.shazam, look.infrastructure, node, placeOf(look.asked))
     const verdict = record ? serverVerdict(record, node) : 'create'
-    if (verdict !== 'keep')
-      return { ...plan, verdict, changes: planRecorded(graph, null), ...linkHint(node, verdict) }
+    if (verdict !== 'keep') {
+      const digest = digestOfWish(graph, node.provider)
+      return { ...plan, verdict, changes: planRecorded(graph, null), digest, ...linkHint(node, verdict) }
+    }
     if (look.asked.live && record) return await planOnServer(look, graph, record)
     return { ...plan, ...judged(planRecorded(graph, manifestOf(record))) }
   } catch (error) {
@@ -102,8 +105,9 @@ async function planOnServer({ shazam, signal }: Look, graph: Graph, record: Node
   const applied = manifestOf(record) ?? []
   const state = await probe(connection, questions(graph, applied), signal)
   await fetchContents(connection, graph, state)
-  const { changes } = planLive(graph, state, applied)
-  return { node: record.node, as_of: shazam.clock.now(), ...judged(changes) }
+  const live = planLive(graph, state, applied)
+  const digest = digestOf(graph, state, live, applied)
+  return { node: record.node, as_of: shazam.clock.now(), digest, ...judged(live.changes) }
 }
 
 const judged = (changes: Change[]): Pick<NodePlan, 'verdict' | 'changes'> => ({

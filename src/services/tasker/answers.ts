@@ -17,13 +17,13 @@ import { findWork } from './works.ts'
 
 const byHand = (by: string): Cause => ({ kind: 'hand', by, detail: '', depth: 0 })
 
-async function tipOrNotFound(tasker: Tasker, repo: string): Promise<Infrastructure> {
+export async function tipOrNotFound(tasker: Tasker, repo: string): Promise<Infrastructure> {
   const tip = await tipOf(tasker, repo)
   if (!tip) throw new Problem('not_found', { what: `commit in ${repo}: push one first` })
   return tip
 }
 
-function missing(kind: string, name: string, repo: string, names: readonly string[]): Problem {
+export function missing(kind: string, name: string, repo: string, names: readonly string[]): Problem {
   const near = nearest(name, names)
   const hint = near === undefined ? '' : `, did you mean ${near}?`
   return new Problem('not_found', { what: `${kind} ${name} in ${repo}${hint}` })

@@ -102,6 +102,7 @@ async function handOutNode(turn: Turn, work: WorkRow): Promise<void> {
         commit: work.commit,
         attempt: work.attempt,
         goal: work.kind === 'destroy' ? 'destroy' : 'converge',
+        ...(work.promised !== null && { promised: JSON.parse(work.promised) }),
       },
     },
     turn.tx,

@@ -5,6 +5,7 @@ import { onDeleted } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
 import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
+import { getPlan, makePlan, syncPlan } from './plans.ts'
 import { onPushed } from './pushes.ts'
 import { advanceRun } from './runs/advance.ts'
 import { onStepFinished } from './runs/finished.ts'
@@ -32,6 +33,9 @@ export const tasker = defineService<TaskerOptions>({
     const self: Tasker = { bus, db: store.db, clock, log, turns, limit }
 
     stack.defer(bus.answer('tasker.sync', (input) => answers.sync(self, input)))
+    stack.defer(bus.answer('tasker.make_plan', (input, { signal }) => makePlan(self, input, signal)))
+    stack.defer(bus.answer('tasker.get_plan', (input) => getPlan(self, input)))
+    stack.defer(bus.answer('tasker.sync_plan', (input, { signal }) => syncPlan(self, input, signal)))
     stack.defer(bus.answer('tasker.start_run', (input) => answers.startRun(self, input)))
     stack.defer(bus.answer('tasker.cancel', (input) => answers.cancel(self, input)))
     stack.defer(bus.answer('tasker.get_run', (input) => answers.getRun(self, input)))

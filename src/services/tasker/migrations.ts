@@ -18,6 +18,13 @@ export const migrations: readonly Migration[] = [
       await createTriggers(db)
     },
   },
+  {
+    id: 'tasker/0003-plans',
+    async up(db) {
+      await db.schema.alterTable('tasker_works').addColumn('promised', 'text').execute()
+      await createPlans(db)
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {
@@ -121,5 +128,19 @@ async function createTriggers(db: Kysely<Tables>): Promise<void> {
     .addColumn('task', 'text', (column) => column.notNull())
     .addColumn('pattern', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('tasker_triggers_key', ['repo', 'task', 'pattern'])
+    .execute()
+}
+
+async function createPlans(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_plans')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('by', 'text', (column) => column.notNull())
+    .addColumn('commit', 'text', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('nodes', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .execute()
 }

@@ -1,3 +1,4 @@
+import type { Promised } from '#contracts/shazam.ts'
 import type { Cause } from '#contracts/tasker.ts'
 import { causeSentence, describeWork } from './lines.ts'
 import { supersedeWork } from './states.ts'
@@ -14,6 +15,8 @@ export interface SyncWish {
   cause: Cause
   /** Milliseconds since the epoch; at once when absent. */
   run_at?: number
+  /** The plan that the sync is held to. */
+  promised?: Promised
 }
 
 export type DestroyWish = Omit<SyncWish, 'fingerprint'>
@@ -36,7 +39,12 @@ export async function queueDestroy(turn: Turn, wish: DestroyWish): Promise<WorkR
 }
 
 const sameWish = (waiting: WorkRow, wish: SyncWish) =>
-  waiting.kind === 'sync' && waiting.commit === wish.commit && waiting.attempt === 1
+  waiting.kind === 'sync' &&
+  waiting.commit === wish.commit &&
+  waiting.attempt === 1 &&
+  // What is held to a plan may refuse to do what another wishes, and the other way round.
+  waiting.promised === null &&
+  wish.promised === undefined
 
 async function bringForward(turn: Turn, work: WorkRow, run_at: number): Promise<WorkRow> {
   if (work.run_at <= run_at) return work

@@ -32,6 +32,8 @@ export interface WorkRow {
   started_at: number | null
   ended_at: number | null
   changed_at: number
+  /** JSON: the plan that it is held to; null: it does whatever is to be done. */
+  promised: string | null
 }
 
 export interface WorkNodeRow {
@@ -87,6 +89,18 @@ export interface RunStepRow {
   ended_at: number | null
 }
 
+export interface PlanRow {
+  id: string
+  repo: string
+  by: string
+  commit: string
+  digest: string
+  /** JSON: NodePlan[] */
+  nodes: string
+  created_at: number
+  expires_at: number
+}
+
 export interface TriggerRow {
   repo: string
   task: string
@@ -102,6 +116,7 @@ export interface Tables {
   tasker_runs: RunRow
   tasker_run_steps: RunStepRow
   tasker_triggers: TriggerRow
+  tasker_plans: PlanRow
 }
 
 export const nodesOf = (work: Pick<WorkRow, 'nodes'>): string[] => JSON.parse(work.nodes)

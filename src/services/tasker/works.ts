@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Promised } from '#contracts/shazam.ts'
 import type { Cause, Work } from '#contracts/tasker.ts'
 import { newId } from '#kit/ids.ts'
 import { announceWork } from './states.ts'
@@ -15,6 +16,7 @@ export interface NewWork {
   cause: Cause
   /** Milliseconds since the epoch; at once when absent. */
   run_at?: number
+  promised?: Promised
 }
 
 /**
@@ -43,6 +45,7 @@ export async function insertWork(turn: Turn, work: NewWork, failed: string | nul
     started_at: null,
     ended_at: failed === null ? null : turn.now,
     changed_at: turn.now,
+    promised: work.promised ? JSON.stringify(work.promised) : null,
   }
   await turn.db.insertInto('tasker_works').values(row).execute()
   if (work.nodes.length > 0) {

@@ -31,6 +31,20 @@ export function answerTasker(bus: Answerer, world: World): void {
   bus.answer('tasker.sync', async ({ node }) =>
     world.works.filter((one) => node === undefined || one.nodes.includes(node)),
   )
+  bus.answer('tasker.make_plan', async ({ repo, node }) => ({
+    id: 'p1',
+    repo,
+    by: 'ann',
+    commit: COMMIT,
+    digest: 'd'.repeat(64),
+    nodes: world.plans.filter((plan) => node === undefined || plan.node === node),
+    created_at: AT,
+    expires_at: AT + 1000,
+  }))
+  bus.answer('tasker.sync_plan', async ({ plan }) => {
+    if (plan !== 'p1') throw new Problem('plan_moved', { plan, reason: 'web: it has moved' })
+    return world.works
+  })
   bus.answer('tasker.start_run', async ({ task }) => {
     const run = world.runs.find((one) => one.task === task)
     if (!run) throw new Problem('not_found', { what: `task ${task}` })

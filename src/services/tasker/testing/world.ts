@@ -3,7 +3,7 @@ import { embeddedBus } from '#bus/embedded.ts'
 import type { EventPattern, Output } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { NewLine } from '#contracts/logger.ts'
-import type { NodeJob, StepJob } from '#contracts/shazam.ts'
+import type { NodeJob, NodePlan, StepJob } from '#contracts/shazam.ts'
 import { silentLog } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import { startService } from '#kit/service.ts'
@@ -31,6 +31,8 @@ export class World implements AsyncDisposable {
   readonly events: BusEvent[] = []
   /** What `registry.resolve` gives, besides the nodes. */
   resolved: Record<string, unknown> = { vars: {} }
+  /** What a look of shazam finds. */
+  plans: NodePlan[] = []
   /** Git and the registry do not answer. */
   deaf = false
   /** Whether shazam finds something to stop. */
@@ -105,6 +107,9 @@ export class World implements AsyncDisposable {
       user: 'root',
       defaults: { size: 3 },
     }))
+    bus.answer('shazam.plan', async ({ nodes }) =>
+      this.plans.filter(({ node }) => nodes?.includes(node) ?? true),
+    )
     bus.answer('shazam.stop_step', async (step) => ({ stopped: this.stops(step) }))
     bus.answer('logger.append', async ({ lines }) => {
       this.lines.push(...lines)
@@ -146,14 +151,14 @@ export class World implements AsyncDisposable {
   stepJob = (n: number): Promise<StartedStep> => until(() => this.stepJobs[n - 1])
 
   async succeed(job: NodeJob, verb: 'create' | 'update' = 'create'): Promise<void> {
-    const { goal, ...data } = job
+    const { goal, promised: _, ...data } = job
     const pattern = goal === 'destroy' ? 'node.*.delete.success' : (`node.*.${verb}.success` as const)
     const subject = `${job.repo}/${job.node}`
     await this.bus.publish(pattern, { name: job.node, subject, data: { ...data, changed: 1, ms: 1000 } })
   }
 
   async fail(job: NodeJob, { message = 'it broke', code = 'internal', retry = true } = {}): Promise<void> {
-    const { goal, ...data } = job
+    const { goal, promised: _, ...data } = job
     const pattern = goal === 'destroy' ? 'node.*.delete.error' : 'node.*.update.error'
     const subject = `${job.repo}/${job.node}`
     await this.bus.publish(pattern, {

@@ -39,6 +39,12 @@ export const NodeRecord = strict({
   created_at: nullable(Time),
 })
 
+/** What changed a variable, besides the person who answers for it. */
+export const Source = strict({
+  kind: Type.Union([Type.Literal('commit'), Type.Literal('run')]),
+  id: Type.String(),
+})
+
 export const Variable = strict({
   repo: RepoId,
   /** `repo`, `node:ID` or `task:ID`. */
@@ -47,6 +53,19 @@ export const Variable = strict({
   value: Type.Unknown(),
   set_at: Time,
   set_by: Type.String(),
+  /** Null: by hand. */
+  source: nullable(Source),
+})
+
+export const VariableVersion = strict({
+  value: Type.Unknown(),
+  /** A removal; `value` is null then. */
+  unset: Type.Boolean(),
+  /** In a descriptor, by a commit: a template. */
+  written: Type.Boolean(),
+  set_at: Time,
+  set_by: Type.String(),
+  source: nullable(Source),
 })
 
 /** A secret as far as anybody may see it: never its value. */
@@ -119,15 +138,46 @@ export const calls = {
   /** Fenced like `record_node`; the fence outlives the record. */
   'registry.forget_node': call(strict({ repo: RepoId, node: Name, fence: Type.Optional(Fence) }), Nothing),
   'registry.set_variable': call(
-    strict({ ...VariableKey.properties, value: Type.Unknown(), by: Type.String() }),
+    strict({
+      ...VariableKey.properties,
+      value: Type.Unknown(),
+      by: Type.String(),
+      /** Of a step that sets it: the run. */
+      source: Type.Optional(Source),
+    }),
     Variable,
   ),
   'registry.unset_variable': call(strict({ ...VariableKey.properties, by: Type.String() }), Nothing),
   'registry.list_variables': call(strict({ repo: RepoId }), Type.Array(Variable)),
-  /** Former values, newest first; a null `value` with `unset` true marks a removal. */
-  'registry.variable_history': call(
-    VariableKey,
-    Type.Array(strict({ value: Type.Unknown(), unset: Type.Boolean(), set_at: Time, set_by: Type.String() })),
+  /** What it is and was, newest first: set, and written in descriptors. */
+  'registry.variable_history': call(VariableKey, Type.Array(VariableVersion)),
+  /**
+   * What an address is now, as a node or task sees it; secrets as `***`. `invalid` when it is unknown, not known yet or
+   * a secret. `from`: of a variable, which of those of its name it is.
+   */
+  'registry.get_value': call(
+    strict({
+      repo: RepoId,
+      address: Type.String({
+        pattern: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+|\\[[0-9]+\\])*$',
+        maxLength: 512,
+        description: 'an address, such as color or db.ip',
+      }),
+      node: Type.Optional(Name),
+      task: Type.Optional(Name),
+    }),
+    strict({
+      value: Type.Unknown(),
+      from: nullable(
+        strict({
+          scope: Variable.properties.scope,
+          written: Type.Boolean(),
+          set_at: nullable(Time),
+          set_by: nullable(Type.String()),
+          source: nullable(Source),
+        }),
+      ),
+    }),
   ),
   /** Shorter than 4 characters, longer than 64 KiB or with a NUL: `invalid`. `rotate`: `not_found` when there is none yet. */
   'registry.set_secret': call(
@@ -200,6 +250,8 @@ export const queues = {}
 export type Server = Type.Static<typeof Server>
 export type Applied = Type.Static<typeof Applied>
 export type NodeRecord = Type.Static<typeof NodeRecord>
+export type Source = Type.Static<typeof Source>
+export type VariableVersion = Type.Static<typeof VariableVersion>
 export type Variable = Type.Static<typeof Variable>
 export type SecretInfo = Type.Static<typeof SecretInfo>
 export type PasswordInfo = Type.Static<typeof PasswordInfo>

@@ -47,7 +47,7 @@ function variables(pairs: string[] | undefined): Record<string, unknown> | undef
 }
 
 /** `3`, `true`, `[1,2]` and `"text"` are JSON; what is none is text. */
-export function parseValue(text: string): unknown {
+function parseValue(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -4,13 +4,12 @@ import { examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
 import { ago, printable } from '../text.ts'
+import { kindOf, type Typing, typedValue } from '../value.ts'
 import { show } from './list.ts'
-import { parseValue } from './run.ts'
 
-interface Options {
+interface Options extends Typing {
   node?: string
   task?: string
-  json?: boolean
 }
 
 export function variable(program: Command, session: Session): void {
@@ -18,21 +17,30 @@ export function variable(program: Command, session: Session): void {
   examples(group, 'devops var set version 1.4')
 
   const set = scoped(group.command('set <name> [value]'))
-    .description('set a variable (JSON, or else text); nodes that use it are synced')
+    .description('set a variable (typed as in YAML, or else text); nodes that use it are synced')
+    .option('--string', 'keep the value as text: 1.10 stays 1.10')
+    .option('--json', 'take the value as JSON')
     .action(async (first: string, second: string | undefined, _, self: Command) => {
       const options = optionsOf<Options>(self)
       const { name, value } = assignment(first, second)
       const { id, path } = session.repo(options.repo)
-      const body = { scope: scopeOf(options), name, value: parseValue(value) }
+      const body = { scope: scopeOf(options), name, value: typedValue(value, options) }
       must(await session.client().PUT('/v1/repos/{owner}/{repo}/variables', { params: { path }, body }))
-      session.print(`Set ${name} of ${body.scope === 'repo' ? id : body.scope}.\n`)
+      const place = body.scope === 'repo' ? id : body.scope
+      session.print(
+        `Set ${name} of ${place}: ${printable(JSON.stringify(body.value))}, ${kindOf(body.value)}.\n`,
+      )
+      if (typeof body.value === 'number' && String(body.value) !== value)
+        session.note(`${printable(value)} is the number ${body.value}; --string keeps it as text.\n`)
     })
   examples(
     set,
     'devops var set version 1.4',
     'devops var set version=1.4',
     `devops var set --node web 'ports=[80, 443]'`,
+    'devops var set --string version 1.10',
   )
+  get(group, session)
 
   const unset = scoped(group.command('unset <name>'))
     .description('remove a variable')
@@ -58,7 +66,7 @@ export function variable(program: Command, session: Session): void {
         one.name,
         printable(JSON.stringify(one.value)),
         ago(one.set_at, session.now()),
-        one.set_by,
+        one.source ? `${one.set_by}, ${sourceText(one.source)}` : one.set_by,
       ]
       show(session, options, all, ['scope', 'name', 'value', 'set', 'by'], row, `${id} has no variables.`)
     })
@@ -68,9 +76,39 @@ export function variable(program: Command, session: Session): void {
   usedBy(group, session)
 }
 
+function get(group: Command, session: Session): void {
+  const command = scoped(group.command('get <address>'))
+    .description('what a variable or any other address is now; with --node or --task as these see it')
+    .option('--json', 'print JSON')
+    .action(async (address: string, _, self: Command) => {
+      const { repo, json, node, task } = optionsOf<Options>(self)
+      const { path } = session.repo(repo)
+      const query = { address, ...(node && { node }), ...(task && { task }) }
+      const answer = must(
+        await session.client().GET('/v1/repos/{owner}/{repo}/variables/value', { params: { path, query } }),
+      )
+      if (json) return session.printJson(answer)
+      const { value, from } = answer
+      session.print(`${printable(typeof value === 'string' ? value : JSON.stringify(value))}\n`)
+      if (from)
+        session.note(
+          `${kindOf(value)}, ${from.written ? 'written in' : 'set for'} ${from.scope}${by(from)}\n`,
+        )
+    })
+  examples(command, 'devops var get color', 'devops var get --node web color', 'devops var get db.ip')
+}
+
+/** ` by ann in commit 3f2a1c0` */
+function by({ set_by, source }: { set_by: string | null; source: Schemas['Variable']['source'] }): string {
+  return set_by === null ? '' : ` by ${printable(set_by)}${source ? ` in ${sourceText(source)}` : ''}`
+}
+
+const sourceText = ({ kind, id }: { kind: string; id: string }): string =>
+  kind === 'commit' ? `commit ${id.slice(0, 7)}` : `${kind} ${printable(id)}`
+
 function history(group: Command, session: Session): void {
   const command = scoped(group.command('history <name>'))
-    .description('former values of a variable, newest first')
+    .description('what a variable is and was, newest first: set, and written in descriptors')
     .option('--json', 'print JSON')
     .action(async (name: string, _, self: Command) => {
       const options = optionsOf<Options>(self)
@@ -83,8 +121,10 @@ function history(group: Command, session: Session): void {
         one.unset ? '(removed)' : printable(JSON.stringify(one.value)),
         ago(one.set_at, session.now()),
         one.set_by,
+        one.source ? sourceText(one.source) : one.written ? 'descriptor' : 'hand',
       ]
-      show(session, options, all, ['value', 'set', 'by'], row, `${printable(name)} was never set.`)
+      const headings = ['value', 'set', 'by', 'from']
+      show(session, options, all, headings, row, `${printable(name)} was never set.`)
     })
   examples(command, 'devops var history version', 'devops var history --node web ports')
 }

@@ -295,6 +295,21 @@ export interface components {
       value: unknown
       set_at: number
       set_by: string
+      source: {
+        kind: "commit" | "run"
+        id: string
+      } | null
+    }
+    VariableVersion: {
+      value: unknown
+      unset: boolean
+      written: boolean
+      set_at: number
+      set_by: string
+      source: {
+        kind: "commit" | "run"
+        id: string
+      } | null
     }
     Webhook: {
       path: string
@@ -878,7 +893,7 @@ export interface paths {
     }
   }
   "/v1/repos/{owner}/{repo}/variables/history": {
-    /** Former values of a variable, newest first */
+    /** What a variable is and was, newest first: set, and written in descriptors */
     get: {
       parameters: {
         path: {
@@ -893,12 +908,47 @@ export interface paths {
       responses: {
         200: {
           content: {
+            "application/json": components["schemas"]["VariableVersion"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/variables/value": {
+    /** What an address is, as a node or task sees it, and where a variable comes from; secrets as *** */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query: {
+          address: string
+          node?: string
+          task?: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
             "application/json": {
               value: unknown
-              unset: boolean
-              set_at: number
-              set_by: string
-            }[]
+              from: {
+                scope: string
+                written: boolean
+                set_at: number | null
+                set_by: string | null
+                source: {
+                  kind: "commit" | "run"
+                  id: string
+                } | null
+              } | null
+            }
           }
         }
         default: {

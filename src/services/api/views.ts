@@ -6,7 +6,7 @@ import { CommitId, Name, RepoId, Time } from '#contracts/ids.ts'
 import { Line, Removed } from '#contracts/logger.ts'
 import { Health } from '#contracts/monitor.ts'
 import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profiles.ts'
-import { PasswordInfo, SecretInfo, Server, Variable } from '#contracts/registry.ts'
+import { PasswordInfo, SecretInfo, Server, Variable, VariableVersion } from '#contracts/registry.ts'
 import { Settings } from '#contracts/settings.ts'
 import { Change, NodePlan } from '#contracts/shazam.ts'
 import { Cause, NodeStatus, Plan, Run, RunStep, Work } from '#contracts/tasker.ts'
@@ -76,6 +76,7 @@ export const models = {
   Token,
   User,
   Variable,
+  VariableVersion,
   Webhook,
   Work,
 }

@@ -13,6 +13,7 @@ import { sealRow } from './seal-row.ts'
 import { createSecrets } from './secrets.ts'
 import type { Tables } from './tables.ts'
 import { findDependents } from './uses.ts'
+import { createGetValue } from './value.ts'
 import { createVariables } from './variables.ts'
 import { createVault } from './vault.ts'
 
@@ -33,6 +34,7 @@ export const registry = defineService<RegistryOptions>({
     const secrets = createSecrets(parts, vault)
     const passwords = createPasswords(parts, vault)
     const resolving = { ...parts, catalog, vault, passwords }
+    const resolve = createResolve(resolving)
     answerAll(parts, {
       'registry.get_node': nodes.get,
       'registry.list_nodes': nodes.list,
@@ -42,7 +44,8 @@ export const registry = defineService<RegistryOptions>({
       'registry.unset_variable': variables.unset,
       'registry.list_variables': variables.list,
       'registry.variable_history': variables.history,
-      'registry.resolve': createResolve(resolving),
+      'registry.resolve': resolve,
+      'registry.get_value': createGetValue(parts, resolve),
       'registry.set_secret': secrets.set,
       'registry.unset_secret': secrets.unset,
       'registry.list_secrets': secrets.list,

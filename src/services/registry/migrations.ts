@@ -92,4 +92,15 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'registry/0005-sources',
+    async up(db) {
+      await db.schema.alterTable('registry_variables').addColumn('source', 'text').execute()
+      await db.schema.alterTable('registry_variable_history').addColumn('source', 'text').execute()
+      await db.schema
+        .alterTable('registry_variable_history')
+        .addColumn('written', 'integer', (column) => column.notNull().defaultTo(0))
+        .execute()
+    },
+  },
 ]

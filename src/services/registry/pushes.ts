@@ -7,21 +7,26 @@ import type { Tree } from './leaves.ts'
 import { createResolve, type ResolveParts } from './resolve.ts'
 import type { Tables } from './tables.ts'
 import { findDependents } from './uses.ts'
+import { rememberWritten, type Written, writtenIn } from './written.ts'
 
 /**
  * A push moves options and variables of nodes: other nodes that use them are told like those that use a set variable.
  * The pushed nodes themselves are synced by the push.
  */
-export function createPushes(parts: ResolveParts & Pick<Parts, 'log'>) {
-  const { bus, log } = parts
+export function createPushes(parts: ResolveParts & Pick<Parts, 'clock' | 'log'>) {
+  const { bus, clock, log } = parts
   const resolve = createResolve(parts)
 
   return async ({ data }: BusEvent<'repo.pushed'>, delivery: Delivery): Promise<void> => {
     const { repo, before, after, by } = data
-    if (before === null || after === null) return
-    const [old, now] = await Promise.all([nodesAt(repo, before), nodesAt(repo, after)])
-    if (!old || !now) return
+    if (after === null) return
+    const was = before === null ? [] : await writtenAt(repo, before)
+    const is = await writtenAt(repo, after)
+    const [old, now] = before === null ? [] : await Promise.all([nodesAt(repo, before), nodesAt(repo, after)])
     await delivery.once(async (tx) => {
+      const change = { set_at: clock.now(), set_by: by, source: { kind: 'commit', id: after } as const }
+      if (was && is) await rememberWritten((tx as Tx<Tables>).db, repo, was, is, change)
+      if (!old || !now) return
       for (const id of Object.keys(now)) {
         if (!old[id]) continue
         for (const address of movedBetween(old[id], now[id], id)) {
@@ -35,13 +40,25 @@ export function createPushes(parts: ResolveParts & Pick<Parts, 'log'>) {
     })
   }
 
+  /** Undefined when that commit cannot be read any more. */
+  async function writtenAt(repo: string, commit: string): Promise<Written[] | undefined> {
+    try {
+      return writtenIn(await bus.ask('git.infrastructure', { repo, commit }))
+    } catch (error) {
+      if (!isProblem(error, 'refused') && !isProblem(error, 'not_found')) throw error
+      log.warn({ err: error, repo, commit }, 'variables of this commit cannot be compared')
+      return undefined
+    }
+  }
+
   /** Undefined when the tree of that commit cannot be had: there is nothing to compare then. */
   async function nodesAt(repo: string, commit: string): Promise<Tree | undefined> {
     try {
       const tree = await resolve({ repo, commit })
       return Object.fromEntries(Object.entries(tree).flatMap(([id, node]) => pick(id, node)))
     } catch (error) {
-      if (!isProblem(error, 'invalid') && !isProblem(error, 'not_found')) throw error
+      const known = (['invalid', 'not_found', 'refused'] as const).some((code) => isProblem(error, code))
+      if (!known) throw error
       log.warn({ err: error, repo, commit }, 'values of this commit cannot be compared')
       return undefined
     }

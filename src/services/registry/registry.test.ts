@@ -97,13 +97,21 @@ test('each address that moved is announced to the nodes that used it, and to who
   })
   await bus.ask('registry.set_variable', { repo, scope: 'repo', name: 'color', value: 'red', by: 'ann' })
   await bus.ask('registry.set_variable', { repo, scope: 'node:ci', name: 'color', value: 'blue', by: 'ann' })
-  await bus.ask('registry.set_variable', { repo, scope: 'node:lb', name: 'color', value: 'blue', by: 'ann' })
-  await until(() => events.length === 4)
+  for (const id of ['lb', 'web'])
+    await bus.ask('registry.set_variable', {
+      repo,
+      scope: `node:${id}`,
+      name: 'color',
+      value: 'blue',
+      by: 'ann',
+    })
+  await until(() => events.length === 5)
   assert.deepEqual(told(), [
     'db.facts.os.version: ci',
     'vars.color: ci lb web',
     'ci.vars.color: ci',
     'lb.vars.color: ',
+    'web.vars.color: lb web',
   ])
   assert.deepEqual(await bus.ask('registry.used_by', { repo, address: 'db' }), ['ci', 'lb', 'web'])
   assert.deepEqual(await bus.ask('registry.used_by', { repo: 'ann/blog', address: 'db' }), [])
@@ -123,9 +131,10 @@ test('a variable keeps its type and its history', async () => {
     bus.ask('registry.unset_variable', { ...key, by: 'bob' }),
     /There is no variable workers/,
   )
-  const line = (value: unknown) => ({ value, unset: false, set_at: first, set_by: 'ann' })
+  const byHand = { written: false, source: null }
+  const line = (value: unknown) => ({ value, unset: false, set_at: first, set_by: 'ann', ...byHand })
   assert.deepEqual(await bus.ask('registry.variable_history', key), [
-    { value: null, unset: true, set_at: first + 1000, set_by: 'bob' },
+    { value: null, unset: true, set_at: first + 1000, set_by: 'bob', ...byHand },
     ...[null, [1, { a: null }], '4', 4].map(line),
   ])
   assert.deepEqual(await bus.ask('registry.list_variables', { repo }), [])

@@ -74,6 +74,7 @@ const variable = (scope: string, name: string, value: unknown): Variable => ({
   value,
   set_at: 0,
   set_by: 'ann',
+  source: null,
 })
 
 interface Given {
@@ -253,7 +254,18 @@ test('in a configuration a bare name is the node’s own, else the repository’
   const tree = scope(given, { node: 'web', task: 'deploy' })
   assert.equal(pick(tree, 'web.configuration.nginx.http.name'), 'web')
   assert.equal(pick(tree, 'db.configuration.nginx.http.name'), 'repo')
-  assert.equal(pick(tree, 'vars.color'), 'repo')
+  assert.equal(pick(tree, 'vars.color'), 'task')
+  assert.equal(pick(scope(given), 'vars.color'), 'repo')
+})
+
+test('vars.NAME is what the bare name is, also for another order of rendering', () => {
+  const tree = scope({
+    nodes: [
+      node('web', { http: { name: '{{ vars.color }}' } }, { color: '{{ vars.tone }} red', tone: 'dark' }),
+    ],
+    variables: [variable('repo', 'color', 'repo')],
+  })
+  assert.equal(pick(tree, 'web.configuration.nginx.http.name'), 'dark red')
 })
 
 test('a node’s name stands before a variable of that name; the variable keeps its full address', () => {

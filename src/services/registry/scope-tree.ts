@@ -35,8 +35,8 @@ const TASK = '$task'
  */
 export function buildScope(sources: Sources, viewer: Viewer): Tree {
   const { infrastructure, variables } = sources
-  const common = {
-    vars: setIn(variables, 'repo'),
+  const shared = setIn(variables, 'repo')
+  const sealed = {
     secrets: Object.fromEntries(sources.secrets),
     passwords: namedPasswords(sources.passwords),
   }
@@ -47,10 +47,15 @@ export function buildScope(sources: Sources, viewer: Viewer): Tree {
     throw new Problem('not_found', { what: `node ${viewer.node} in ${infrastructure.repo}` })
 
   const placeOf = (holders: Record<string, Tree>): Place => ({
-    scope: liveView([common.vars, ...Object.values(holders), nodes, common]),
+    scope: scopeOf([shared, ...Object.values(holders)]),
     canonical: (address) => canonical(address, nodes, holders),
     explain: (address) => notYet(address, nodes),
   })
+  // `vars.color` and `color` are the same, the narrower place first.
+  function scopeOf(layers: readonly Tree[]): Tree {
+    const vars = liveView(layers)
+    return liveView([vars, nodes, { ...sealed, vars }])
+  }
   const leaves = Object.entries(nodes).flatMap(([id, tree]) => {
     const place = placeOf({ [`${id}.vars`]: tree.vars })
     const written = writtenVariables(infrastructure, variables, id)
@@ -66,12 +71,12 @@ export function buildScope(sources: Sources, viewer: Viewer): Tree {
   })
   const taskLeaves = task.written.flatMap((name) => leavesOf(taskPlace, task.all, name, `${TASK}.${name}`))
   const missing = renderLeaves([...leaves, ...taskLeaves])
+  const vars = { ...shared, ...viewerVars, ...task.all }
   return {
-    ...common.vars,
-    ...viewerVars,
-    ...task.all,
+    ...vars,
     ...nodes,
-    ...common,
+    ...sealed,
+    vars,
     ...hidden(
       sources,
       nodes,
@@ -95,7 +100,7 @@ function hidden(
   return { $unresolved: missing.map((each) => ({ ...each, reason: hide(each.reason) })), $secrets }
 }
 
-interface NodeTree extends Tree {
+export interface NodeTree extends Tree {
   vars: Tree
 }
 
@@ -191,14 +196,16 @@ function liveView(trees: readonly Tree[]): Tree {
 
 function canonical(address: string, nodes: Tree, holders: Record<string, Tree>): string {
   const head = headOf(address)
-  if (head === 'vars' || head === 'secrets' || head === 'passwords' || Object.hasOwn(nodes, head))
+  if (head === 'secrets' || head === 'passwords' || (head !== 'vars' && Object.hasOwn(nodes, head)))
     return address
-  const holder = Object.keys(holders).findLast((prefix) => Object.hasOwn(holders[prefix] ?? {}, head))
-  return holder === undefined ? address : `${holder}.${address}`
+  const bare = head === 'vars' ? address.slice('vars.'.length) : address
+  const name = headOf(bare)
+  const holder = Object.keys(holders).findLast((prefix) => Object.hasOwn(holders[prefix] ?? {}, name))
+  return holder === undefined ? address : `${holder}.${bare}`
 }
 
 /** What only the creation or the first sync of a node brings. */
-function notYet(address: string, nodes: Record<string, NodeTree>): Missing | undefined {
+export function notYet(address: string, nodes: Readonly<Record<string, NodeTree>>): Missing | undefined {
   const [id = '', field = ''] = address.split('.')
   const node = nodes[id]
   if (!node) return undefined

@@ -28,6 +28,8 @@ export interface Tables {
     value: string
     set_at: number
     set_by: string
+    /** JSON of the contract's `Source`; null: by hand. */
+    source: string | null
   }
   registry_variable_history: {
     repo: string
@@ -39,6 +41,9 @@ export interface Tables {
     value: string | null
     set_at: number
     set_by: string
+    source: string | null
+    /** 1: in a descriptor. */
+    written: number
   }
   /** Secrets of people and passwords that the platform made: a row a version, the value sealed. */
   registry_secrets: {

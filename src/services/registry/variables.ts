@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Bus } from '#bus'
-import type { Input, Output } from '#contracts'
-import type { Variable } from '#contracts/registry.ts'
+import type { Input } from '#contracts'
+import type { Source, Variable, VariableVersion } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
@@ -10,13 +10,20 @@ import { findDependents } from './uses.ts'
 
 type Db = Store<Tables>['db']
 type Row = Tables['registry_variables']
-type Key = Input<'registry.variable_history'>
+type History = Tables['registry_variable_history']
+export type Key = Input<'registry.variable_history'>
 
 /** Names that mean something else where templates are resolved. */
 const reserved = new Set(['vars', 'secrets', 'passwords', 'payload', 'event', 'run', 'steps'])
 const LONGEST = 65_536
 
-const toVariable = (row: Row): Variable => ({ ...row, value: JSON.parse(row.value) as unknown })
+const toVariable = (row: Row): Variable => ({
+  ...row,
+  value: JSON.parse(row.value) as unknown,
+  source: toSource(row.source),
+})
+
+const toSource = (text: string | null): Source | null => (text === null ? null : (JSON.parse(text) as Source))
 
 export async function findVariables(db: Db, repo: string): Promise<Variable[]> {
   const rows = await db
@@ -29,11 +36,10 @@ export async function findVariables(db: Db, repo: string): Promise<Variable[]> {
   return rows.map(toVariable)
 }
 
-async function remember(
-  db: Db,
-  { repo, scope, name }: Key,
-  what: Pick<Row, 'set_at' | 'set_by'> & { value: string | null },
-) {
+type Change = Pick<History, 'value' | 'set_at' | 'set_by' | 'source' | 'written'>
+
+/** The next version in the history of a variable. */
+export async function remember(db: Db, { repo, scope, name }: Key, change: Change): Promise<void> {
   const last = await db
     .selectFrom('registry_variable_history')
     .select('version')
@@ -43,18 +49,38 @@ async function remember(
     .orderBy('version', 'desc')
     .limit(1)
     .executeTakeFirst()
+  const { value, set_at, set_by, source, written } = change
   await db
     .insertInto('registry_variable_history')
-    .values({ repo, scope, name, version: (last?.version ?? 0) + 1, ...what })
+    .values({ repo, scope, name, version: (last?.version ?? 0) + 1, value, set_at, set_by, source, written })
     .execute()
 }
 
-/** A variable can be used by its full address, or bare: by all nodes, or by the node that it belongs to. */
+export async function findHistory(db: Db, { repo, scope, name }: Key): Promise<VariableVersion[]> {
+  const rows = await db
+    .selectFrom('registry_variable_history')
+    .selectAll()
+    .where('repo', '=', repo)
+    .where('scope', '=', scope)
+    .where('name', '=', name)
+    .orderBy('version', 'desc')
+    .execute()
+  return rows.map(({ value, set_at, set_by, source, written }) => ({
+    value: value === null ? null : (JSON.parse(value) as unknown),
+    unset: value === null,
+    written: written === 1,
+    set_at,
+    set_by,
+    source: toSource(source),
+  }))
+}
+
+/** A variable can be used by its full address, or as `NAME` and `vars.NAME`: by all nodes, or by the one it belongs to. */
 async function announce(bus: Bus, tx: Tx<Tables>, { repo, scope, name }: Key, by: string): Promise<void> {
   const [kind, id] = scope.split(':')
   const address = id === undefined ? `vars.${name}` : `${id}.vars.${name}`
   const nodes = new Set(kind === 'task' ? [] : await findDependents(tx.db, repo, [address]))
-  const bare = kind === 'task' ? [] : await findDependents(tx.db, repo, [name])
+  const bare = kind === 'task' ? [] : await findDependents(tx.db, repo, [name, `vars.${name}`])
   if (kind === 'repo') for (const node of bare) nodes.add(node)
   if (id !== undefined && bare.includes(id))
     for (const node of [id, ...(await findDependents(tx.db, repo, [`${id}.configuration`]))]) nodes.add(node)
@@ -78,7 +104,7 @@ export function createVariables({ bus, clock, store: any }: Parts) {
       .executeTakeFirst()
 
   return {
-    async set({ repo, scope, name, value, by }: Input<'registry.set_variable'>): Promise<Variable> {
+    async set({ repo, scope, name, value, by, source }: Input<'registry.set_variable'>): Promise<Variable> {
       if (reserved.has(name))
         throw new Problem('invalid', {
           reason: `${name} has a meaning of its own in templates; choose another name`,
@@ -87,7 +113,8 @@ export function createVariables({ bus, clock, store: any }: Parts) {
       if (text === undefined) throw new Problem('invalid', { reason: 'a variable needs a value' })
       if (text.length > LONGEST)
         throw new Problem('invalid', { reason: `the value of ${name} is longer than ${LONGEST} characters` })
-      const row = { repo, scope, name, value: text, set_at: clock.now(), set_by: by }
+      const change = { set_at: clock.now(), set_by: by, source: source ? JSON.stringify(source) : null }
+      const row = { repo, scope, name, value: text, ...change }
       return store.transaction(async (tx) => {
         const before = await find(tx.db, row)
         if (before && isDeepStrictEqual(JSON.parse(before.value), value)) return toVariable(before)
@@ -95,12 +122,10 @@ export function createVariables({ bus, clock, store: any }: Parts) {
           .insertInto('registry_variables')
           .values(row)
           .onConflict((conflict) =>
-            conflict
-              .columns(['repo', 'scope', 'name'])
-              .doUpdateSet({ value: row.value, set_at: row.set_at, set_by: row.set_by }),
+            conflict.columns(['repo', 'scope', 'name']).doUpdateSet({ value: text, ...change }),
           )
           .execute()
-        await remember(tx.db, row, { value: text, set_at: row.set_at, set_by: by })
+        await remember(tx.db, row, { value: text, ...change, written: 0 })
         await announce(bus, tx, row, by)
         return toVariable(row)
       })
@@ -116,7 +141,8 @@ export function createVariables({ bus, clock, store: any }: Parts) {
           .where('scope', '=', key.scope)
           .where('name', '=', key.name)
           .execute()
-        await remember(tx.db, key, { value: null, set_at: clock.now(), set_by: by })
+        const change = { set_at: clock.now(), set_by: by, source: null, written: 0 }
+        await remember(tx.db, key, { value: null, ...change })
         await announce(bus, tx, key, by)
       })
       return {}
@@ -124,20 +150,6 @@ export function createVariables({ bus, clock, store: any }: Parts) {
 
     list: ({ repo }: Input<'registry.list_variables'>): Promise<Variable[]> => findVariables(store.db, repo),
 
-    async history({ repo, scope, name }: Key): Promise<Output<'registry.variable_history'>> {
-      const rows = await store.db
-        .selectFrom('registry_variable_history')
-        .select(['value', 'set_at', 'set_by'])
-        .where('repo', '=', repo)
-        .where('scope', '=', scope)
-        .where('name', '=', name)
-        .orderBy('version', 'desc')
-        .execute()
-      return rows.map(({ value, ...rest }) => ({
-        value: value === null ? null : (JSON.parse(value) as unknown),
-        unset: value === null,
-        ...rest,
-      }))
-    },
+    history: (key: Key): Promise<VariableVersion[]> => findHistory(store.db, key),
   }
 }

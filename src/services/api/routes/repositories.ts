@@ -1,14 +1,16 @@
 import Type from 'typebox'
+import { calls } from '#contracts'
 import { Nothing, strict } from '#contracts/define.ts'
-import { Name, namePattern, Time } from '#contracts/ids.ts'
+import { Name, namePattern } from '#contracts/ids.ts'
 import { Collaborator, Role } from '#contracts/profiles.ts'
-import { Variable } from '#contracts/registry.ts'
+import { Variable, VariableVersion } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
 import { viewRepository, visibleRepositories } from '../repositories.ts'
 import { type Route, route } from '../route.ts'
 import { RepositoryView } from '../views.ts'
 
 const { scope, name, value } = Variable.properties
+const { address } = calls['registry.get_value'].input.properties
 const one = namePattern.source.slice(1, -1)
 const NameOrId = Type.String({ pattern: `^(${one}/)?${one}$`, description: 'name, or owner/name' })
 
@@ -156,13 +158,25 @@ export const repositories: Route[] = [
       path: '/v1/repos/:owner/:repo/variables/history',
       access: 'var.read',
       scope: 'repo',
-      summary: 'Former values of a variable, newest first',
+      summary: 'What a variable is and was, newest first: set, and written in descriptors',
       query: strict({ scope, name }),
-      response: Type.Array(
-        strict({ value: Type.Unknown(), unset: Type.Boolean(), set_at: Time, set_by: Type.String() }),
-      ),
+      response: Type.Array(VariableVersion),
     },
     ({ repo, query }, { bus }) => bus.ask('registry.variable_history', { repo, ...query }),
+  ),
+  route(
+    {
+      id: 'getValue',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/variables/value',
+      access: 'var.read',
+      scope: 'repo',
+      summary:
+        'What an address is, as a node or task sees it, and where a variable comes from; secrets as ***',
+      query: strict({ address, node: Type.Optional(Name), task: Type.Optional(Name) }),
+      response: calls['registry.get_value'].output,
+    },
+    ({ repo, query }, { bus }) => bus.ask('registry.get_value', { repo, ...query }),
   ),
   route(
     {

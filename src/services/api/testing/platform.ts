@@ -149,6 +149,8 @@ const recorded = (bus: Bus, world: World): Answerer => ({
     }),
 })
 
+const byCommit = { set_at: AT, set_by: 'ann', source: { kind: 'commit' as const, id: COMMIT } }
+
 function answerRest(bus: Answerer, world: World): void {
   const repository = (repo: string) => ({ repo, created_at: AT, branch: 'main', commit: COMMIT })
   bus.answer('git.list_repositories', async () => ['ann/shop', 'bob/blog', 'eve/own'].map(repository))
@@ -169,11 +171,20 @@ function answerRest(bus: Answerer, world: World): void {
   }))
   bus.answer('registry.list_nodes', async () => world.records)
   bus.answer('registry.list_variables', async () => world.variables)
-  bus.answer('registry.set_variable', async ({ by, ...rest }) => ({ ...rest, set_at: AT, set_by: by }))
+  bus.answer('registry.set_variable', async ({ by, source = null, ...rest }) => ({
+    ...rest,
+    set_at: AT,
+    set_by: by,
+    source,
+  }))
+  bus.answer('registry.get_value', async ({ address }) => ({
+    value: address === 'color' ? 'red' : [80, 443],
+    from: address === 'color' ? { scope: 'node:web', written: true, ...byCommit } : null,
+  }))
   bus.answer('registry.unset_variable', async () => ({}))
   bus.answer('registry.variable_history', async () => [
-    { value: null, unset: true, set_at: AT, set_by: 'ann' },
-    { value: '1.4', unset: false, set_at: AT, set_by: 'ann' },
+    { value: null, unset: true, written: false, set_at: AT, set_by: 'ann', source: null },
+    { value: '1.4', unset: false, written: true, ...byCommit },
   ])
   const sealed = { version: 2, set_at: AT, set_by: 'ann' }
   bus.answer('registry.list_secrets', async () => [{ name: 'token', ...sealed }])

@@ -7,7 +7,11 @@ import { registry } from '../index.ts'
 export interface TestRegistry extends TestParts {
   /** What every repository says from now on. */
   answer(infrastructure: Infrastructure): void
+  /** The same by commit. */
+  answerBy(say: Say): void
 }
+
+type Say = (commit: string | undefined) => Infrastructure | undefined
 
 interface Given {
   catalog?: Service[]
@@ -20,9 +24,10 @@ export async function startRegistry(given: Given = {}): Promise<TestRegistry> {
   await using stack = new AsyncDisposableStack()
   const parts = stack.use(await testParts(given.path === undefined ? {} : { path: given.path }))
   const seal = given.seal ?? createSeal([Buffer.alloc(32, 1)])
-  let said: Infrastructure | undefined
+  let say: Say = () => undefined
   stack.defer(
-    parts.bus.answer('git.infrastructure', async ({ repo }) => {
+    parts.bus.answer('git.infrastructure', async ({ repo, commit }) => {
+      const said = say(commit)
       if (!said) throw new Error('the test says no infrastructure')
       return { ...said, repo }
     }),
@@ -32,7 +37,10 @@ export async function startRegistry(given: Given = {}): Promise<TestRegistry> {
   return {
     ...parts,
     answer(infrastructure) {
-      said = infrastructure
+      say = () => infrastructure
+    },
+    answerBy(given) {
+      say = given
     },
     [Symbol.asyncDispose]: () => undo.disposeAsync(),
   }

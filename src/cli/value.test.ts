@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { kindOf, typedValue } from './value.ts'
+
+for (const [text, value, kind] of [
+  ['1.4', 1.4, 'a number'],
+  ['1.10', 1.1, 'a number'],
+  ['0o17', 15, 'a number'],
+  ['true', true, 'a boolean'],
+  ['yes', 'yes', 'text'],
+  ['null', null, 'nothing'],
+  ['~', null, 'nothing'],
+  ['', '', 'text'],
+  ['1.2.3', '1.2.3', 'text'],
+  ['"1.4"', '1.4', 'text'],
+  ['[80, 443]', [80, 443], 'a list'],
+  ['{a: b, c: [1]}', { a: 'b', c: [1] }, 'a map'],
+  ['hello: world', 'hello: world', 'text'],
+  ['red #1', 'red #1', 'text'],
+  ['- a', '- a', 'text'],
+  ['[broken', '[broken', 'text'],
+  ['{{ color }}', '{{ color }}', 'text'],
+  ['*alias', '*alias', 'text'],
+  ['2026-11-25', '2026-11-25', 'text'],
+] as const)
+  test(`${text || 'nothing'} is ${kind}`, () => {
+    assert.deepEqual(typedValue(text, {}), value)
+    assert.equal(kindOf(value), kind)
+  })
+
+test('text stays as it stands, and JSON is JSON or refused', () => {
+  assert.equal(typedValue('1.10', { string: true }), '1.10')
+  assert.deepEqual(typedValue('{"a": 1}', { json: true }), { a: 1 })
+  assert.throws(() => typedValue('{a: 1}', { json: true }), /is no JSON/)
+  assert.throws(() => typedValue('1', { json: true, string: true }), /exclude one another/)
+})

@@ -34,7 +34,8 @@ export async function findDependents(db: Db, repo: string, addresses: readonly s
   return [...found].sort()
 }
 
-async function findUsers(db: Db, repo: string, addresses: readonly string[]): Promise<string[]> {
+/** Nodes whose own configuration uses one of the addresses, or something above or below it. */
+export async function findUsers(db: Db, repo: string, addresses: readonly string[]): Promise<string[]> {
   const rows = await db
     .selectFrom('registry_uses')
     .select(['node', 'address'])

@@ -6,7 +6,7 @@ import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
-import { findDependents } from './uses.ts'
+import { findDependents, findUsers } from './uses.ts'
 
 type Db = Store<Tables>['db']
 type Row = Tables['registry_variables']
@@ -76,19 +76,25 @@ export async function findHistory(db: Db, { repo, scope, name }: Key): Promise<V
 }
 
 /** A variable can be used by its full address, or as `NAME` and `vars.NAME`: by all nodes, or by the one it belongs to. */
-async function announce(bus: Bus, tx: Tx<Tables>, { repo, scope, name }: Key, by: string): Promise<void> {
+async function findAffected(db: Db, { repo, scope, name }: Key): Promise<string[]> {
   const [kind, id] = scope.split(':')
+  const bare = [name, `vars.${name}`]
+  if (kind === 'task') return []
+  if (id === undefined) return findDependents(db, repo, bare)
+  const own = (await findUsers(db, repo, bare)).includes(id)
+  const others = await findDependents(db, repo, [
+    `${id}.vars.${name}`,
+    ...(own ? [`${id}.configuration`] : []),
+  ])
+  return [...new Set([...others, ...(own ? [id] : [])])].sort()
+}
+
+async function announce(bus: Bus, tx: Tx<Tables>, key: Key, by: string): Promise<void> {
+  const { repo, scope, name } = key
+  const [, id] = scope.split(':')
   const address = id === undefined ? `vars.${name}` : `${id}.vars.${name}`
-  const nodes = new Set(kind === 'task' ? [] : await findDependents(tx.db, repo, [address]))
-  const bare = kind === 'task' ? [] : await findDependents(tx.db, repo, [name, `vars.${name}`])
-  if (kind === 'repo') for (const node of bare) nodes.add(node)
-  if (id !== undefined && bare.includes(id))
-    for (const node of [id, ...(await findDependents(tx.db, repo, [`${id}.configuration`]))]) nodes.add(node)
-  await bus.publish(
-    'var.changed',
-    { subject: repo, data: { repo, address, nodes: [...nodes].sort(), by } },
-    tx,
-  )
+  const nodes = await findAffected(tx.db, key)
+  await bus.publish('var.changed', { subject: repo, data: { repo, address, nodes, by } }, tx)
 }
 
 export function createVariables({ bus, clock, store: any }: Parts) {

@@ -60,7 +60,15 @@ async function run(
   return { code, out, err }
 }
 
-const status = { repo: 'ann/shop', node: 'web', commit: COMMIT, waits_for: null, work: 'w1', changed_at: AT }
+const status = {
+  repo: 'ann/shop',
+  node: 'web',
+  commit: COMMIT,
+  waits_for: null,
+  drift: null,
+  work: 'w1',
+  changed_at: AT,
+}
 
 function withWeb(api: TestApi): void {
   api.world.statuses = [{ ...status, status: 'synced', error: null }]

@@ -9,6 +9,7 @@ const colours: Record<string, Colour> = {
   syncing: 'yellow',
   waiting: 'yellow',
   destroying: 'yellow',
+  drifted: 'red',
   'out of sync': 'red',
   up: 'green',
   down: 'red',
@@ -28,10 +29,20 @@ export function nodeRows({ paint, now }: Session) {
       ipOf({ server, facts }),
       shortCommit(status?.commit),
       ago(status?.changed_at, now()),
-      printable(status?.error ?? status?.waits_for ?? health?.reason ?? ''),
+      printable(status?.error ?? status?.waits_for ?? driftOf(status) ?? health?.reason ?? ''),
     ],
   }
 }
+
+/** `file:/etc/motd mode 644 -> 600 and 2 more` */
+function driftOf(status: NodeView['status']): string | undefined {
+  const [first, ...more] = status?.drift?.fields ?? []
+  if (!first) return undefined
+  return `${moved(first)}${more.length > 0 ? ` and ${more.length} more` : ''}`
+}
+
+export const moved = ({ resource, attribute, before, after }: Schemas['Drift']): string =>
+  `${resource} ${attribute} ${before} -> ${after}`
 
 export const ipOf = ({ facts, server }: Pick<NodeView, 'facts' | 'server'>): string =>
   typeof facts.ip === 'string' ? printable(facts.ip) : (server?.host ?? '-')

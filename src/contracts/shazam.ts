@@ -39,6 +39,18 @@ export const NodePlan = strict({
   digest: Type.Optional(Type.String()),
 })
 
+/** A field of a node that is not as it was applied. Secrets as `***`. */
+export const Drift = strict({
+  /** `file:/etc/nginx/nginx.conf` */
+  resource: Type.String(),
+  /** `mode` */
+  attribute: Type.String(),
+  /** As applied. */
+  before: Type.String(),
+  /** As found. */
+  after: Type.String(),
+})
+
 /** A sync that may do what a plan said, and nothing else. */
 export const Promised = strict({
   plan: Type.String(),
@@ -96,6 +108,11 @@ export const calls = {
       live: Type.Boolean(),
     }),
     Type.Array(NodePlan),
+  ),
+  /** Reads a node and tells what is not as it was applied by this commit. Throws what `Connection.exec` throws. */
+  'shazam.drift': call(
+    strict({ repo: RepoId, node: Name, commit: CommitId }),
+    strict({ fields: Type.Array(Drift) }),
   ),
   /** Enters an existing server, checks OS and sudo, leaves the platform's key and records it as the node's server. */
   'shazam.link': call(
@@ -171,6 +188,7 @@ export const queues = {
 }
 
 export type NodePlan = Type.Static<typeof NodePlan>
+export type Drift = Type.Static<typeof Drift>
 export type Promised = Type.Static<typeof Promised>
 export type Change = Type.Static<typeof Change>
 export type StepJob = Type.Static<typeof StepJob>

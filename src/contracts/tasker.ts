@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { call, nullable, strict } from './define.ts'
 import { CommitId, Name, RepoId, Time } from './ids.ts'
-import { NodePlan } from './shazam.ts'
+import { Drift, NodePlan } from './shazam.ts'
 
 /** What holds a node's lock: making it match, destroying it, or a run of a task. */
 export const workKinds = ['sync', 'destroy', 'run'] as const
@@ -20,6 +20,7 @@ export const Cause = strict({
     Type.Literal('webhook'),
     Type.Literal('cron'),
     Type.Literal('retry'),
+    Type.Literal('drift'),
   ]),
   by: Type.String(),
   /** Event id and type, commit, path of the webhook … */
@@ -71,7 +72,15 @@ export const RunStep = strict({
 /** A run is a work of kind `run` with its steps. */
 export const Run = strict({ ...Work.properties, steps: Type.Array(RunStep) })
 
-export const nodeStatuses = ['synced', 'syncing', 'waiting', 'out of sync', 'new', 'destroying'] as const
+export const nodeStatuses = [
+  'synced',
+  'drifted',
+  'syncing',
+  'waiting',
+  'out of sync',
+  'new',
+  'destroying',
+] as const
 export const NodeStatus = strict({
   repo: RepoId,
   node: Name,
@@ -80,6 +89,8 @@ export const NodeStatus = strict({
   commit: nullable(CommitId),
   waits_for: nullable(Type.String()),
   error: nullable(Type.String()),
+  /** What was found to be not as applied; null: nothing. */
+  drift: nullable(strict({ since: Time, fields: Type.Array(Drift) })),
   /** The latest sync or destroy. */
   work: nullable(Type.String()),
   changed_at: nullable(Time),
@@ -173,6 +184,18 @@ export const events = {
   'task.*.run.start': RunEvent,
   'task.*.run.success': RunEvent,
   'task.*.run.error': RunEvent,
+  /**
+   * A node is not as it was applied, found by a look between its works. Once for each distinct drift, however often it is
+   * seen. Announced by who looks, so that it is one transaction with what is remembered of it.
+   */
+  'node.*.drift': strict({
+    repo: RepoId,
+    node: Name,
+    commit: CommitId,
+    fields: Type.Array(Drift),
+    /** Whether a sync that puts it right is queued. */
+    heals: Type.Boolean(),
+  }),
   /** A work changed its state: for faces that watch. */
   'work.changed': strict({ repo: RepoId, work: Type.String(), kind: Work.properties.kind, state: State }),
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
 import { examples, optionsOf } from '../command.ts'
-import { ipOf } from '../nodes.ts'
+import { ipOf, moved } from '../nodes.ts'
 import { must, type Session } from '../session.ts'
 import { ago, facts, printable, shortCommit } from '../text.ts'
 
@@ -34,6 +34,7 @@ function rows(view: NodeView, now: number): [string, string][] {
     ['status', status ? `${status.status}, ${ago(status.changed_at, now)}` : 'new'],
     ['error', printable(status?.error ?? '')],
     ['waits for', printable(status?.waits_for ?? '')],
+    ...drift(status).map((line): [string, string] => ['drift', line]),
     ['health', health ? `${health.state}, seen ${ago(health.checked_at, now)}` : 'unknown'],
     ['reason', printable(health?.reason ?? '')],
     ['ip', ipOf(view)],
@@ -62,6 +63,10 @@ function rows(view: NodeView, now: number): [string, string][] {
         printable(typeof value === 'string' ? value : JSON.stringify(value)),
       ]),
   ]
+}
+
+function drift(status: NodeView['status']): string[] {
+  return (status?.drift?.fields ?? []).map((field) => printable(moved(field)))
 }
 
 /** The version that is there, as the node's facts have it. */

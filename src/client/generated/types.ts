@@ -3,7 +3,7 @@
 export interface components {
   schemas: {
     Cause: {
-      kind: "push" | "hand" | "event" | "variable" | "collaborator" | "webhook" | "cron" | "retry"
+      kind: "push" | "hand" | "event" | "variable" | "collaborator" | "webhook" | "cron" | "retry" | "drift"
       by: string
       detail: string
       depth: number
@@ -18,6 +18,12 @@ export interface components {
       repo: string
       user: string
       role: "read" | "write" | "admin" | "owner"
+    }
+    Drift: {
+      resource: string
+      attribute: string
+      before: string
+      after: string
     }
     Finding: {
       severity: "error" | "warning"
@@ -119,10 +125,14 @@ export interface components {
     NodeStatus: {
       repo: string
       node: string
-      status: "synced" | "syncing" | "waiting" | "out of sync" | "new" | "destroying"
+      status: "synced" | "drifted" | "syncing" | "waiting" | "out of sync" | "new" | "destroying"
       commit: string | null
       waits_for: string | null
       error: string | null
+      drift: {
+        since: number
+        fields: components["schemas"]["Drift"][]
+      } | null
       work: string | null
       changed_at: number | null
     }

@@ -183,6 +183,7 @@ test('a node is joined from its descriptor, record and status; without the monit
       commit: null,
       waits_for: null,
       error: null,
+      drift: null,
       work: 'w',
       changed_at: 1,
     },

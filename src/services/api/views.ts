@@ -8,7 +8,7 @@ import { Health } from '#contracts/monitor.ts'
 import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profiles.ts'
 import { PasswordInfo, SecretInfo, Server, Variable, VariableVersion } from '#contracts/registry.ts'
 import { Settings } from '#contracts/settings.ts'
-import { Change, NodePlan } from '#contracts/shazam.ts'
+import { Change, Drift, NodePlan } from '#contracts/shazam.ts'
 import { Cause, NodeStatus, Plan, Run, RunStep, Work } from '#contracts/tasker.ts'
 import { ProblemDocument } from './problems.ts'
 
@@ -48,6 +48,7 @@ export const models = {
   Cause,
   Change,
   Collaborator,
+  Drift,
   Finding,
   Health,
   Identity,

@@ -5,6 +5,7 @@ import { onDeleted } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
 import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
+import { createPatrol, onSettings } from './patrol.ts'
 import { getPlan, makePlan, syncPlan } from './plans.ts'
 import { onPushed } from './pushes.ts'
 import { advanceRun } from './runs/advance.ts'
@@ -57,6 +58,8 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.work('tasker.advance', advanceRun(self), { concurrency: 8 }))
 
     stack.use(createSweeper({ bus, clock, log, turns, poke: dispatcher.poke }))
+    const patrol = stack.use(createPatrol(self))
+    stack.defer(bus.on('tasker.settings', ['repo.settings_changed'], onSettings(self, patrol.poke)))
     dispatcher.begin(createTurns({ bus, store, clock, log, afterTurn() {} }))
   },
 })

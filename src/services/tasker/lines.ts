@@ -17,9 +17,10 @@ export function describeWork(work: Described): string {
 export const describeWithNode = (work: WorkRow): string =>
   work.kind === 'run' ? describeWork(work) : `${describeWork(work)} on ${nodesOf(work).join(', ')}`
 
-/** `push 3f2a1c by ann`, `ann by hand`, `event node.web.create.success` */
+/** `push 3f2a1c by ann`, `ann by hand`, `event node.web.create.success`, `drift of file:/etc/motd …` */
 export function describeCause({ kind, by, detail }: Cause): string {
   if (kind === 'hand') return `${by} by hand`
+  if (kind === 'drift') return `drift of ${detail}`
   return kind === 'event' ? `event ${detail}` : `${kind} ${detail} by ${by}`
 }
 

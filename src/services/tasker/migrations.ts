@@ -25,6 +25,7 @@ export const migrations: readonly Migration[] = [
       await createPlans(db)
     },
   },
+  { id: 'tasker/0004-drift', up: createLooks },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {
@@ -142,5 +143,23 @@ async function createPlans(db: Kysely<Tables>): Promise<void> {
     .addColumn('nodes', 'text', (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .execute()
+}
+
+async function createLooks(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_watches')
+    .addColumn('repo', 'text', (column) => column.primaryKey())
+    .addColumn('interval', 'integer', (column) => column.notNull())
+    .addColumn('heal', 'integer', (column) => column.notNull())
+    .execute()
+  await db.schema
+    .createTable('tasker_looks')
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addColumn('looked_at', 'bigint', (column) => column.notNull())
+    .addColumn('drift', 'text')
+    .addColumn('since', 'bigint')
+    .addPrimaryKeyConstraint('tasker_looks_key', ['repo', 'node'])
     .execute()
 }

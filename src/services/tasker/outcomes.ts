@@ -1,4 +1,5 @@
 import type { BusEvent, Delivery } from '#bus'
+import { forgetDrift } from './drift.ts'
 import { describeWork, duration } from './lines.ts'
 import { failWork, retryWork, succeedWork } from './states.ts'
 import { nodesOf, type WorkRow } from './tables.ts'
@@ -66,6 +67,7 @@ async function recordSuccess(turn: Turn, work: WorkRow): Promise<void> {
     .where('repo', '=', work.repo)
     .where('node', '=', node)
     .execute()
+  await forgetDrift(turn, work.repo, node)
   if (work.kind === 'destroy') await forgetNode(turn, work)
 }
 

@@ -1,4 +1,5 @@
 import type { NodeStatus } from '#contracts/tasker.ts'
+import { readDrifts } from './drift.ts'
 import { readWaits } from './read.ts'
 import type { NodeRow, WorkRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
@@ -14,11 +15,12 @@ export async function readStatuses(tasker: Tasker, repo: string): Promise<NodeSt
   const works = await latestWorks(tasker, repo)
   const running = await runningSyncs(tasker, repo)
   const waits = await readWaits(tasker)
+  const drifts = await readDrifts(tasker.db, repo)
   return nodes.flatMap((node) => {
     const latest = works.get(node.work)
     if (!latest) return []
     const runs = running.get(node.node)
-    return [toStatus(node, latest, runs ?? latest, waits.of(latest))]
+    return [toStatus(node, latest, runs ?? latest, waits.of(latest), drifts.get(node.node) ?? null)]
   })
 }
 
@@ -45,14 +47,22 @@ async function runningSyncs({ db }: Tasker, repo: string): Promise<Map<string, W
   return new Map(rows.map(({ locked, ...row }) => [locked, row]))
 }
 
-function toStatus(node: NodeRow, latest: WorkRow, shown: WorkRow, waits_for: string | null): NodeStatus {
+function toStatus(
+  node: NodeRow,
+  latest: WorkRow,
+  shown: WorkRow,
+  waits_for: string | null,
+  drift: NodeStatus['drift'],
+): NodeStatus {
+  const status = statusOf(shown, node.synced_commit)
   return {
     repo: node.repo,
     node: node.node,
-    status: statusOf(shown, node.synced_commit),
+    status: status === 'synced' && drift ? 'drifted' : status,
     commit: node.synced_commit,
     waits_for,
     error: latest.error,
+    drift,
     work: latest.id,
     changed_at: shown.changed_at,
   }

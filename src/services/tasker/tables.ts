@@ -89,6 +89,24 @@ export interface RunStepRow {
   ended_at: number | null
 }
 
+/** What a repository's settings say about looking for drift; absent: the defaults. */
+export interface WatchRow {
+  repo: string
+  /** Seconds; 0: never. */
+  interval: number
+  heal: 0 | 1
+}
+
+/** When a node was last looked at, and the drift that was found and is not put right yet. */
+export interface LookRow {
+  repo: string
+  node: string
+  looked_at: number
+  /** JSON: Drift[] */
+  drift: string | null
+  since: number | null
+}
+
 export interface PlanRow {
   id: string
   repo: string
@@ -117,6 +135,8 @@ export interface Tables {
   tasker_run_steps: RunStepRow
   tasker_triggers: TriggerRow
   tasker_plans: PlanRow
+  tasker_watches: WatchRow
+  tasker_looks: LookRow
 }
 
 export const nodesOf = (work: Pick<WorkRow, 'nodes'>): string[] => JSON.parse(work.nodes)

@@ -23,6 +23,7 @@ export const triggerEvents = [
   'node.*.delete.start',
   'node.*.delete.success',
   'node.*.delete.error',
+  'node.*.drift',
   'node.*.up',
   'node.*.down',
   'task.*.run.start',

@@ -3,7 +3,7 @@ import { embeddedBus } from '#bus/embedded.ts'
 import type { EventPattern, Output } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { NewLine } from '#contracts/logger.ts'
-import type { NodeJob, NodePlan, StepJob } from '#contracts/shazam.ts'
+import type { Drift, NodeJob, NodePlan, StepJob } from '#contracts/shazam.ts'
 import { silentLog } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import { startService } from '#kit/service.ts'
@@ -33,6 +33,10 @@ export class World implements AsyncDisposable {
   resolved: Record<string, unknown> = { vars: {} }
   /** What a look of shazam finds. */
   plans: NodePlan[] = []
+  /** What a look for drift finds; undefined: the node cannot be reached. */
+  drift: Drift[] | undefined = []
+  looks = 0
+  onLook: () => Promise<void> = async () => {}
   /** Git and the registry do not answer. */
   deaf = false
   /** Whether shazam finds something to stop. */
@@ -110,6 +114,12 @@ export class World implements AsyncDisposable {
     bus.answer('shazam.plan', async ({ nodes }) =>
       this.plans.filter(({ node }) => nodes?.includes(node) ?? true),
     )
+    bus.answer('shazam.drift', async ({ node }) => {
+      await this.onLook()
+      this.looks++
+      if (!this.drift) throw new Problem('unreachable', { node, reason: 'it is down' })
+      return { fields: this.drift }
+    })
     bus.answer('shazam.stop_step', async (step) => ({ stopped: this.stops(step) }))
     bus.answer('logger.append', async ({ lines }) => {
       this.lines.push(...lines)
@@ -123,6 +133,7 @@ export class World implements AsyncDisposable {
       'task.*.run.start',
       'task.*.run.success',
       'task.*.run.error',
+      'node.*.drift',
     ]
     this.bus.on('test.events', patterns, async (event) => void this.events.push(event))
     const many = { concurrency: 20 }

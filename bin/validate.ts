@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Finding } from '#contracts/descriptors.ts'
-import { checkRepository, type File, readCatalog } from '#language'
+import { checkRepository, type File, isBinary, readCatalog } from '#language'
 import { folders } from '#services/git/descriptors.ts'
 import { catalogFolder } from './catalog.ts'
 
@@ -12,7 +12,7 @@ export function validateFolder(folder: string): Finding[] {
   for (const path of folders.flatMap((name) => listFiles(folder, name))) {
     if (lstatSync(join(folder, path)).isSymbolicLink())
       findings.push(fault(path, 'is a symbolic link: put the file itself here'))
-    else files.push({ path, content: readFileSync(join(folder, path), 'utf8') })
+    else files.push({ path, content: readFileSync(join(folder, path), isBinary(path) ? 'base64' : 'utf8') })
   }
   return [...findings, ...checkRepository(files, { catalog: readCatalog(catalogFolder) }).findings]
 }

@@ -125,6 +125,8 @@ export const Service = strict({
   handlers: Type.Record(Type.String(), Tree),
   /** File name -> text of `templates/`. */
   templates: Type.Record(Type.String(), Type.String()),
+  /** File name -> bytes of `files/` in base64. */
+  files: Type.Optional(Type.Record(Type.String(), Type.String())),
   /** Fact name -> shell line that prints it: `version: nginx -v`. */
   facts: Type.Record(Type.String(), Type.String()),
 })

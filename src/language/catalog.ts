@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Finding, Service } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
-import { parseService } from './service.ts'
+import { isBinary, parseService } from './service.ts'
 import { serviceCycles, unknownRequirements } from './service-graph.ts'
 import { compare, formatFindings } from './text.ts'
 
@@ -51,16 +51,16 @@ function readFiles(folder: string): Record<string, string> {
   for (const entry of entries(folder)) {
     if (entry.isFile() && /^service\.(ya?ml|json)$/.test(entry.name))
       files[entry.name] = readFileSync(join(folder, entry.name), 'utf8')
-    if (entry.isDirectory() && entry.name === 'templates')
-      readTemplates(join(folder, 'templates'), 'templates', files)
+    if (entry.isDirectory() && ['templates', 'files'].includes(entry.name))
+      readFolder(join(folder, entry.name), entry.name, files)
   }
   return files
 }
 
-function readTemplates(folder: string, prefix: string, files: Record<string, string>): void {
+function readFolder(folder: string, prefix: string, files: Record<string, string>): void {
   for (const entry of entries(folder)) {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) readTemplates(path, `${prefix}/${entry.name}`, files)
-    else files[`${prefix}/${entry.name}`] = readFileSync(path, 'utf8')
+    if (entry.isDirectory()) readFolder(path, `${prefix}/${entry.name}`, files)
+    else files[`${prefix}/${entry.name}`] = readFileSync(path, isBinary(`${prefix}/x`) ? 'base64' : 'utf8')
   }
 }

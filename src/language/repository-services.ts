@@ -1,6 +1,6 @@
 import type { Finding, Service } from '#contracts/descriptors.ts'
 import type { File } from './repository.ts'
-import { parseService } from './service.ts'
+import { isBinary, parseService } from './service.ts'
 import { type Services, serviceCycles, unknownRequirements } from './service-graph.ts'
 import { tooBig } from './source.ts'
 import { show } from './text.ts'
@@ -38,9 +38,10 @@ export function readRepositoryServices(
 function foldersOf(files: readonly File[], findings: Finding[]): Map<string, Record<string, string>> {
   const folders = new Map<string, Record<string, string>>()
   for (const { path, content } of files) {
-    const [, id, name] = /^services\/([^/]+)\/(service\.(?:ya?ml|json)|templates\/.+)$/s.exec(path) ?? []
+    const [, id, name] =
+      /^services\/([^/]+)\/(service\.(?:ya?ml|json)|templates\/.+|files\/.+)$/s.exec(path) ?? []
     if (id === undefined || name === undefined) continue
-    const trouble = tooBig(content)
+    const trouble = isBinary(path) ? undefined : tooBig(content)
     if (trouble) fail(findings, path, trouble.message)
     const folder = folders.get(id) ?? Object.create(null)
     folder[name] = trouble ? '' : content

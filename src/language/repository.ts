@@ -11,6 +11,7 @@ import { compare, sortFindings } from './text.ts'
 
 export interface File {
   path: string
+  /** Text; base64 of what `isBinary` says. */
   content: string
 }
 

@@ -35,14 +35,14 @@ export function jsonSchemas(catalog: readonly Service[]): { node: Schema; task: 
       'type',
       'steps',
     ]),
-    service: top('Service', withoutTemplates(plain(Service.properties)), []),
+    service: top('Service', withoutFolders(plain(Service.properties)), []),
   }
 }
 
 const properties = (catalog: readonly Service[], schemaOf: (service: Service) => Schema): Schema =>
   Object.fromEntries(catalog.map((service) => [service.id, schemaOf(service)]))
 
-const withoutTemplates = ({ templates: _, ...rest }: Schema): Schema => rest
+const withoutFolders = ({ templates: _t, files: _f, ...rest }: Schema): Schema => rest
 
 function top(title: string, fields: Schema, required: string[]): Schema {
   return {

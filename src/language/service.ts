@@ -9,7 +9,8 @@ import { addressUses, faultOf } from './templates.ts'
 import { show, sortFindings, unknownName } from './text.ts'
 
 /**
- * A service out of its files: `service.yml` and `templates/NAME`, paths inside of its folder. `folder` is how findings
+ * A service out of its files: `service.yml`, `templates/NAME` and `files/NAME` (in base64), paths inside of its folder.
+ * `folder` is how findings
  * name the place. There is a service only when there is no error.
  */
 export function parseService(
@@ -22,7 +23,8 @@ export function parseService(
   const path = `${folder}/${found ?? 'service.yml'}`
   const fail = (message: string) =>
     findings.push({ severity: 'error', path, line: 1, column: 1, at: '', message })
-  const templates = templatesOf(files)
+  const templates = below('templates/', files)
+  const own = below('files/', files)
   checkTemplateFiles(templates, folder, findings)
   if (!namePattern.test(id))
     fail(`a service is named with letters, digits, - and _, at most 63, got ${show(id)}`)
@@ -30,16 +32,19 @@ export function parseService(
   const [document, ...more] = found === undefined ? [] : readDocuments(path, files[found] ?? '', findings)
   if (found !== undefined && !document && findings.length === 0) fail('is empty')
   for (const other of more) other.report([], 'a service has one document')
-  const service = document && readService(id, document.value, templates, document.report)
+  const service = document && readService(id, document.value, { templates, files: own }, document.report)
   const hasError = findings.some((finding) => finding.severity === 'error')
   return { ...(service && !hasError && { service }), findings: sortFindings(findings) }
 }
 
-function templatesOf(files: Record<string, string>): Record<string, string> {
-  const templates: Record<string, string> = {}
+/** Folders whose files may hold any bytes: they travel in base64. */
+export const isBinary = (path: string): boolean => /^(services\/[^/]+\/)?files\/./.test(path)
+
+function below(folder: string, files: Record<string, string>): Record<string, string> {
+  const found: Record<string, string> = {}
   for (const [path, content] of Object.entries(files))
-    if (path.startsWith('templates/')) templates[path.slice('templates/'.length)] = content
-  return templates
+    if (path.startsWith(folder)) found[path.slice(folder.length)] = content
+  return found
 }
 
 function checkTemplateFiles(templates: Record<string, string>, folder: string, findings: Finding[]): void {
@@ -66,7 +71,7 @@ function templateFault(text: string) {
   }
 }
 
-const keys = new Set(Object.keys(Service.properties).filter((key) => key !== 'templates'))
+const keys = new Set(Object.keys(Service.properties).filter((key) => key !== 'templates' && key !== 'files'))
 const optionKeys = new Set(
   'type description default required minimum maximum allowed pattern options items removed secret generate'.split(
     ' ',
@@ -78,7 +83,7 @@ const commandKeys = new Set(['description', 'options', 'unit', 'do', 'script', '
 function readService(
   id: string,
   value: unknown,
-  templates: Record<string, string>,
+  { templates, files }: Required<Pick<Service, 'templates' | 'files'>>,
   complain: Report,
 ): Service | undefined {
   const said = new Set<string>()
@@ -88,7 +93,10 @@ function readService(
   }
   const tree = asTree({ value, at: [] }, report)
   if (!tree) return undefined
-  refuseUnknownKeys(tree, keys, [], report, { templates: 'templates are the files of the folder templates/' })
+  refuseUnknownKeys(tree, keys, [], report, {
+    templates: 'templates are the files of the folder templates/',
+    files: 'files are what is in the folder files/',
+  })
   if (tree.id !== undefined && tree.id !== id)
     report(['id'], `must be the name of its folder, ${show(id)}, got ${show(tree.id)}`)
   readOptions(tree, [], report)
@@ -96,7 +104,7 @@ function readService(
   for (const [name, command] of Object.entries(commands)) checkCommand(name, command, templates, report)
   checkLeafTemplates(tree.resources, ['resources'], report)
   checkLeafTemplates(tree.handlers, ['handlers'], report)
-  const service = { id, title: id, ...fill(tree), templates }
+  const service = { id, title: id, ...fill(tree), templates, ...(Object.keys(files).length > 0 && { files }) }
   reportShape(service, report, said)
   return service as unknown as Service
 }

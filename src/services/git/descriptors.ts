@@ -1,5 +1,5 @@
 import type { Finding } from '#contracts/descriptors.ts'
-import type { File } from '#language'
+import { type File, isBinary } from '#language'
 import type { Git } from './git.ts'
 import type { Limits } from './limits.ts'
 import { type Entry, isFile, listEntries, type Place, readBlobs, textOf } from './objects.ts'
@@ -29,7 +29,8 @@ export async function readDescriptors(
   )
   const files: File[] = []
   for (const [i, entry] of good.entries()) {
-    const content = textOf(blobs[i] ?? Buffer.alloc(0))
+    const blob = blobs[i] ?? Buffer.alloc(0)
+    const content = isBinary(entry.path) ? blob.toString('base64') : textOf(blob)
     if (content === undefined) findings.push(fault(entry.path, 'must be text in UTF-8'))
     else files.push({ path: entry.path, content })
   }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { Service } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
 import { render, renderText, renderTree } from '#language'
@@ -65,23 +66,41 @@ function renderItem(service: Service, item: Item, scope: Tree, at: string): Item
   const plain = Object.fromEntries(Object.entries(item).filter(([key]) => !structure.has(key)))
   const rendered: Item = renderTree(plain, scope)
   for (const key of shell) if (item[key] !== undefined) rendered[key] = renderShell(String(item[key]), scope)
-  const content = contentOf(service, item, scope, at)
-  if (content !== undefined) rendered.content = content
+  Object.assign(rendered, contentOf(service, item, scope, at))
   // An option that is unset leaves the key out.
   return Object.fromEntries(
     Object.entries(rendered).filter(([, value]) => value !== null && value !== undefined),
   )
 }
 
-function contentOf(service: Service, item: Item, scope: Tree, at: string): string | undefined {
+/** What is no text comes as `base64`. */
+function contentOf(
+  service: Service,
+  item: Item,
+  scope: Tree,
+  at: string,
+): { content?: string; base64?: string } {
   const given = ['template', 'source', 'content'].filter((key) => item[key] !== undefined)
   if (given.length > 1) throw broken(service, at, `has ${given.join(' and ')}: one of them says the content`)
-  if (item.content !== undefined) return renderText(String(item.content), scope)
-  const name = item.template ?? item.source
-  if (name === undefined) return undefined
-  const text = service.templates[String(name)]
-  if (text === undefined) throw broken(service, at, `there is no file templates/${name}`)
-  return item.template === undefined ? text : renderText(text, scope)
+  if (item.content !== undefined) return { content: renderText(String(item.content), scope) }
+  if (item.source !== undefined) return sourceOf(service, renderText(String(item.source), scope), at)
+  if (item.template === undefined) return {}
+  const text = service.templates[String(item.template)]
+  if (text === undefined) throw broken(service, at, `there is no file templates/${item.template}`)
+  return { content: renderText(text, scope) }
+}
+
+/** A file of `files/`, any bytes, or of `templates/`, as it is. */
+function sourceOf(service: Service, name: string, at: string): { content?: string; base64?: string } {
+  const base64 = service.files?.[name]
+  if (base64 !== undefined) {
+    const bytes = Buffer.from(base64, 'base64')
+    return isUtf8(bytes) && !bytes.includes(0) ? { content: bytes.toString() } : { base64 }
+  }
+  const content = service.templates[name]
+  if (content === undefined)
+    throw broken(service, at, `there is no file files/${name}, nor templates/${name}`)
+  return { content }
 }
 
 function compose(service: Service, item: Item, at: string): Item[] {

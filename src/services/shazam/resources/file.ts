@@ -10,7 +10,9 @@ import { Account, Mode, Path } from './pattern.ts'
 
 export interface File extends Resource, Owned {
   path: string
-  content: string
+  /** Text, or any bytes in base64. */
+  content?: string
+  base64?: string
   sha256: string
   /** A shell line that must succeed before the file takes its place; `{file}` is the new one. */
   check?: string
@@ -27,7 +29,8 @@ export const fileKind: Kind<File> = {
   name: 'file',
   schema: Type.Object({
     file: Path,
-    content: Type.String(),
+    content: Type.Optional(Type.String()),
+    base64: Type.Optional(Type.String()),
     owner: Type.Optional(Account),
     group: Type.Optional(Account),
     mode: Type.Optional(Mode),
@@ -37,13 +40,16 @@ export const fileKind: Kind<File> = {
     keep: Type.Optional(Type.Boolean()),
   }),
   wish(path, item) {
-    const content = item.content as string
+    const content =
+      item.base64 === undefined
+        ? { content: (item.content as string) ?? '' }
+        : { base64: item.base64 as string }
     const owner = (item.owner as string) ?? 'root'
     return {
       id: `file:${path}`,
       path,
-      content,
-      sha256: sha256(content),
+      ...content,
+      sha256: sha256(bytesOf(content)),
       owner,
       group: (item.group as string) ?? owner,
       mode: plainMode((item.mode as string) ?? '0644'),
@@ -68,14 +74,17 @@ export const fileKind: Kind<File> = {
     if (same) return change(`${wish.path}: ${ownership.join(', ')}`, own(wish, wish.path))
     const before = found && knownContent(found, state.contents.get(wish.path), owned)
     const diff =
-      wish.secret || before === undefined ? undefined : unified(wish.path, hide(before), hide(wish.content))
+      wish.secret || before === undefined || wish.content === undefined
+        ? undefined
+        : unified(wish.path, hide(before), hide(wish.content))
     return change(summary(wish, found, ownership), write(wish, found !== undefined && !owned), {
       creates: !found,
       ...(diff ? { diff } : {}),
     })
   },
   entry({ path, content, sha256, owner, group, mode, once, secret }, { hide }) {
-    const open = !secret && Buffer.byteLength(content) <= KEPT && hide(content) === content
+    const open =
+      !secret && content !== undefined && Buffer.byteLength(content) <= KEPT && hide(content) === content
     return { path, sha256, owner, group, mode, ...(once ? { once } : {}), ...(open ? { content } : {}) }
   },
   remove(owned, state, purge) {
@@ -89,7 +98,10 @@ export const fileKind: Kind<File> = {
   },
 }
 
-export const sha256 = (content: string) => createHash('sha256').update(content).digest('hex')
+export const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex')
+
+const bytesOf = ({ content = '', base64 }: Pick<File, 'content' | 'base64'>) =>
+  base64 === undefined ? Buffer.from(content) : Buffer.from(base64, 'base64')
 
 const blocked = (wish: File): Step =>
   change(
@@ -98,7 +110,7 @@ const blocked = (wish: File): Step =>
   )
 
 function summary(wish: File, found: FileFact | undefined, ownership: string[]): string {
-  const size = `${Buffer.byteLength(wish.content)} bytes`
+  const size = `${bytesOf(wish).length} bytes`
   if (!found) return `create ${wish.path}, ${size}`
   if (found.type !== 'file') return `replace the ${found.type} ${wish.path} by a file, ${size}`
   return [`change ${wish.path}, ${size}`, ...ownership].join('; ')
@@ -115,12 +127,17 @@ function knownContent(found: FileFact, fetched: string | undefined, owned: Entry
  * shell, whatever it holds.
  */
 function write(wish: File, keep: boolean): string {
-  const content = Buffer.from(wish.content)
-  const packed = content.length > 2048
-  const text = (packed ? gzipSync(content, { level: 6 }) : content).toString('base64')
-  const lines = text.replace(/.{1,76}/g, '$&\n')
+  const { lines, packed } = travelling(bytesOf(wish))
   const flags = [...(keep ? ['keep'] : []), ...(packed ? ['gzip'] : []), ...(wish.once ? ['once'] : [])]
   const args = [wish.path, `${wish.owner}:${wish.group}`, wish.mode, wish.sha256, ...flags]
   const check = wish.check ? `check() { ${wish.check.replaceAll('{file}', '"$1"')}\n}\n` : 'check() { :; }\n'
   return `${check}write_file ${quote(args)} <<'BASE64'\n${lines}BASE64`
+}
+
+/** Bytes as lines of base64, compressed where that is worth a process on the node. */
+export function travelling(content: Uint8Array): { lines: string; packed: boolean } {
+  const small = content.length > 2048 ? gzipSync(content, { level: 6 }) : content
+  const packed = small.length < content.length
+  const text = Buffer.from(packed ? small : content).toString('base64')
+  return { lines: text.replace(/.{1,76}/g, '$&\n'), packed }
 }

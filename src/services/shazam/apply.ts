@@ -111,8 +111,7 @@ function bulkScript(actions: Action[]): string {
 
 function handlerScript({ unit, do: act, run, check }: Handler): string {
   const lines = check ? [check] : []
-  if (unit)
-    lines.push(`systemctl ${act === 'restart' ? 'try-restart' : 'try-reload-or-restart'} -- ${quote(unit)}`)
+  if (unit) lines.push(`${act === 'restart' ? 'restart' : 'reload'}_unit ${quote(unit)}`)
   if (run) lines.push(run)
   return lines.join('\n')
 }

@@ -10,9 +10,9 @@ import { renderShell } from '#language/shell.ts'
 import { broken, commonKeys, expand, headOf } from './expand.ts'
 import type { Graph, Handler } from './graph.ts'
 import { inOrder } from './order.ts'
-import type { Item } from './resources/composite.ts'
 import { sha256 } from './resources/file.ts'
 import { kindOf, kinds } from './resources/index.ts'
+import type { Item } from './resources/item.ts'
 import type { Kind, Resource } from './resources/kind.ts'
 
 type Tree = Record<string, unknown>
@@ -45,8 +45,8 @@ export function compile(input: CompileInput): Graph {
   for (const service of services) compileService(service, scope, drafts)
   const resources = inOrder(withImplied([...drafts.values()].map(({ from: _, ...resource }) => resource)))
   const from = (id: string) => drafts.get(id)?.from ?? []
-  const handlers = services.flatMap((service) => handlersOf(service, scope))
   const hide = hider(secrets)
+  const handlers = [...services.flatMap((service) => handlersOf(service, scope)), ...unitHandlers(resources)]
   checkNotified(resources, handlers)
   refuseNamed(resources, secrets)
   return {
@@ -169,7 +169,7 @@ function toResource(service: Service, item: Item): Draft {
     ...kind.wish(String(item[kind.name]), own),
     kind: kind.name,
     requires: list(requires),
-    notify: list(notify).map((name) => (name.includes('/') ? name : `${service.id}/${name}`)),
+    notify: list(notify).map((name) => (/[/:]/.test(name) ? name : `${service.id}/${name}`)),
     ...(except === 'container' ? { except } : {}),
     from: [service.id],
   }
@@ -196,6 +196,8 @@ function check(service: Service, kind: Kind, item: Item, at: string): void {
   const validator = validators.get(kind.name) ?? Compile(kind.schema)
   validators.set(kind.name, validator)
   const [error] = validator.Errors(item)
+  const wrong = error ? undefined : kind.refuse?.(item)
+  if (wrong) throw broken(service, at, wrong)
   if (!error) return
   const key = error.instancePath.slice(1) || kind.name
   const wanted = properties[key.split('/')[0] ?? ''] as { description?: string } | undefined
@@ -232,6 +234,17 @@ function handlersOf(service: Service, scope: Tree): Handler[] {
     if (!handler.run && !(handler.unit && handler.do))
       throw broken(service, `handlers.${name}`, 'needs a unit and do: reload or restart, or run')
     return handler
+  })
+}
+
+/** `notify: restart:UNIT` or `reload:UNIT` needs no handler of that name. Of each unit, for what leaves may notify it too. */
+function unitHandlers(resources: readonly Resource[]): Handler[] {
+  const units = resources.filter(({ kind }) => kind === 'unit').map(({ id }) => id.slice('unit:'.length))
+  const own = units.flatMap((unit) => [`restart:${unit}`, `reload:${unit}`])
+  const ids = new Set([...own, ...resources.flatMap(({ notify }) => notify)])
+  return [...ids].toSorted().flatMap((id): Handler[] => {
+    const [, act, unit] = /^(restart|reload):([A-Za-z0-9][A-Za-z0-9:_.@\\-]*)$/.exec(id) ?? []
+    return act && unit ? [{ id, unit, do: act as 'restart' | 'reload' }] : []
   })
 }
 

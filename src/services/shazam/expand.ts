@@ -3,7 +3,8 @@ import type { Service } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
 import { render, renderText, renderTree } from '#language'
 import { renderShell } from '#language/shell.ts'
-import { composites, type Item } from './resources/composite.ts'
+import { composites } from './resources/composite.ts'
+import type { Item } from './resources/item.ts'
 
 type Tree = Record<string, unknown>
 
@@ -107,7 +108,10 @@ function compose(service: Service, item: Item, at: string): Item[] {
   const composite = headOf(item)
   if (!Object.hasOwn(composites, composite)) return [item]
   try {
-    return composites[composite]?.(item).flatMap((each) => compose(service, each, at)) ?? []
+    const made = composites[composite]?.(item) ?? []
+    return made.flatMap((each) =>
+      each === item || headOf(each) === composite ? [each] : compose(service, each, at),
+    )
   } catch (error) {
     throw broken(service, at, error instanceof Error ? error.message : String(error))
   }

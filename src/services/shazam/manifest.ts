@@ -3,6 +3,7 @@ import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { staysKnown } from './keep.ts'
 import type { Plan } from './plan.ts'
+import { kindOf } from './resources/index.ts'
 import type { Entry } from './resources/kind.ts'
 
 /**
@@ -32,18 +33,14 @@ export function nextManifest(
   const wishes = graph.manifest.flatMap((entry): Entry[] => {
     const old = before.get(entry.id)
     if (verdicts.get(entry.id) === 'skipped') return [old ?? { ...entry, skipped: true }]
-    const whole = { ...entry, ...presence(entry.id, old, state, actions.get(entry.id)?.made === true) }
+    const made = actions.get(entry.id)?.made === true
+    const past = { ...presence(entry.id, old, state, made), ...beforeOf(graph, entry, old, state) }
+    const whole = { ...entry, ...past }
     if (done(entry.id)) return [whole]
     // Not tried: as it was. Tried: it may be half there, so it must be known when it is wished no more.
     if (results.get(entry.id) === 'skipped' || !results.has(entry.id))
       return old ? [{ ...old, incomplete: true }] : []
-    return [
-      {
-        ...(old ?? whole),
-        ...presence(entry.id, old, state, actions.get(entry.id)?.made === true),
-        incomplete: true,
-      },
-    ]
+    return [{ ...(old ?? whole), ...past, incomplete: true }]
   })
   return [...wishes, ...kept, ...leftOver]
 }
@@ -56,4 +53,15 @@ function presence(
 ): { present_before?: true } {
   if (old) return old.present_before ? { present_before: true } : {}
   return made || state.made.has(id) ? {} : { present_before: true }
+}
+
+function beforeOf(
+  graph: Graph,
+  { id, kind }: Entry,
+  old: Entry | undefined,
+  state: State,
+): { before?: Record<string, unknown> } {
+  const wish = graph.resources.find((resource) => resource.id === id)
+  const before = old ? old.before : wish && kindOf(kind).before?.(wish, state)
+  return before ? { before } : {}
 }

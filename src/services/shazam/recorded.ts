@@ -61,6 +61,7 @@ const silent = new Set([
   'incomplete',
   'skipped',
   'from',
+  'before',
   'kept',
 ])
 

@@ -14,6 +14,20 @@ export const checks: Fact = {
   },
 }
 
+/** What resources ask in shell of their own: all that each prints, NUL between them. */
+export const answers: Fact = {
+  name: 'answers',
+  script: ({ answers }) =>
+    [...answers.values()]
+      .map((lines) => `timeout 20 sh -c ${quote(lines)} </dev/null 2>/dev/null | head -c 4000; printf '\\0'`)
+      .join('\n'),
+  read(answer, state, questions) {
+    const texts = answer.split('\0')
+    for (const [at, id] of [...questions.answers.keys()].entries())
+      state.answers.set(id, (texts[at] ?? '').trim())
+  },
+}
+
 /** The catalog's own facts: the first line that each prints, NUL between them. */
 export const lines: Fact = {
   name: 'lines',

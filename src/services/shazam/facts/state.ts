@@ -7,6 +7,10 @@ export interface Questions {
   units: Set<string>
   users: Set<string>
   groups: Set<string>
+  /** Small files whose lines are wanted. */
+  texts: Set<string>
+  /** Resource id -> shell lines; the answer is what they print. */
+  answers: Map<string, string>
   /** Resource id -> shell line; the answer is whether it succeeds. */
   checks: Map<string, string>
   /** `SERVICE.NAME` -> shell line; the answer is its first line of output. */
@@ -21,6 +25,9 @@ export interface State {
   units: Map<string, UnitFact>
   users: Map<string, UserFact>
   groups: Map<string, GroupFact>
+  /** A file that is absent here is absent or empty on the node. */
+  texts: Map<string, string[]>
+  answers: Map<string, string>
   checks: Map<string, boolean>
   lines: Map<string, string>
   /** Ids of resources that our own hand brought to the node, noted there before it was done. */
@@ -104,6 +111,8 @@ export const noQuestions = (): Questions => ({
   units: new Set(),
   users: new Set(),
   groups: new Set(),
+  texts: new Set(),
+  answers: new Map(),
   checks: new Map(),
   lines: new Map(),
 })
@@ -131,6 +140,8 @@ export const blankState = (): State => ({
   units: new Map(),
   users: new Map(),
   groups: new Map(),
+  texts: new Map(),
+  answers: new Map(),
   checks: new Map(),
   lines: new Map(),
   made: new Set(),

@@ -1,3 +1,4 @@
+import { quote } from '../quote.ts'
 import { MADE, PENDING } from './journal.ts'
 import type { Fact, State } from './state.ts'
 
@@ -20,8 +21,8 @@ const at = {
  */
 export const system: Fact = {
   name: 'system',
-  script: () => `
-grep -asH '' ${[...Object.values(at), MADE, PENDING].join(' ')}
+  script: ({ texts }) => `
+grep -asHZ '' ${quote([...new Set([...Object.values(at), MADE, PENDING, ...texts])])}
 echo =disks
 df -PkT -x tmpfs -x devtmpfs -x efivarfs
 echo =addresses
@@ -31,12 +32,13 @@ uname -m
 echo =container
 { [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -s /run/systemd/container ] || [ -e /dev/lxd/sock ]; } && echo yes
 `,
-  read(answer, state) {
+  read(answer, state, { texts }) {
     const [files = '', ...parts] = answer.split(/^=/m)
     const lines = byFile(files)
     const one = (path: string) => lines.get(path)?.[0] ?? ''
     const part = (name: string) =>
       parts.find((text) => text.startsWith(`${name}\n`))?.slice(name.length + 1) ?? ''
+    for (const path of texts) if (lines.has(path)) state.texts.set(path, lines.get(path) ?? [])
     state.made = new Set(lines.get(MADE))
     state.pending = new Set(lines.get(PENDING))
     state.system = {
@@ -59,11 +61,11 @@ echo =container
   },
 }
 
-/** `FILE:LINE`; none of our files has a colon in its name. */
+/** `FILE`, NUL, `LINE`. */
 function byFile(answer: string): Map<string, string[]> {
   const files = new Map<string, string[]>()
   for (const line of answer.split('\n')) {
-    const cut = line.indexOf(':')
+    const cut = line.indexOf('\0')
     const known = files.get(line.slice(0, cut))
     if (known) known.push(line.slice(cut + 1))
     else if (cut > 0) files.set(line.slice(0, cut), [line.slice(cut + 1)])

@@ -65,3 +65,101 @@ make_link() {
   ln -s -- "$1" ".devops-$token"
   mv -fT -- ".devops-$token" "${2##*/}"
 }
+
+digest_of() { digest=$(printf %s "$1" | sha256sum); printf %s "${digest%% *}"; }
+
+# rewrite FILE: what comes on its input takes the place of the content; owner and mode stay.
+rewrite() {
+  if [ -e "$1" ]; then
+    base64 | write_file "$1" "$(stat -Lc %U:%G -- "$1")" "$(stat -Lc %a -- "$1")" ''
+  else
+    base64 | write_file "$1" root:root 644 ''
+  fi
+}
+
+# set_line FILE LINE MATCH: takes the place of the first line that matches, or goes to the end.
+set_line() {
+  ! grep -qxF -e "$2" -- "$1" 2>/dev/null || exit 77
+  at=
+  [ -z "$3" ] || at=$(grep -nE -m1 -e "$3" -- "$1" 2>/dev/null | cut -d: -f1)
+  if [ -n "$at" ]; then
+    mkdir -p -m 0700 /var/lib/devops/lines
+    (umask 077; sed -n "${at}p" -- "$1" >"/var/lib/devops/lines/$(digest_of "$1 $2")")
+    { head -n "$((at - 1))" -- "$1"; printf '%s\n' "$2"; tail -n "+$((at + 1))" -- "$1"; } | rewrite "$1"
+  else
+    { [ ! -e "$1" ] || sed '$a\' -- "$1"; printf '%s\n' "$2"; } | rewrite "$1"
+  fi
+}
+
+# unset_line FILE LINE: gives back the line whose place it took.
+unset_line() {
+  at=$(grep -nxF -m1 -e "$2" -- "$1" | cut -d: -f1)
+  [ -n "$at" ] || exit 77
+  before=/var/lib/devops/lines/$(digest_of "$1 $2")
+  {
+    head -n "$((at - 1))" -- "$1"
+    cat -- "$before" 2>/dev/null || :
+    tail -n "+$((at + 1))" -- "$1"
+  } | rewrite "$1"
+  rm -f -- "$before"
+}
+
+# unpack_archive FOLDER NOTE SHA256 STRIP OWNER:GROUP URL|gzip|plain; without a URL in base64 on its input.
+# Unpacked beside everything first: an archive that is broken changes nothing.
+unpack_archive() {
+  folder=$1 note=$2 sha256=$3 strip=$4 owner=$5
+  work=$(mktemp -d /var/lib/devops/unpack.XXXXXX)
+  trap 'rm -rf -- "$work"' EXIT
+  case $6 in
+  http*) curl -fsSL --retry 2 --max-time 600 -o "$work/archive" -- "$6" || { echo "cannot be fetched: $6"; exit 1; } ;;
+  gzip) base64 -d | gzip -dc >"$work/archive" ;;
+  *) base64 -d >"$work/archive" ;;
+  esac
+  sum=$(sha256sum <"$work/archive")
+  [ "${sum%% *}" = "$sha256" ] || { echo "the archive has SHA-256 ${sum%% *}, and $sha256 is wished: nothing is unpacked"; exit 1; }
+  mkdir -m 0755 "$work/tree"
+  if [ "$(head -c 2 "$work/archive")" = PK ]; then
+    command -v unzip >/dev/null || install_packages unzip
+    mkdir "$work/zip"
+    unzip -q "$work/archive" -d "$work/zip"
+    tar -C "$work/zip" -c . | tar -C "$work/tree" -x --strip-components="$((strip + 1))"
+  else
+    tar -C "$work/tree" -x --strip-components="$strip" -f "$work/archive"
+  fi
+  [ -n "$(find "$work/tree" -mindepth 1 -maxdepth 1 | head -n 1)" ] || { echo "the archive gives nothing (strip: $strip)"; exit 1; }
+  chown -hR -- "$owner" "$work/tree"
+  mkdir -p -- "$folder"
+  chown --reference="$folder" -- "$work/tree"
+  chmod --reference="$folder" -- "$work/tree"
+  mkdir -p -m 0755 /var/lib/devops/archives
+  (cd "$work/tree" && find . -mindepth 1 ! -type d -print0 | sort -z) >"$work/files"
+  (cd "$work/tree" && find . -mindepth 1 -type d -print0 | sort -z) >"$work/folders"
+  # Known before it is done: of an unpacking that is cut nothing stays for ever.
+  if [ -f "$note.files" ]; then comm -z -23 "$note.files" "$work/files" >"$work/gone"; else : >"$work/gone"; fi
+  sort -z -u "$work/files" "$work/gone" >"$note.files"
+  cat "$work/folders" >>"$note.folders"
+  cp -a --remove-destination -- "$work/tree/." "$folder/"
+  (cd -- "$folder" && xargs -0 -r rm -f -- <"$work/gone")
+  cat "$work/files" >"$note.files"
+  printf '%s %s %s\n' "$sha256" "$strip" "$owner" >"$note"
+}
+
+remove_archive() {
+  if cd -P -- "$1" 2>/dev/null; then
+    xargs -0 -r rm -f -- <"$2.files"
+    sort -z -r -u "$2.folders" | xargs -0 -r rmdir --ignore-fail-on-non-empty -- 2>/dev/null || :
+    cd /
+    rmdir --ignore-fail-on-non-empty -- "$1" || :
+  fi
+  rm -f -- "$2" "$2.files" "$2.folders"
+}
+
+# make_certificate CERTIFICATE KEY OWNER:GROUP DAYS NAME ALTERNATIVES [keep]: both are there or none.
+make_certificate() {
+  work=$(mktemp -d /run/devops/certificate.XXXXXX)
+  trap 'rm -rf -- "$work"' EXIT
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days "$4" \
+    -subj "/CN=$5" -addext "subjectAltName=$6" -keyout "$work/key" -out "$work/certificate" 2>&1
+  (base64 "$work/key" | write_file "$2" "$3" 600 '' "${7-}")
+  (base64 "$work/certificate" | write_file "$1" "$3" 644 '' "${7-}")
+}

@@ -57,7 +57,7 @@ remove_package() {
   printf '%s\n' $rest >>"$kept"
 }
 
-# add_key SOURCE FILE: a URL, a file of this node, a PPA's name or the key itself; kept armoured, as apt wants it.
+# add_key SOURCE FILE: an address, or a PPA's name; kept without armor, as apt wants a .gpg.
 add_key() {
   raw=/run/devops/key
   case $1 in
@@ -68,17 +68,17 @@ add_key() {
       sed -n 's/.*"signing_key_fingerprint": *"\([0-9A-F]*\)".*/\1/p')
     curl -fsSL -o "$raw" "https://keyserver.ubuntu.com/pks/lookup?op=get&options=mr&search=0x$print"
     ;;
-  http://* | https://*) curl -fsSL -o "$raw" -- "$1" ;;
-  /*) cat -- "$1" >"$raw" ;;
-  *) printf '%s\n' "$1" >"$raw" ;;
-  esac
+  *) curl -fsSL -o "$raw" -- "$1" ;;
+  esac || { echo "the key of the repository cannot be fetched: $1"; return 1; }
   mkdir -p -m 0755 /etc/apt/keyrings
-  {
-    if grep -q 'BEGIN PGP' "$raw"; then cat "$raw"; else
-      printf -- '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n'
-      base64 "$raw"
-      printf -- '-----END PGP PUBLIC KEY BLOCK-----\n'
-    fi
-  } >"$2.new"
+  if grep -q 'BEGIN PGP' "$raw"; then
+    tr -d '\r' <"$raw" | sed -n '/^-----BEGIN/,/^-----END/p' | sed '1,/^$/d; /^=/d; /^-----/d' | base64 -d >"$2.new"
+  else
+    cat "$raw" >"$2.new"
+  fi
+  [ -s "$2.new" ] || { echo "there is no key at $1"; return 1; }
   mv -fT -- "$2.new" "$2"
 }
+
+# pip refuses to write beside the distribution's own packages unless it is told to.
+pip_may() { ! pip3 install --help | grep -q -e --break-system-packages || printf %s --break-system-packages; }

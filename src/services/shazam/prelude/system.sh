@@ -21,3 +21,41 @@ remove_swap() {
   sed -i "\|^$1[[:space:]]|d" /etc/fstab
   rm -f -- "$1"
 }
+
+# set_mount PATH LINE: the line of fstab, and mounted as it says.
+set_mount() {
+  escaped=$(printf '%s\n' "$2" | cut -d' ' -f2)
+  {
+    [ ! -e /etc/fstab ] || path=$escaped awk '/^[[:space:]]*#/ || $2 != ENVIRON["path"]' /etc/fstab
+    printf '%s\n' "$2"
+  } | rewrite /etc/fstab
+  ! systemctl is-system-running >/dev/null 2>&1 || systemctl daemon-reload
+  mkdir -p -- "$1"
+  if mountpoint -q -- "$1"; then umount -- "$1"; fi
+  mount -- "$1"
+}
+
+unset_mount() {
+  escaped=$(printf '%s' "$1" | sed 's/\\/\\0134/g; s/ /\\040/g; s/\t/\\011/g')
+  path=$escaped awk '/^[[:space:]]*#/ || $2 != ENVIRON["path"]' /etc/fstab | rewrite /etc/fstab
+  ! mountpoint -q -- "$1" || umount -- "$1"
+}
+
+# set_host NAME LINE: the line of /etc/hosts whose first name it is; none when LINE is empty.
+set_host() {
+  {
+    name=$1 awk '$2 != ENVIRON["name"] || /^[[:space:]]*#/' /etc/hosts
+    [ -z "$2" ] || printf '%s\n' "$2"
+  } | rewrite /etc/hosts
+}
+
+# A unit that does not run is left alone; one whose file has changed is read anew.
+read_unit() { [ "$(systemctl show -P NeedDaemonReload -- "$1")" = no ] || systemctl daemon-reload; }
+reload_unit() {
+  read_unit "$1"
+  systemctl try-reload-or-restart -- "$1"
+}
+restart_unit() {
+  read_unit "$1"
+  systemctl try-restart -- "$1"
+}

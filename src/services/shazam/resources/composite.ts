@@ -1,11 +1,7 @@
 import { quote } from '../quote.ts'
-
-/** Items that are only shorter names for others. A composite gives items, which are then compiled like any other. */
-export type Item = Record<string, unknown>
-export type Composite = (item: Item) => Item[]
-
-const rest = (item: Item, ...taken: string[]): Item =>
-  Object.fromEntries(Object.entries(item).filter(([key]) => !taken.includes(key)))
+import { firewall, firewallRule } from './composite-firewall.ts'
+import { timer, unit } from './composite-unit.ts'
+import { type Composite, type Item, rest } from './item.ts'
 
 /** `authorized_keys: USER`, `keys: [...]`: the whole file is ours, so that a removed key loses its access. */
 const authorizedKeys: Composite = (item) => {
@@ -42,25 +38,16 @@ const cron: Composite = (item) => [
   },
 ]
 
-/** `sysctl: NAME`, `values: {key: value}`: kept in a file, and loaded when a running value differs. What this kernel does not know is passed over. */
+/** `sysctl: NAME`, `values: {key: value}`: kept in a file, and running. */
 const sysctl: Composite = (item) => {
   const values = Object.entries((item.values ?? {}) as Item).map(
     ([key, value]) => [key, String(value).trim()] as const,
   )
-  const path = `/etc/sysctl.d/${item.sysctl}.conf`
   const own = rest(item, 'sysctl', 'values')
-  const live = values.map(
-    ([key, value]) => `[ "$(sysctl -n -- ${quote(key)} | tr -s '\\t ' ' ')" = ${quote(value)} ]`,
-  )
+  const content = values.map(([key, value]) => `${key} = ${value}\n`).join('')
   return [
-    { file: path, ...own, content: values.map(([key, value]) => `${key} = ${value}\n`).join('') },
-    {
-      command: `load ${path}`,
-      ...own,
-      run: `sysctl -e -p ${path}`,
-      unless: live.join(' && ') || 'true',
-      requires: [`file:${path}`],
-    },
+    { file: `/etc/sysctl.d/${item.sysctl}.conf`, ...own, content },
+    ...values.map(([key, value]) => ({ kernel_value: key, ...own, value })),
   ]
 }
 
@@ -93,15 +80,48 @@ const locale: Composite = (item) => {
   return [...(built ? [] : generate), { file: '/etc/default/locale', ...own, content: `LANG=${lang}\n` }]
 }
 
-/** `git_checkout: /path`, `repo:`, `version:`, `user:`: cloned when it is not there; a step `git update` moves it. */
-const gitCheckout: Composite = (item) => [
-  {
-    command: `clone ${item.repo} to ${item.git_checkout}`,
-    ...rest(item, 'git_checkout', 'repo', 'version'),
-    run: `git clone ${item.version ? `--branch ${quote(String(item.version))} ` : ''}-- ${quote(String(item.repo))} ${quote(String(item.git_checkout))}`,
-    creates: `${item.git_checkout}/.git`,
-  },
-]
+/** `timezone: Europe/Berlin`. */
+const timezone: Composite = (item) => {
+  const zone = String(item.timezone)
+  if (!/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/.test(zone))
+    throw new Error(`a time zone is named like Europe/Berlin, got ${JSON.stringify(zone)}`)
+  const own = rest(item, 'timezone')
+  const path = `/usr/share/zoneinfo/${zone}`
+  return [
+    { package: 'tzdata', ...own },
+    {
+      command: `know time zone ${zone}`,
+      ...own,
+      run: `[ -f ${path} ] || { echo 'there is no time zone ${zone}'; exit 1; }`,
+      unless: `[ -f ${path} ]`,
+      requires: 'package:tzdata',
+    },
+    { link: '/etc/localtime', ...own, to: path, requires: `command:know time zone ${zone}` },
+    { file: '/etc/timezone', ...own, content: `${zone}\n`, requires: `command:know time zone ${zone}` },
+  ]
+}
+
+/** `certificate: PATH` with `content` and `key_content`: from a file or a secret, and both must fit. */
+const certificate: Composite = (item) => {
+  if (item.content === undefined) return [item]
+  const { certificate: path, key, key_content, content, names, days, renew, ...own } = item
+  if (key === undefined || key_content === undefined) throw new Error('needs key and key_content as well')
+  const word = quote(String(key))
+  const fits = `[ "$(openssl x509 -in {file} -noout -pubkey)" = "$(openssl pkey -in ${word} -pubout)" ] || { echo 'certificate and key do not fit together'; exit 1; }
+openssl x509 -in {file} -noout -checkend 0 || { echo 'the certificate has expired'; exit 1; }`
+  const whole = (text: unknown) => `${String(text).trim()}\n`
+  return [
+    {
+      file: key,
+      ...own,
+      mode: '0600',
+      secret: true,
+      content: whole(key_content),
+      check: 'openssl pkey -in {file} -noout',
+    },
+    { file: path, ...own, content: whole(content), check: fits, requires: `file:${key}` },
+  ]
+}
 
 export const composites: Readonly<Record<string, Composite>> = {
   authorized_keys: authorizedKeys,
@@ -110,5 +130,10 @@ export const composites: Readonly<Record<string, Composite>> = {
   sysctl,
   limits,
   locale,
-  git_checkout: gitCheckout,
+  timezone,
+  certificate,
+  unit,
+  timer,
+  firewall,
+  firewall_rule: firewallRule,
 }

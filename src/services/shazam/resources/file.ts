@@ -39,6 +39,8 @@ export const fileKind: Kind<File> = {
     secret: Type.Optional(Type.Boolean()),
     keep: Type.Optional(Type.Boolean()),
   }),
+  refuse: ({ content, base64 }) =>
+    content === undefined && base64 === undefined ? 'needs content, template or source' : undefined,
   wish(path, item) {
     const content =
       item.base64 === undefined
@@ -122,17 +124,30 @@ function knownContent(found: FileFact, fetched: string | undefined, owned: Entry
   return owned?.sha256 === found.sha256 && typeof owned?.content === 'string' ? owned.content : undefined
 }
 
+function write(wish: File, keep: boolean): string {
+  const flags = [...(keep ? ['keep'] : []), ...(wish.once ? ['once'] : [])]
+  return `${checkFunction(wish.check)}${writeBytes(wish.path, `${wish.owner}:${wish.group}`, wish.mode, bytesOf(wish), flags)}`
+}
+
 /**
  * `write_file` of the prelude takes the content on its input. Only base64 travels: no byte of a file is ever read as
  * shell, whatever it holds.
  */
-function write(wish: File, keep: boolean): string {
-  const { lines, packed } = travelling(bytesOf(wish))
-  const flags = [...(keep ? ['keep'] : []), ...(packed ? ['gzip'] : []), ...(wish.once ? ['once'] : [])]
-  const args = [wish.path, `${wish.owner}:${wish.group}`, wish.mode, wish.sha256, ...flags]
-  const check = wish.check ? `check() { ${wish.check.replaceAll('{file}', '"$1"')}\n}\n` : 'check() { :; }\n'
-  return `${check}write_file ${quote(args)} <<'BASE64'\n${lines}BASE64`
+export function writeBytes(
+  path: string,
+  owner: string,
+  mode: string,
+  content: Uint8Array,
+  flags: string[] = [],
+): string {
+  const { lines, packed } = travelling(content)
+  const args = [path, owner, mode, sha256(content), ...flags, ...(packed ? ['gzip'] : [])]
+  return `write_file ${quote(args)} <<'BASE64'\n${lines}BASE64\n`.trimEnd()
 }
+
+/** The check that `write_file` of the prelude calls with the new file. */
+export const checkFunction = (check: string | undefined) =>
+  check ? `check() { ${check.replaceAll('{file}', '"$1"')}\n}\n` : 'check() { :; }\n'
 
 /** Bytes as lines of base64, compressed where that is worth a process on the node. */
 export function travelling(content: Uint8Array): { lines: string; packed: boolean } {

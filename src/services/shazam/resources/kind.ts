@@ -24,6 +24,8 @@ export interface Entry {
   kind: string
   /** It was there before us, so it stays when it is wished no more. */
   present_before?: boolean
+  /** How it was then. */
+  before?: Record<string, unknown>
   /** It was tried and did not succeed. */
   incomplete?: boolean
   /** Where it makes no sense it was left out: nothing of it is on the node. */
@@ -54,12 +56,16 @@ export interface Kind<R extends Resource = Resource> {
   name: string
   /** The value of the key that names the kind, and the other keys of the item in `service.yml`. */
   schema: Type.TSchema
+  /** What is wrong with an item as a whole; its keys are good already. */
+  refuse?(item: Record<string, unknown>): string | undefined
   /** From a rendered item; defaults are filled here. */
   wish(name: string, item: Record<string, unknown>): Omit<R, keyof Resource> & { id: string }
   /** Resources that it needs when they are in the graph too. */
   implies?(wish: R): string[]
   ask(wish: R | (Entry & Partial<R>), questions: Questions): void
   plan(wish: R, state: State, context: Context): Step
+  /** How it was when we first met it, where that is given back when it is wished no more. */
+  before?(wish: R, state: State): Record<string, unknown> | undefined
   /** What the manifest says of it, beyond id, kind and notify. */
   entry(wish: R, context: Pick<Context, 'hide'>): Record<string, unknown>
   /** What was there before us is not removed (files are given back instead). */

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import type { UnitFact } from '../facts/state.ts'
 import { quote } from '../quote.ts'
-import { change, type Kind, type Resource, unchanged } from './kind.ts'
+import { change, type Entry, type Kind, type Resource, unchanged } from './kind.ts'
 import { UnitName } from './pattern.ts'
 
 export interface Unit extends Resource {
@@ -29,12 +29,19 @@ export const unitKind: Kind<Unit> = {
   plan(wish, state, { stale }) {
     // A package may start and enable its unit, so with one on its way both are said outright.
     const found = stale ? undefined : state.units.get(wish.name)
-    const steps = difference(wish, found)
+    const { steps, said } = difference(wish, found)
     if (steps.length === 0) return unchanged(`unit ${wish.name} is as wished`)
     const reload =
       !found || found.needs_reload || found.load === 'not-found' ? ['systemctl daemon-reload'] : []
     const lines = steps.map((step) => `systemctl --no-ask-password ${step} -- ${quote(wish.name)}`)
-    return change(`${steps.join(' and ')} unit ${wish.name}`, [...reload, ...lines].join('\n'))
+    return change(`unit ${wish.name}: ${said.join(', ')}`, [...reload, ...lines].join('\n'), {
+      creates: found?.load === 'not-found',
+    })
+  },
+  before({ name }, state) {
+    const found = state.units.get(name)
+    if (!found || found.load === 'not-found') return undefined
+    return { enabled: on.has(found.enabled), running: runs(found) }
   },
   entry: ({ name, enabled, running }) => ({
     name,
@@ -42,26 +49,40 @@ export const unitKind: Kind<Unit> = {
     ...(running === undefined ? {} : { running }),
   }),
   remove(owned, state) {
-    const found = state.units.get(owned.name as string)
-    const gone =
-      !found || found.load === 'not-found' || (found.active === 'inactive' && !on.has(found.enabled))
-    if (gone || owned.present_before) return unchanged(`unit ${owned.name} is left as it is`)
-    return change(
-      `stop and disable unit ${owned.name}`,
-      `systemctl disable --now -- ${quote(owned.name as string)}`,
-    )
+    const name = owned.name as string
+    const found = state.units.get(name)
+    if (!found || found.load === 'not-found') return unchanged(`unit ${name} is gone`)
+    // As it was before us; what we brought ourselves is stopped, for its files are about to leave.
+    const before = owned.before ?? (owned.present_before ? undefined : { enabled: false, running: false })
+    if (!before) return unchanged(`unit ${name} is left as it is`)
+    const { steps, said } = difference({ name, ...touched(owned, before) } as Unit, found)
+    if (steps.length === 0) return unchanged(`unit ${name} is as it was before`)
+    const lines = steps.map((step) => `systemctl --no-ask-password ${step} -- ${quote(name)}`)
+    return change(`unit ${name}: ${said.join(', ')}`, lines.join('\n'))
   },
 }
 
-function difference(wish: Unit, found: UnitFact | undefined): string[] {
+/** Only what was wished by us is given back. */
+const touched = (owned: Entry, before: Record<string, unknown>) => ({
+  ...(owned.enabled === undefined ? {} : { enabled: before.enabled }),
+  ...(owned.running === undefined ? {} : { running: before.running }),
+})
+
+const runs = ({ active }: UnitFact) => ['active', 'activating', 'reloading'].includes(active)
+
+function difference(wish: Unit, found: UnitFact | undefined): { steps: string[]; said: string[] } {
   const steps: string[] = []
-  const enabled = on.has(found?.enabled ?? '')
-  const running =
-    found?.active === 'active' || found?.active === 'activating' || found?.active === 'reloading'
-  if (wish.enabled === true && found?.enabled === 'masked') steps.push('unmask')
-  if (wish.enabled !== undefined && (!found || wish.enabled !== enabled))
-    steps.push(wish.enabled ? 'enable' : 'disable')
-  if (wish.running !== undefined && (!found || wish.running !== running))
-    steps.push(wish.running ? 'start' : 'stop')
-  return steps
+  const said: string[] = []
+  const step = (name: string, attribute: string, was: unknown, is: unknown) => {
+    steps.push(name)
+    said.push(`${attribute} ${was} -> ${is}`)
+  }
+  const enabled = found ? on.has(found.enabled) : '?'
+  const running = found ? runs(found) : '?'
+  if (wish.enabled === true && found?.enabled === 'masked') step('unmask', 'masked', true, false)
+  if (wish.enabled !== undefined && wish.enabled !== enabled)
+    step(wish.enabled ? 'enable' : 'disable', 'enabled', enabled, wish.enabled)
+  if (wish.running !== undefined && wish.running !== running)
+    step(wish.running ? 'start' : 'stop', 'running', running, wish.running)
+  return { steps, said }
 }

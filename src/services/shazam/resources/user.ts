@@ -10,6 +10,7 @@ export interface User extends Resource {
   shell: string
   comment?: string
   system: boolean
+  uid?: number
   /** Supplementary groups that it must be in; others are left alone. */
   groups: string[]
 }
@@ -23,12 +24,13 @@ export const userKind: Kind<User> = {
     shell: Type.Optional(Path),
     comment: Type.Optional(Line),
     system: Type.Optional(Type.Boolean()),
+    uid: Type.Optional(Type.Integer({ minimum: 1 })),
     groups: Type.Optional(Type.Array(Account)),
     keep: Type.Optional(Type.Boolean()),
   }),
   wish: (
     name,
-    { home = `/home/${name}`, shell = '/bin/bash', system = false, groups = [], comment, keep },
+    { home = `/home/${name}`, shell = '/bin/bash', system = false, groups = [], comment, keep, uid },
   ) => ({
     id: `user:${name}`,
     name,
@@ -37,6 +39,7 @@ export const userKind: Kind<User> = {
     system: system as boolean,
     groups: groups as string[],
     ...(comment === undefined ? {} : { comment: comment as string }),
+    ...(uid === undefined ? {} : { uid: uid as number }),
     ...(keep ? { keep: true } : {}),
   }),
   implies: (wish) => wish.groups.map((group) => `group:${group}`),
@@ -48,7 +51,15 @@ export const userKind: Kind<User> = {
     if (options.length === 0) return unchanged(`user ${wish.name} is as wished`)
     return change(`user ${wish.name}: ${said.join(', ')}`, quote(['usermod', ...options, '--', wish.name]))
   },
-  entry: ({ name, home, shell, system, groups }) => ({ name, home, shell, system, groups }),
+  entry: ({ name, home, shell, system, groups, uid, comment }) => ({
+    name,
+    home,
+    shell,
+    system,
+    groups,
+    ...(uid === undefined ? {} : { uid }),
+    ...(comment === undefined ? {} : { comment }),
+  }),
   remove(owned, state, purge) {
     if (!state.users.has(owned.name as string)) return unchanged(`user ${owned.name} is gone`)
     if (owned.keep && !purge)
@@ -61,6 +72,7 @@ function create(wish: User): string {
   const options = ['--create-home', '--home-dir', wish.home, '--shell', wish.shell]
   if (wish.comment !== undefined) options.push('--comment', wish.comment)
   if (wish.system) options.push('--system')
+  if (wish.uid !== undefined) options.push('--uid', String(wish.uid))
   if (wish.groups.length) options.push('--groups', wish.groups.join(','))
   return `group=\nif getent group ${quote(wish.name)} >/dev/null; then group='-N -g '${quote(wish.name)}; fi\nuseradd $group ${quote([...options, '--', wish.name])}`
 }
@@ -72,6 +84,7 @@ function difference(wish: User, found: UserFact): { options: string[]; said: str
     options.push(option, is)
     said.push(`${option.slice(2)} ${was || 'none'} -> ${is}`)
   }
+  if (wish.uid !== undefined && found.uid !== wish.uid) set('--uid', String(found.uid), String(wish.uid))
   if (found.home !== wish.home) set('--home', found.home, wish.home)
   if (found.shell !== wish.shell) set('--shell', found.shell, wish.shell)
   if (wish.comment !== undefined && found.comment !== wish.comment)

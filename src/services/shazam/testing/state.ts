@@ -8,6 +8,8 @@ export interface WrittenState {
   units?: Record<string, object>
   users?: Record<string, object>
   groups?: Record<string, object>
+  texts?: Record<string, string[]>
+  answers?: Record<string, string>
   checks?: Record<string, boolean>
   made?: string[]
   pending?: string[]
@@ -31,6 +33,8 @@ export function stateFrom(written: WrittenState = {}): State {
   fill(state.groups, written.groups, { gid: 1000, members: [] })
   for (const [id, holds] of Object.entries(written.checks ?? {})) state.checks.set(id, holds)
   for (const [path, text] of Object.entries(written.contents ?? {})) state.contents.set(path, text)
+  for (const [path, lines] of Object.entries(written.texts ?? {})) state.texts.set(path, lines)
+  for (const [id, text] of Object.entries(written.answers ?? {})) state.answers.set(id, text.trim())
   state.made = new Set(written.made)
   state.pending = new Set(written.pending)
   return state

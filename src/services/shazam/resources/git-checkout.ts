@@ -1,0 +1,75 @@
+import Type from 'typebox'
+import { quote } from '../quote.ts'
+import { change, type Kind, type Resource, unchanged } from './kind.ts'
+import { above } from './owner.ts'
+import { Account, Line, Path } from './pattern.ts'
+
+export interface GitCheckout extends Resource {
+  path: string
+  repo: string
+  /** Branch, tag or commit; the remote's own branch when absent. */
+  version: string
+  user: string
+  /** Follow the remote at every sync. */
+  update: boolean
+}
+
+const Ref = Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_./+-]*$', description: 'branch, tag or commit' })
+
+/** A repository, checked out at a version, by the user who owns it: its hooks and settings never run as root. */
+export const gitCheckoutKind: Kind<GitCheckout> = {
+  name: 'git_checkout',
+  schema: Type.Object({
+    git_checkout: Path,
+    repo: Line,
+    version: Type.Optional(Ref),
+    user: Type.Optional(Account),
+    update: Type.Optional(Type.Boolean()),
+  }),
+  refuse: ({ repo }) => (String(repo).startsWith('-') ? 'repo must be an address or a path' : undefined),
+  wish: (path, { repo, version = 'HEAD', user = 'root', update = false }) => ({
+    id: `git_checkout:${path}`,
+    path,
+    repo: repo as string,
+    version: version as string,
+    user: user as string,
+    update: update as boolean,
+  }),
+  implies: ({ path, user }) => [...above(path), `directory:${path}`, `user:${user}`, 'package:git'],
+  ask(wish, questions) {
+    const { path, repo, version, user, update } = wish as GitCheckout
+    questions.paths.add(`${path}/.git`)
+    const wanted = update
+      ? `git ls-remote -- ${quote([repo, version, `refs/tags/${version}^{}`])} | tail -n 1 | cut -f 1`
+      : `git rev-parse -q --verify ${quote(`refs/remotes/origin/${version}`)} || git rev-parse -q --verify ${quote(`${version}^{commit}`)}`
+    const look = `cd ${quote(path)} || exit
+git remote get-url origin
+git rev-parse HEAD
+{ ${wanted}; } | head -n 1`
+    questions.answers.set(wish.id, `runuser -u ${quote(user)} -- sh -c ${quote(look)}`)
+  },
+  plan(wish, state) {
+    const script = `git_checkout ${quote([wish.path, wish.repo, wish.version, wish.user])}`
+    if (!state.files.has(`${wish.path}/.git`))
+      return change(`clone ${wish.repo} to ${wish.path}, version ${wish.version}`, script, { creates: true })
+    const [repo = '', head = '', wanted = ''] = (state.answers.get(wish.id) ?? '').split('\n')
+    const changes = [
+      ...(repo === wish.repo ? [] : [`repo ${repo || 'none'} -> ${wish.repo}`]),
+      ...(head === wanted && head ? [] : [`version ${short(head)} -> ${short(wanted)} (${wish.version})`]),
+    ]
+    if (changes.length === 0) return unchanged(`${wish.path} is at ${short(head)}`)
+    return change(`git checkout ${wish.path}: ${changes.join(', ')}`, script)
+  },
+  entry: ({ path, repo, version, user, update }) => ({ path, repo, version, user, update }),
+  keepsBefore: true,
+  remove(owned, state) {
+    const { path, user } = owned as unknown as GitCheckout
+    if (!state.files.has(`${path}/.git`)) return unchanged(`git checkout ${path} is gone`)
+    return change(
+      `remove git checkout ${path}, unless it holds changes`,
+      `remove_checkout ${quote([path, user])}`,
+    )
+  },
+}
+
+const short = (commit: string) => commit.slice(0, 12) || 'unknown'

@@ -1,0 +1,11 @@
+/** An item of `resources` in `service.yml`, rendered. */
+export type Item = Record<string, unknown>
+
+/** A shorter name for other items, which are then compiled like any other. One that gives itself is a kind. */
+export type Composite = (item: Item) => Item[]
+
+export const rest = (item: Item, ...taken: string[]): Item =>
+  Object.fromEntries(Object.entries(item).filter(([key]) => !taken.includes(key)))
+
+export const listOf = (value: unknown): unknown[] =>
+  value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]

@@ -14,8 +14,9 @@ const LARGEST = 256 * 1024
 /** What must be known to plan: of all that is wished, and of all that is owned and may have to leave. */
 export function questions(graph: Graph, applied: readonly Entry[]): Questions {
   const asked = noQuestions()
-  for (const wish of graph.resources) kindOf(wish.kind).ask(wish, asked)
   for (const entry of applied) kindOf(entry.kind).ask(entry, asked)
+  // After: where both ask about the same thing, what is wished now says how.
+  for (const wish of graph.resources) kindOf(wish.kind).ask(wish, asked)
   for (const [name, line] of Object.entries(graph.lines)) asked.lines.set(name, line)
   return asked
 }

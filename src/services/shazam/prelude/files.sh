@@ -46,6 +46,7 @@ write_file() {
 }
 check() { :; }
 
+# remove_file PATH [theirs]: what was there before us is given back.
 remove_file() {
   cd -P -- "$(dirname -- "$1")"
   copy=$(before_of "$1")
@@ -54,14 +55,17 @@ remove_file() {
     cp -a -- "$copy" "$new"
     place "$new" "${1##*/}"
     rm -f -- "$copy"
+  elif [ "${2-}" = theirs ]; then
+    exit 77
   else
     rm -f -- "${1##*/}"
   fi
 }
 
+# make_link TARGET PATH [keep]
 make_link() {
   cd -P -- "$(dirname -- "$2")"
-  keep_before "$2"
+  [ "${3-}" != keep ] || keep_before "$2"
   ln -s -- "$1" ".devops-$token"
   mv -fT -- ".devops-$token" "${2##*/}"
 }
@@ -118,8 +122,16 @@ unpack_archive() {
   sum=$(sha256sum <"$work/archive")
   [ "${sum%% *}" = "$sha256" ] || { echo "the archive has SHA-256 ${sum%% *}, and $sha256 is wished: nothing is unpacked"; exit 1; }
   mkdir -m 0755 "$work/tree"
-  if [ "$(head -c 2 "$work/archive")" = PK ]; then
-    command -v unzip >/dev/null || install_packages unzip
+  magic=$(head -c 4 "$work/archive" | od -An -tx1 | tr -d ' ')
+  case $magic in
+  504b*) needs=unzip by=unzip ;;
+  fd377a58) needs=xz-utils by=xz ;;
+  28b52ffd) needs=zstd by=zstd ;;
+  425a68*) needs=bzip2 by=bzip2 ;;
+  *) needs=tar by=tar ;;
+  esac
+  command -v $by >/dev/null || install_packages $needs
+  if [ $by = unzip ]; then
     mkdir "$work/zip"
     unzip -q "$work/archive" -d "$work/zip"
     tar -C "$work/zip" -c . | tar -C "$work/tree" -x --strip-components="$((strip + 1))"

@@ -1,8 +1,8 @@
+# set_hostname NAME [LINE]: and the line of /etc/hosts by which the host knows itself.
 set_hostname() {
-  printf '%s\n' "$1" | base64 | write_file /etc/hostname root:root 644 '' keep
+  printf '%s\n' "$1" | rewrite /etc/hostname
   hostname -- "$1" || hostnamectl set-hostname -- "$1"
-  { sed '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts; printf '127.0.1.1 %s\n' "$1"; } |
-    base64 | write_file /etc/hosts root:root 644 '' keep
+  { sed '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts; line=${2-127.0.1.1 $1}; [ -z "$line" ] || printf '%s\n' "$line"; } | rewrite /etc/hosts
 }
 
 make_swap() {

@@ -61,7 +61,7 @@ export const aptRepositoryKind: Kind<AptRepository> = {
     ]
     const script = [
       ...(missing ? [missing] : []),
-      `(${writeBytes(list, 'root:root', '644', Buffer.from(text))})`,
+      nested(writeBytes(list, 'root:root', '644', Buffer.from(text))),
       `rm -f -- ${quote(old)}`,
       'rm -f /run/devops/refreshed',
     ]
@@ -117,11 +117,14 @@ function keyScript(wish: AptRepository, state: State): string | undefined {
   if (wish.key) {
     const bytes = Buffer.from(wish.key, 'base64')
     if (state.files.get(key)?.sha256 === sha256(bytes)) return undefined
-    return `mkdir -p -m 0755 /etc/apt/keyrings\n(${writeBytes(key, 'root:root', '644', bytes)})`
+    return `mkdir -p -m 0755 /etc/apt/keyrings\n${nested(writeBytes(key, 'root:root', '644', bytes))}`
   }
   if (from === undefined || from.startsWith('/') || state.files.has(key)) return undefined
   return `add_key ${quote([from, key])}`
 }
+
+/** `write_file` ends by leaving its folder: a shell of its own for each. */
+const nested = (script: string) => `(\n${script}\n)`
 
 const textOf = (lines: string[] | undefined) => lines && `${lines.join('\n')}\n`
 

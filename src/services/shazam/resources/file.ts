@@ -79,7 +79,7 @@ export const fileKind: Kind<File> = {
       wish.secret || before === undefined || wish.content === undefined
         ? undefined
         : unified(wish.path, hide(before), hide(wish.content))
-    return change(summary(wish, found, ownership), write(wish, found !== undefined && !owned), {
+    return change(summary(wish, found, ownership), write(wish, found ? keeping(owned) : []), {
       creates: !found,
       ...(diff ? { diff } : {}),
     })
@@ -96,7 +96,7 @@ export const fileKind: Kind<File> = {
     if (found.type === 'directory')
       return { verdict: 'skipped', summary: `${path} is a directory now: left alone` }
     if (owned.keep && !purge) return { verdict: 'skipped', summary: `${path} is kept` }
-    return change(owned.present_before ? `restore ${path}` : `remove ${path}`, `remove_file ${quote(path)}`)
+    return takeAway(owned, path)
   },
 }
 
@@ -124,8 +124,8 @@ function knownContent(found: FileFact, fetched: string | undefined, owned: Entry
   return owned?.sha256 === found.sha256 && typeof owned?.content === 'string' ? owned.content : undefined
 }
 
-function write(wish: File, keep: boolean): string {
-  const flags = [...(keep ? ['keep'] : []), ...(wish.once ? ['once'] : [])]
+function write(wish: File, keep: string[]): string {
+  const flags = [...keep, ...(wish.once ? ['once'] : [])]
   return `${checkFunction(wish.check)}${writeBytes(wish.path, `${wish.owner}:${wish.group}`, wish.mode, bytesOf(wish), flags)}`
 }
 
@@ -144,6 +144,16 @@ export function writeBytes(
   const args = [path, owner, mode, sha256(content), ...flags, ...(packed ? ['gzip'] : [])]
   return `write_file ${quote(args)} <<'BASE64'\n${lines}BASE64\n`.trimEnd()
 }
+
+/** What is not known to be ours is kept, once, before it is changed for the first time. */
+export const keeping = (owned: Entry | undefined): string[] =>
+  owned && !owned.present_before ? [] : ['keep']
+
+/** What was there before us is given back; where we never had to change it, it stays. */
+export const takeAway = (owned: Entry, name: string): Step =>
+  owned.present_before
+    ? change(`give back ${name} as it was before`, `remove_file ${quote([owned.path as string, 'theirs'])}`)
+    : change(`remove ${name}`, `remove_file ${quote(owned.path as string)}`)
 
 /** The check that `write_file` of the prelude calls with the new file. */
 export const checkFunction = (check: string | undefined) =>

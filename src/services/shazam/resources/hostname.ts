@@ -6,6 +6,9 @@ export interface Hostname extends Resource {
   name: string
 }
 
+/** The line by which Debian makes a host know its own name. */
+const lineOf = (hosts: string[]) => hosts.find((line) => /^127\.0\.1\.1\s/.test(line)) ?? ''
+
 export const hostnameKind: Kind<Hostname> = {
   name: 'hostname',
   schema: Type.Object({
@@ -24,5 +27,14 @@ export const hostnameKind: Kind<Hostname> = {
       `set_hostname ${quote(wish.name)}`,
     )
   },
+  before: (_, { system }) => ({ name: system.static_hostname, line: lineOf(system.hosts) }),
   entry: ({ name }) => ({ name }),
+  remove(owned, { system }) {
+    const before = owned.before as { name: string; line: string } | undefined
+    if (!before?.name || before.name === system.hostname) return unchanged('the host name stays')
+    return change(
+      `set the host name back to ${before.name}, not ${system.hostname}`,
+      `set_hostname ${quote([before.name, before.line])}`,
+    )
+  },
 }

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { quote } from '../quote.ts'
+import { keeping, takeAway } from './file.ts'
 import { change, type Kind, type Resource, unchanged } from './kind.ts'
 import { above } from './owner.ts'
 import { Line, Path } from './pattern.ts'
@@ -11,12 +12,11 @@ export interface Link extends Resource {
 
 export const linkKind: Kind<Link> = {
   name: 'link',
-  keepsBefore: true,
   schema: Type.Object({ link: Path, to: Line }),
   wish: (path, { to }) => ({ id: `link:${path}`, path, to: to as string }),
   implies: (wish) => [...above(wish.path), `file:${wish.to}`, `directory:${wish.to}`],
   ask: (wish, questions) => void questions.paths.add(wish.path as string),
-  plan(wish, state) {
+  plan(wish, state, { owned }) {
     const found = state.files.get(wish.path)
     if (found?.type === 'link' && found.to === wish.to) return unchanged(`${wish.path} leads to ${wish.to}`)
     if (found?.type === 'directory') {
@@ -24,9 +24,13 @@ export const linkKind: Kind<Link> = {
       return change(said, `echo ${quote(said)}; exit 1`)
     }
     const was = found?.type === 'link' ? `, not to ${found.to}` : ''
-    return change(`link ${wish.path} to ${wish.to}${was}`, `make_link ${quote([wish.to, wish.path])}`, {
-      creates: !found,
-    })
+    return change(
+      `link ${wish.path} to ${wish.to}${was}`,
+      `make_link ${quote([wish.to, wish.path, ...keeping(owned)])}`,
+      {
+        creates: !found,
+      },
+    )
   },
   entry: ({ path, to }) => ({ path, to }),
   remove(owned, state) {
@@ -34,6 +38,6 @@ export const linkKind: Kind<Link> = {
     if (!found) return unchanged(`${owned.path} is gone`)
     if (found.type !== 'link')
       return { verdict: 'skipped', summary: `${owned.path} is no link any more: left alone` }
-    return change(`remove link ${owned.path}`, `remove_file ${quote(owned.path as string)}`)
+    return takeAway(owned, `link ${owned.path}`)
   },
 }

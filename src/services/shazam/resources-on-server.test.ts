@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import { after, before, test } from 'node:test'
+import { type Converging, startConverging } from './testing/converging.ts'
+import { graphOf } from './testing/graphs.ts'
+import { offerPackages } from './testing/packages.ts'
+
+/** Each kind on a real server: made, found as wished by one look, and gone again without a trace. */
+let node: Converging
+before(async () => {
+  node = await startConverging()
+  // /proc/sys is read-only in most containers, and a server's is not.
+  node.sh('mount -o remount,rw /proc/sys')
+})
+after(() => node?.[Symbol.asyncDispose]())
+
+const resources = (text: string, files = {}, scope = {}) => graphOf(`resources:\n${text}`, files, scope)
+const nothing = graphOf('resources: []')
+
+/** Makes it, looks at it, makes it again, takes it away: `trace` must be as at first. */
+async function live(graph: ReturnType<typeof graphOf>, trace: string, look: () => void) {
+  const before = node.sh(trace)
+  await node.made(graph)
+  look()
+  const again = await node.made(graph)
+  assert.deepEqual([again.did, again.trips], [[], 1])
+  await node.made(nothing)
+  assert.equal(node.sh(trace), before)
+  assert.deepEqual((await node.made(nothing)).did, [])
+}
+
+const sh = (line: string) => node.sh(line).trim()
+
+test('a line of a file of somebody else is added or replaced, and the former one comes back', async () => {
+  node.sh('printf "# theirs\\nPort 22\\nlast" >/etc/app.conf; chmod 640 /etc/app.conf')
+  await live(
+    resources(`  - {line: Port 2200, in: /etc/app.conf, match: '^#?Port [0-9]+$', check: 'grep -q Port {file}'}
+  - {line: 'Banner $HOME "x"', in: /etc/app.conf}`),
+    'cat /etc/app.conf; stat -c %a /etc/app.conf',
+    () => assert.equal(sh('cat /etc/app.conf'), '# theirs\nPort 2200\nlast\nBanner $HOME "x"'),
+  ).catch((error: Error) => {
+    // A last line without its newline gets one: that is all that may differ.
+    if (!/\+ .*last\\n640/s.test(error.message)) throw error
+  })
+  await node.made(nothing)
+  assert.equal(sh('cat /etc/app.conf; stat -c %a /etc/app.conf'), '# theirs\nPort 22\nlast\n640')
+  const refused = await node.make(resources(`  - {line: x, in: /etc/app.conf, check: 'false'}`))
+  assert.equal(refused.failed.length, 1)
+  assert.equal(sh('grep -c x /etc/app.conf || true'), '0')
+})
+
+test('an archive of the repository is unpacked, another version takes its place, a broken one changes nothing', async () => {
+  const pack = (files: string) =>
+    sh(
+      `rm -rf /tmp/a; mkdir -p /tmp/a/app-1/bin; cd /tmp/a/app-1; ${files}; cd ..; tar -czf - app-1 | base64 -w0`,
+    )
+  const first = pack('echo one >bin/run; chmod 755 bin/run; echo old >"old file"')
+  const second = pack('echo two >bin/run; ln -s bin/run link')
+  const wish = (base64: string, more = '') =>
+    resources(`  - {archive: /opt/app, base64: ${base64}, strip: 1, owner: daemon${more}}`)
+  await node.made(wish(first))
+  node.sh('echo mine >/opt/app/data')
+  assert.equal(
+    sh('cd /opt/app; find . | sort; stat -c %U.%a bin/run'),
+    '.\n./bin\n./bin/run\n./data\n./old file\ndaemon.755',
+  )
+  assert.deepEqual((await node.made(wish(first))).did, [])
+  await node.made(wish(second))
+  assert.equal(sh('cd /opt/app; cat link; ls'), 'two\nbin\ndata\nlink')
+  const broken = await node.make(wish(Buffer.from('no archive').toString('base64')))
+  assert.equal(broken.failed.length, 1)
+  assert.equal(sh('cat /opt/app/link'), 'two')
+  await node.made(nothing)
+  assert.equal(sh('find /opt/app; ls /var/lib/devops/archives'), '/opt/app\n/opt/app/data')
+})
+
+test('an archive at an address is fetched once, and another content than the wished one is refused', async () => {
+  let bytes = Buffer.from(
+    sh('rm -rf /tmp/w; mkdir -p /tmp/w/x; cd /tmp/w; echo text >x/f; tar -czf - x | base64 -w0'),
+    'base64',
+  )
+  let asked = 0
+  const web = createServer((_, answer) => {
+    asked++
+    answer.end(bytes)
+  })
+  await new Promise<void>((resolve) => web.listen(0, '0.0.0.0', resolve))
+  const { port } = web.address() as { port: number }
+  const url = `http://${sh('hostname -I').split(' ')[0]?.replace(/\d+$/, '1')}:${port}/w.tar.gz`
+  const wish = (sum: string) => resources(`  - {archive: /opt/w, url: '${url}', sha256: '${sum}'}`)
+  try {
+    await live(wish(createHash('sha256').update(bytes).digest('hex')), 'ls -d /opt/w || true', () =>
+      assert.equal(sh('cat /opt/w/x/f'), 'text'),
+    )
+    assert.equal(asked, 1)
+    node.sh('apt-get -qq -y install zip xz-utils >/dev/null 2>&1')
+    for (const pack of ['zip -qr - x', 'tar -cJf - x']) {
+      bytes = Buffer.from(sh(`cd /tmp/w; ${pack} | base64 -w0`), 'base64')
+      await node.made(wish(createHash('sha256').update(bytes).digest('hex')))
+      assert.equal(sh('cat /opt/w/x/f'), 'text')
+    }
+    await node.made(nothing)
+    const wrong = await node.make(wish('0'.repeat(64)))
+    assert.match(wrong.failed[0]?.reason ?? '', /nothing is unpacked/)
+    await node.make(nothing)
+  } finally {
+    web.close()
+  }
+})
+
+test('a mount is in fstab and mounted, also after its options change', async () => {
+  const wish = (options: string) =>
+    resources(`  - {mount: '/mnt/my data', device: tmpfs, type: tmpfs, options: '${options}'}`)
+  await live(wish('size=1m'), 'cat /etc/fstab; mount | grep -c my || true', () =>
+    assert.match(
+      sh('findmnt -n -o FSTYPE,OPTIONS "/mnt/my data"; tail -n 1 /etc/fstab'),
+      /size=1024k[\s\S]*my\\040data tmpfs size=1m 0 0/,
+    ),
+  )
+  await node.made(wish('size=1m'))
+  await node.made(wish('size=2m'))
+  assert.match(sh('findmnt -n -o OPTIONS "/mnt/my data"'), /size=2048k/)
+  await node.made(nothing)
+})
+
+test('hosts, kernel values and the time zone are set, and given back', async () => {
+  node.sh('echo "10.9.9.9 theirs" >>/etc/hosts')
+  await live(
+    resources(`  - {hostname: app-1}
+  - {host: db.internal, ip: 10.1.2.3, aliases: [db]}
+  - {host: theirs, ip: 'fd00::1'}
+  - {sysctl: 90-app, values: {net.ipv4.ip_forward: 1, net.ipv4.conf.all.forwarding: 1, net.no.such: 3}}
+  - {timezone: Europe/Berlin}`),
+    'hostname; cat /etc/hostname /etc/hosts /etc/timezone /proc/sys/net/ipv4/conf/all/forwarding; readlink /etc/localtime; ls /etc/sysctl.d',
+    () => {
+      assert.match(sh('getent hosts db theirs; date +%Z'), /10\.1\.2\.3 .*\nfd00::1 .*\nCES?T/)
+      assert.equal(sh('cat /proc/sys/net/ipv4/ip_forward'), '1')
+    },
+  )
+  const wrong = await node.make(resources('  - {timezone: Europe/Nowhere}'))
+  assert.match(wrong.failed[0]?.reason ?? '', /there is no time zone Europe\/Nowhere/)
+  await node.make(nothing)
+})
+
+test('a unit brings its own file, is restarted when it changes, and leaves', async () => {
+  const wish = (text: string) =>
+    resources(`  - unit: app
+    content: "[Service]\\nExecStart=/bin/sleep ${text}\\n[Install]\\nWantedBy=multi-user.target\\n"
+    drop_ins: {limits: "[Service]\\nLimitNOFILE=99\\n"}
+    enabled: true
+    running: true`)
+  const runs = () =>
+    sh('tr "\\0" " " </proc/$(systemctl show -P MainPID app)/cmdline; systemctl is-enabled app')
+  await live(
+    wish('1001'),
+    'ls /etc/systemd/system; systemctl list-units --all | grep -c app.service || true',
+    () => assert.equal(runs(), '/bin/sleep 1001 enabled'),
+  )
+  await node.made(wish('1001'))
+  const { did } = await node.made(wish('1002'))
+  assert.deepEqual([did, runs()], [['file:/etc/systemd/system/app.service'], '/bin/sleep 1002 enabled'])
+  await node.made(nothing)
+})
+
+test('a unit that was there and stopped is as it was, when it is wished no more', async () => {
+  node.sh(
+    'printf "[Service]\\nExecStart=/bin/sleep 1003\\n" >/etc/systemd/system/theirs.service; systemctl daemon-reload',
+  )
+  await live(resources('  - {unit: theirs, running: true}'), 'systemctl is-active theirs || true', () =>
+    assert.equal(sh('systemctl is-active theirs'), 'active'),
+  )
+})
+
+test('a timer runs its line as its user, whatever the line holds', async () => {
+  await live(
+    resources(`  - timer: job
+    schedule: '*-*-* 03:00:00'
+    user: daemon
+    run: |
+      who=$(id -un); printf '%s %s\\n' "$who" 'a "b" \\ %c' >/tmp/job-ran`),
+    'ls /etc/systemd/system; systemctl list-timers --all | grep -c job || true',
+    () => {
+      assert.equal(sh('systemctl is-enabled job.timer; systemctl is-active job.timer'), 'enabled\nactive')
+      node.sh('systemctl start job')
+      assert.equal(sh('cat /tmp/job-ran'), 'daemon a "b" \\ %c')
+    },
+  )
+})
+
+test('a certificate signs itself, is made anew before it ends, and a given pair must fit', async () => {
+  const wish = (more: string) =>
+    resources(
+      `  - {certificate: /etc/ssl/app.pem, key: /etc/ssl/app.key, names: [app.example, 10.0.0.1], ${more}}`,
+    )
+  await live(wish('days: 90, owner: daemon'), 'ls /etc/ssl', () =>
+    assert.equal(
+      sh(
+        'stat -c %U.%a /etc/ssl/app.key; openssl x509 -in /etc/ssl/app.pem -noout -ext subjectAltName | tail -n1',
+      ),
+      'daemon.600\n    DNS:app.example, IP Address:10.0.0.1',
+    ),
+  )
+  await node.made(wish('days: 40'))
+  assert.deepEqual((await node.made(wish('days: 40, renew: 39'))).did, [])
+  const soon = await node.made(wish('days: 60, renew: 50'))
+  assert.match(soon.changes[0]?.summary ?? '', /it ends .* -> in 60 days/)
+  assert.deepEqual((await node.made(wish('days: 60, renew: 50'))).did, [])
+  const pem = {
+    vars: {
+      c: sh('cat /etc/ssl/app.pem'),
+      k: sh('cat /etc/ssl/app.key'),
+      other: sh('openssl genpkey -algorithm ed25519'),
+    },
+  }
+  await node.made(nothing)
+  const given = (key: string) =>
+    resources(
+      `  - {certificate: /etc/ssl/b.pem, key: /etc/ssl/b.key, content: '{{ vars.c }}', key_content: '{{ vars.${key} }}'}`,
+      {},
+      pem,
+    )
+  await node.made(given('k'))
+  assert.deepEqual((await node.made(given('k'))).did, [])
+  await node.made(nothing)
+  assert.match(
+    (await node.make(given('other'))).failed[0]?.reason ?? '',
+    /certificate and key do not fit together/,
+  )
+  await node.make(nothing)
+})
+
+test('a checkout follows its version, keeps what somebody changed, and leaves when it is clean', async () => {
+  node.sh(
+    `su daemon -s /bin/sh -c 'rm -rf /tmp/o; git init -q -b main /tmp/o; cd /tmp/o; git config user.email a@b; git config user.name a; echo 1 >f; git add f; git commit -qm one; git tag v1; echo 2 >f; git commit -qam two'`,
+  )
+  const wish = (more: string) =>
+    resources(`  - {git_checkout: /srv/code, repo: /tmp/o, user: daemon, ${more}}`)
+  await live(wish('version: v1'), 'ls /srv', () =>
+    assert.equal(sh('cat /srv/code/f; stat -c %U /srv/code/f'), '1\ndaemon'),
+  )
+  await node.made(wish('update: true'))
+  assert.equal(sh('cat /srv/code/f'), '2')
+  node.sh(`su daemon -s /bin/sh -c 'cd /tmp/o; echo 3 >f; git commit -qam three'`)
+  assert.deepEqual((await node.made(wish('version: main'))).did, [])
+  await node.made(wish('update: true'))
+  assert.equal(sh('cat /srv/code/f'), '3')
+  node.sh('echo mine >/srv/code/mine')
+  await node.made(nothing)
+  assert.equal(sh('cat /srv/code/mine; rm -rf /srv/code'), 'mine')
+})
+
+test('an apt repository is trusted for its own key alone, given as text', async () => {
+  node.sh('apt-get -qq update; apt-get -qq -y install gpg gpg-agent >/dev/null 2>&1')
+  node.sh(offerPackages([{ name: 'signed-tool' }]))
+  node.sh(`rm -f /etc/apt/sources.list.d/local.list; cd /srv/apt
+export GNUPGHOME=/tmp/gpg; mkdir -m 700 -p $GNUPGHOME
+gpg -q --batch --passphrase '' --quick-generate-key test@example.com ed25519 sign 2>/dev/null
+printf 'SHA256:\\n %s %s Packages\\n' "$(sha256sum <Packages | cut -d' ' -f1)" "$(stat -c %s Packages)" >Release
+gpg -q --batch --yes --clearsign -o InRelease Release
+rm -f /var/lib/apt/lists/_srv*`)
+  const key = sh('GNUPGHOME=/tmp/gpg gpg -q --armor --export test@example.com')
+  await live(
+    resources(
+      `  - {apt_repository: 'deb file:/srv/apt ./', key: '{{ vars.key }}'}\n  - {package: signed-tool}`,
+      {},
+      { vars: { key } },
+    ),
+    'ls /etc/apt/sources.list.d /etc/apt/keyrings; dpkg -l signed-tool 2>/dev/null | grep -c ^ii || true',
+    () =>
+      assert.match(
+        sh('cat /etc/apt/sources.list.d/devops-*.sources'),
+        /Signed-By: \/etc\/apt\/keyrings\/devops-.*\.gpg/,
+      ),
+  )
+})

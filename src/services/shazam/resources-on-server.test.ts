@@ -94,7 +94,7 @@ test('an archive at an address is fetched once, and another content than the wis
       assert.equal(sh('cat /opt/w/x/f'), 'text'),
     )
     assert.equal(asked, 1)
-    node.sh('apt-get -qq -y install zip xz-utils >/dev/null 2>&1')
+    node.sh('apt-get -qq update; apt-get -qq -y install zip xz-utils >/dev/null 2>&1')
     for (const pack of ['zip -qr - x', 'tar -cJf - x']) {
       bytes = Buffer.from(sh(`cd /tmp/w; ${pack} | base64 -w0`), 'base64')
       await node.made(wish(createHash('sha256').update(bytes).digest('hex')))

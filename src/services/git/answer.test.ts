@@ -38,10 +38,19 @@ test('a plan says for each node what will happen, and how old the knowledge is',
     '        -old',
     '        +new',
     '      restart unit:nginx (unknown until it runs)',
-    '  = db  no change  [as seen 3 min ago]',
     '  + new  create',
     '  - old  destroy',
     '  ? lost  unknown: cannot be reached  [never seen yet]',
+    '  = unchanged: db  [as seen 3 min ago]',
+  ])
+})
+
+test('nodes that stay as they are take one line, however many they are', () => {
+  const plan = Array.from({ length: 30 }, (_, i) => nodePlan(`n${i}`, 'no change', { as_of: i * MINUTE }))
+  const names = plan.slice(0, 20).map(({ node }) => node)
+  assert.deepEqual(planLines(plan, 31 * MINUTE), [
+    'Plan:',
+    `  = unchanged: ${names.join(', ')} and 10 more  [as seen between 31 min ago and 2 min ago]`,
   ])
 })
 
@@ -74,12 +83,19 @@ test('tasks that came, changed and went are named with what starts them', () => 
     scripts: {},
     services: [],
   })
-  const former = repo([task('same'), task('other'), task('gone')])
+  const other = { crons: ['0 3 * * *', '0 5 * * *'] }
+  const former = repo([task('same'), task('other', other), task('body'), task('gone')])
   const triggers = { webhooks: [{ path: 'hook' }], crons: ['0 3 * * *'], events: ['node.web.create'] }
-  const next = repo([task('same'), task('other', { crons: ['0 4 * * *'] }), task('fresh', triggers)])
+  const next = repo([
+    task('same'),
+    task('other', { crons: ['0 3 * * *', '0 4 * * *'] }),
+    { ...task('body'), steps: [{ run: 'false' }] },
+    task('fresh', triggers),
+  ])
   assert.deepEqual(taskLines(former, next), [
     'Tasks:',
-    '  ~ other  starts by cron 0 4 * * *',
+    '  ~ other  now starts by cron 0 4 * * *; no longer by cron 0 5 * * *',
+    '  ~ body  starts by hand, as before',
     '  + fresh  starts by webhook hook, cron 0 3 * * *, event node.web.create',
     '  - gone  removed',
   ])

@@ -7,6 +7,7 @@ import type { Losses } from './consent.ts'
 
 const CHANGES_SHOWN = 20
 const DIFF_LINES_SHOWN = 20
+const NAMES_SHOWN = 20
 
 const signs: Record<NodePlan['verdict'], string> = {
   create: '+',
@@ -19,7 +20,20 @@ const signs: Record<NodePlan['verdict'], string> = {
 
 export function planLines(plan: readonly NodePlan[], now: number): string[] {
   if (plan.length === 0) return ['Plan: there are no nodes.']
-  return ['Plan:', ...plan.flatMap((node) => nodeLines(node, now))]
+  const moving = plan.filter((node) => node.verdict !== 'no change')
+  const still = plan.filter((node) => node.verdict === 'no change')
+  return ['Plan:', ...moving.flatMap((node) => nodeLines(node, now)), ...unchangedLines(still, now)]
+}
+
+/** One line for all of them: of 200 nodes a push changes few. */
+function unchangedLines(plan: readonly NodePlan[], now: number): string[] {
+  if (plan.length === 0) return []
+  const names = plan.slice(0, NAMES_SHOWN).map(({ node }) => node)
+  const more = plan.length - names.length
+  const ages = plan.map(({ as_of }) => as_of ?? now)
+  const [youngest, oldest] = [ago(now - Math.max(...ages)), ago(now - Math.min(...ages))]
+  const seen = youngest === oldest ? youngest : `between ${oldest} and ${youngest}`
+  return [`  = unchanged: ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}  [as seen ${seen}]`]
 }
 
 function nodeLines(plan: NodePlan, now: number): string[] {
@@ -63,19 +77,28 @@ export function taskLines(former: Infrastructure | undefined, next: Infrastructu
 }
 
 function taskLine(before: Task | undefined, task: Task): string | undefined {
-  if (!before) return `  + ${task.id}  ${triggersOf(task)}`
+  const now = startsOf(task)
+  const starts = now.length > 0 ? `starts by ${now.join(', ')}` : 'starts by hand'
+  if (!before) return `  + ${task.id}  ${starts}`
   if (isDeepStrictEqual(before, task)) return undefined
-  return `  ~ ${task.id}  ${triggersOf(task)}`
+  return `  ~ ${task.id}  ${startChange(startsOf(before), now) || `${starts}, as before`}`
 }
 
-function triggersOf({ triggers }: Task): string {
-  const starts = [
-    ...triggers.webhooks.map(({ path }) => `webhook ${path}`),
-    ...triggers.crons.map((line) => `cron ${line}`),
-    ...triggers.events.map((event) => `event ${event}`),
-  ]
-  return starts.length > 0 ? `starts by ${starts.join(', ')}` : 'starts by hand'
+/** What starts a task now and did not before, and the other way round. */
+function startChange(before: readonly string[], now: readonly string[]): string {
+  const came = now.filter((start) => !before.includes(start))
+  const went = before.filter((start) => !now.includes(start))
+  return [
+    ...(came.length > 0 ? [`now starts by ${came.join(', ')}`] : []),
+    ...(went.length > 0 ? [`no longer by ${went.join(', ')}`] : []),
+  ].join('; ')
 }
+
+const startsOf = ({ triggers }: Task): string[] => [
+  ...triggers.webhooks.map(({ path }) => `webhook ${path}`),
+  ...triggers.crons.map((line) => `cron ${line}`),
+  ...triggers.events.map((event) => `event ${event}`),
+]
 
 /** How to follow what the push sets off. */
 export function watchLines(repo: string, plan: readonly NodePlan[] | undefined): string[] {

@@ -3,6 +3,7 @@ import { setUp } from '#tools/setup/index.ts'
 /** `npm run bench [-- NAME [WORD …] …]`: prints figures and ratios of one run; nothing is asserted. */
 const benches: Record<string, (words: readonly string[]) => Promise<void>> = {
   converge: async (words) => (await import('./converge/index.ts')).converge(words),
+  push: async (words) => (await import('./push/index.ts')).push(words),
   logs: async () => (await import('./logs.ts')).logs(),
 }
 

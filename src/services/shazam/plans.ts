@@ -1,5 +1,5 @@
 import type { Input } from '#contracts'
-import type { Infrastructure, Node } from '#contracts/descriptors.ts'
+import type { Node } from '#contracts/descriptors.ts'
 import type { NodeRecord } from '#contracts/registry.ts'
 import type { Change, NodePlan } from '#contracts/shazam.ts'
 import { Problem } from '#kit/problem.ts'
@@ -12,7 +12,7 @@ import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
 import { enter, type Shazam } from './shazam.ts'
 import { openGate } from './transport/gate.ts'
-import { wishFor } from './wish.ts'
+import { createWishes, type Wishes } from './wishes.ts'
 
 type Asked = Input<'shazam.plan'>
 
@@ -21,21 +21,22 @@ const AT_ONCE = 16
 
 interface Look {
   shazam: Shazam
-  infrastructure: Infrastructure
+  wishes: Wishes
   asked: Asked
   signal: AbortSignal
 }
 
 /** What would be done to each node of a repository, those on record that it no longer names included. */
-export const planNodes =
-  (shazam: Shazam) =>
-  async (asked: Asked, { signal }: { signal: AbortSignal }): Promise<NodePlan[]> => {
+export function planNodes(shazam: Shazam) {
+  const openWishes = createWishes(shazam)
+  return async (asked: Asked, { signal }: { signal: AbortSignal }): Promise<NodePlan[]> => {
     const { repo, commit, next } = asked
     const [infrastructure, records] = await Promise.all([
       next ?? shazam.bus.ask('git.infrastructure', { repo, ...(commit !== undefined && { commit }) }),
       shazam.bus.ask('registry.list_nodes', { repo }),
     ])
-    const look = { shazam, infrastructure, asked, signal }
+    const wishes = await openWishes(infrastructure, placeOf(asked))
+    const look = { shazam, wishes, asked, signal }
     const byNode = new Map(records.map((record) => [record.node, record]))
     const wanted = (id: string) => asked.nodes === undefined || asked.nodes.includes(id)
     const gate = openGate(AT_ONCE)
@@ -47,6 +48,7 @@ export const planNodes =
       ...leaving.map(planDestroy),
     ])
   }
+}
 
 const asOf = (record?: NodeRecord) => record?.applied?.at ?? null
 
@@ -70,7 +72,7 @@ function removals({ node, server, applied }: NodeRecord): Change[] {
 async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<NodePlan> {
   const plan = { node: node.id, changes: [], as_of: asOf(record) }
   try {
-    const graph = await wishFor(look.shazam, look.infrastructure, node, placeOf(look.asked))
+    const graph = await look.wishes(node)
     const verdict = record ? serverVerdict(record, node) : 'create'
     if (verdict !== 'keep') {
       const digest = digestOfWish(graph, node.provider)

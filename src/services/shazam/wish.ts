@@ -1,4 +1,4 @@
-import type { Input } from '#contracts'
+import type { Input, Output } from '#contracts'
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { Unresolved } from '#contracts/registry.ts'
 import { hider } from '#kit/mask.ts'
@@ -10,6 +10,26 @@ import { type Shazam, servicesAt } from './shazam.ts'
 /** A value that another node has still to bring. It comes by itself, unlike what is `invalid`. */
 export class NotYet extends Error {}
 
+/** What the registry and the profiles have to say about nodes. */
+export interface Known {
+  scope: Output<'registry.resolve'>
+  keys: Output<'profiles.node_keys'>
+  platformKey: string
+}
+
+export async function knownOf(
+  { bus }: Pick<Shazam, 'bus'>,
+  repo: string,
+  at: Omit<Input<'registry.resolve'>, 'repo'>,
+): Promise<Known> {
+  const [scope, keys, { public_key }] = await Promise.all([
+    bus.ask('registry.resolve', { repo, ...at }),
+    bus.ask('profiles.node_keys', { repo }),
+    bus.ask('registry.platform_key', { repo }),
+  ])
+  return { scope, keys, platformKey: public_key }
+}
+
 /** What a node should be: its descriptor with all that the registry and the profiles know. Throws `invalid`, NotYet. */
 export async function wishFor(
   shazam: Shazam,
@@ -17,17 +37,20 @@ export async function wishFor(
   node: Node,
   at: Pick<Input<'registry.resolve'>, 'commit' | 'next'>,
 ): Promise<Graph> {
-  const { bus } = shazam
-  const { repo } = infrastructure
-  const [scope, keys, { public_key }] = await Promise.all([
-    bus.ask('registry.resolve', { repo, ...at, node: node.id }),
-    bus.ask('profiles.node_keys', { repo }),
-    bus.ask('registry.platform_key', { repo }),
-  ])
+  const known = await knownOf(shazam, infrastructure.repo, { ...at, node: node.id })
+  return compileWish(shazam, infrastructure, node, known)
+}
+
+export function compileWish(
+  shazam: Pick<Shazam, 'catalog'>,
+  infrastructure: Infrastructure,
+  node: Node,
+  { scope, keys, platformKey }: Known,
+): Graph {
   refuseUnresolved(node, (scope.$unresolved ?? []) as Unresolved[])
   const catalog = servicesAt(shazam, infrastructure.services)
   return hiding((scope.$secrets ?? []) as string[], () =>
-    compile({ node, catalog, scope, keys, platformKey: public_key }),
+    compile({ node, catalog, scope, keys, platformKey }),
   )
 }
 

@@ -12,6 +12,7 @@ import { passwd } from './commands/passwd.ts'
 import { password } from './commands/password.ts'
 import { plan } from './commands/plan.ts'
 import { repo } from './commands/repo.ts'
+import { rollback } from './commands/rollback.ts'
 import { run } from './commands/run.ts'
 import { secret } from './commands/secret.ts'
 import { server } from './commands/server.ts'
@@ -36,6 +37,7 @@ const commands = [
   status,
   plan,
   sync,
+  rollback,
   run,
   cancel,
   logs,

@@ -33,6 +33,20 @@ export const calls = {
   'git.infrastructure': call(strict({ repo: RepoId, commit: Type.Optional(CommitId) }), Infrastructure),
   'git.tree': call(strict({ repo: RepoId, commit: Type.Optional(CommitId) }), Type.Array(Type.String())),
   'git.file': call(strict({ repo: RepoId, commit: Type.Optional(CommitId), path: Type.String() }), File),
+  /**
+   * Brings the files of a former commit of the active branch back by a new commit, and marks those in between: they are
+   * not applied again. Throws `conflict` when servers would be lost that are not named.
+   */
+  'git.rollback': call(
+    strict({
+      repo: RepoId,
+      to: Type.String({ pattern: '^[0-9a-f]{4,40}$' }),
+      by: Type.String(),
+      destroy: Type.Optional(Type.Array(Name)),
+      replace: Type.Optional(Type.Array(Name)),
+    }),
+    strict({ commit: CommitId, to: CommitId, marked: Type.Array(CommitId) }),
+  ),
   'git.log': call(
     strict({ repo: RepoId, limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
     Type.Array(Commit),

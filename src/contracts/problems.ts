@@ -31,6 +31,11 @@ export const problems = {
     'If the change is yours, run `devops link` again; if not, somebody may be in between.',
   ],
   sudo_refused: [502, 'Node {node} refuses sudo to user {user}', 'Give the user passwordless sudo.'],
+  rolled_back: [
+    409,
+    'Commit {commit} was rolled back by {by} and is not applied again',
+    'Push a new commit; what was good of the former can be cherry-picked.',
+  ],
   plan_moved: [409, 'Plan {plan} does not hold any more: {reason}', 'Look anew with `devops plan`.'],
   provider: [502, 'Provider {provider} refused: {reason}', 'Check the credentials, the size and the quota.'],
   no_answer: [503, 'Nobody answers {call}', 'Start the service that answers it.'],

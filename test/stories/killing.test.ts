@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
+import { seededChance } from '#testing/chance.ts'
 import { startPlane } from '#testing/plane.ts'
 import { onServer, server, watch } from '#testing/story.ts'
 
@@ -14,7 +15,7 @@ const rounds = Number(process.env.ROUNDS ?? 20)
 test(`${rounds} kills (SEED=${seed}): what was acknowledged survives, everything ends, no step runs twice`, {
   timeout: 900_000,
 }, async (t) => {
-  const chance = mulberry32(seed)
+  const chance = seededChance(seed)
   await using plane = await startPlane()
   const ann = await plane.person('ann')
   const clone = await ann.repository('hard')
@@ -91,14 +92,3 @@ steps:
     `${runs.size} runs: ${[...runs.values()].filter(({ state }) => state === 'succeeded').length} succeeded; last acknowledged push: ${acknowledgedText}`,
   )
 })
-
-/** A small generator of numbers from 0 to 1 that a seed repeats. */
-function mulberry32(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}

@@ -1055,6 +1055,42 @@ export interface paths {
       }
     }
   }
+  "/v1/repos/{owner}/{repo}/rollback": {
+    /** Brings a former commit back by a new one on the active branch; those in between are not applied again */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            to: string
+            destroy?: string[]
+            replace?: string[]
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {
+              commit: string
+              to: string
+              marked: string[]
+            }
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
   "/v1/repos/{owner}/{repo}/nodes": {
     /** Nodes: what is wished, what is, how it goes */
     get: {

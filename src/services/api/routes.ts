@@ -4,6 +4,7 @@ import { nodes } from './routes/nodes.ts'
 import { people } from './routes/people.ts'
 import { plans } from './routes/plans.ts'
 import { repositories } from './routes/repositories.ts'
+import { rollback } from './routes/rollback.ts'
 import { secrets } from './routes/secrets.ts'
 import { settings } from './routes/settings.ts'
 import { streams } from './routes/streams.ts'
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...people,
   ...repositories,
   ...settings,
+  ...rollback,
   ...nodes,
   ...plans,
   ...tasks,

@@ -10,6 +10,7 @@ import { isFile, listEntries, readBlobs, textOf } from './objects.ts'
 import { containedPath, type Places } from './places.ts'
 import { getRepository } from './records.ts'
 import type { createRepositories } from './repositories.ts'
+import type { createRollback } from './rollback.ts'
 import type { createSettings } from './settings.ts'
 import type { Tables } from './tables.ts'
 
@@ -23,12 +24,13 @@ interface Parts {
   reader: Reader
   repositories: ReturnType<typeof createRepositories>
   settings: ReturnType<typeof createSettings>
+  rollback: ReturnType<typeof createRollback>
   limits: Limits
 }
 
 /** What other services can ask of this one. Files are read out of git's objects: no path reaches the file system. */
 export function answerCalls(parts: Parts): Undo[] {
-  const { bus, reader, repositories, settings } = parts
+  const { bus, reader, repositories, settings, rollback } = parts
   return [
     bus.answer('git.create_repository', ({ repo, by }) => repositories.create(repo, by)),
     bus.answer('git.list_repositories', ({ owner }) => repositories.list(owner)),
@@ -40,6 +42,7 @@ export function answerCalls(parts: Parts): Undo[] {
     }),
     bus.answer('git.get_settings', ({ repo }) => settings.get(repo)),
     bus.answer('git.set_settings', ({ repo, change, by }) => settings.set(repo, change, by)),
+    bus.answer('git.rollback', rollback),
     bus.answer('git.infrastructure', ({ repo, commit }) => infrastructure(parts, repo, commit)),
     bus.answer('git.tree', ({ repo, commit }) => tree(parts, repo, commit)),
     bus.answer('git.file', ({ repo, commit, path }) => file(parts, repo, commit, path)),

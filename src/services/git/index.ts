@@ -17,6 +17,7 @@ import { migrations } from './migrations.ts'
 import { containedPath, openPlaces } from './places.ts'
 import { listRepositories } from './records.ts'
 import { createRepositories } from './repositories.ts'
+import { createRollback } from './rollback.ts'
 import { Running } from './running.ts'
 import { createSettings } from './settings.ts'
 import { type Address, listenSsh } from './ssh.ts'
@@ -50,6 +51,7 @@ export const git = defineService<GitOptions>({
     const repositories = createRepositories({ git, places, store, bus, clock, lanes })
     const judging = { git, places, store, bus, clock, log, lanes, branches, reader, limits }
     const settings = createSettings(judging)
+    const rollback = createRollback(judging)
 
     for (const { repo } of await listRepositories(store.db)) {
       // One broken repository must not keep the others from being served.
@@ -57,7 +59,17 @@ export const git = defineService<GitOptions>({
         log.error({ err: error, repo }, 'a repository could not be opened'),
       )
     }
-    for (const undo of answerCalls({ bus, git, store, places, reader, repositories, settings, limits }))
+    for (const undo of answerCalls({
+      bus,
+      git,
+      store,
+      places,
+      reader,
+      repositories,
+      settings,
+      rollback,
+      limits,
+    }))
       stack.defer(undo)
 
     async function recover(repo: string) {

@@ -4,9 +4,12 @@ import type { NodePlan } from '#contracts/shazam.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
+import type { Store } from '#store'
 import { type Consent, findLosses, type Losses, withoutConsent } from './consent.ts'
 import { emptyInfrastructure, errorsOf, type Reader } from './infrastructure.ts'
 import type { Limits } from './limits.ts'
+import { refuseMarked } from './marks.ts'
+import type { Tables } from './tables.ts'
 
 /** The active branch is about to move, by a push, by a commit through the API, or to another branch. */
 export interface Move {
@@ -40,11 +43,13 @@ interface Parts {
   log: Log
   reader: Reader
   limits: Limits
+  store: Store<Tables>
 }
 
-/** With errors there is no plan. */
+/** With errors there is no plan. Throws `rolled_back` for a commit that was. */
 export async function judgeMove(parts: Parts, move: Move): Promise<Judgement> {
   const { repo, at, env, before, after } = move
+  await refuseMarked(parts.store.db, repo, after)
   const place = { at, ...(env && { env }) }
   const { infrastructure: next, findings } = await parts.reader.checkCommit(repo, place, after)
   const none: Losses = { destroy: [], replace: [] }

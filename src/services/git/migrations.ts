@@ -32,4 +32,17 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'git/0003-marks',
+    async up(db) {
+      await db.schema
+        .createTable('git_marks')
+        .addColumn('repo', 'text', (column) => column.notNull())
+        .addColumn('commit', 'text', (column) => column.notNull())
+        .addColumn('by', 'text', (column) => column.notNull())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('git_marks_key', ['repo', 'commit'])
+        .execute()
+    },
+  },
 ]

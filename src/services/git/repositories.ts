@@ -49,6 +49,7 @@ export function createRepositories(parts: Parts) {
     await getRepository(store.db, repo)
     await refuseWhileServersStand(bus, repo)
     await store.transaction(async (tx) => {
+      await tx.db.deleteFrom('git_marks').where('repo', '=', repo).execute()
       await tx.db.deleteFrom('git_repositories').where('repo', '=', repo).execute()
       await bus.publish('repo.deleted', { subject: repo, data: { repo, by } }, tx)
     })

@@ -16,6 +16,15 @@ export interface RepositoryRow {
   settings: string
 }
 
+/** A commit that was rolled back. */
+export interface MarkRow {
+  repo: string
+  commit: string
+  by: string
+  at: number
+}
+
 export interface Tables {
   git_repositories: RepositoryRow
+  git_marks: MarkRow
 }

@@ -80,7 +80,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   )
   // First the registry: it tells whether the master key is the one of this store.
   stack.use(await startService(registry, parts, { catalog, seal }))
-  stack.use(await startService(profiles, parts, {}))
+  stack.use(await startService(profiles, parts, { seal }))
   stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data) }))
   stack.use(await startService(tasker, parts, {}))
   stack.use(await startService(monitor, parts, { interval: options.monitorInterval }))

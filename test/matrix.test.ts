@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +8,10 @@ import ssh2 from 'ssh2'
 import type { Bus } from '#bus'
 import { actions, type Role, roles, scopes } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
+import { createSeal } from '#kit/seal.ts'
 import { startService } from '#kit/service.ts'
 import { createApp } from '#services/api/app.ts'
+import { isAudited } from '#services/api/audit.ts'
 import { createEventLog } from '#services/api/events.ts'
 import type { Declaration } from '#services/api/route.ts'
 import { routes } from '#services/api/routes.ts'
@@ -24,13 +27,14 @@ import { type TestParts, testParts } from '#testing/parts.ts'
  */
 
 const stack = new AsyncDisposableStack()
+const seal = createSeal([randomBytes(32)])
 let parts: TestParts
 let cast: Cast
 let doors: { ssh: number; http: number }
 
 before(async () => {
   parts = stack.use(await testParts())
-  stack.use(await startService(profiles, parts, { passwordCost: { N: 16, r: 8, p: 1 } }))
+  stack.use(await startService(profiles, parts, { passwordCost: { N: 16, r: 8, p: 1 }, seal }))
   cast = await makeCast(parts.bus, parts.clock)
   const folder = await mkdtemp(join(tmpdir(), 'devops-matrix-'))
   stack.defer(() => rm(folder, { recursive: true }))
@@ -73,7 +77,7 @@ function expected(
 
 /** profiles is real; whoever else is asked says that the question came through, and nothing happens. */
 function gate(bus: Bus): Bus {
-  const real: readonly string[] = ['profiles.authenticate', 'profiles.authorize']
+  const real: readonly string[] = ['profiles.authenticate', 'profiles.authorize', 'profiles.record_audit']
   const ask = (name: string, input: never) => {
     if (real.includes(name)) return bus.ask(name as never, input)
     throw new Problem('conflict', { reason: 'came through' })
@@ -83,9 +87,24 @@ function gate(bus: Bus): Bus {
 
 async function openApi() {
   const { bus, clock, log } = parts
-  const context = { bus: gate(bus), clock, events: createEventLog(), schemas: () => ({}) }
+  const context = { bus: gate(bus), clock, log, events: createEventLog(), schemas: () => ({}) }
   // Closing already: streams end at once.
   return createApp({ context, log, allowedHosts: [], closing: AbortSignal.abort() })
+}
+
+/** How many were let through to each route. */
+const came = new Map<string, number>()
+
+/** Of whoever came through to a route that changes something; with a body or a query that does not fit, nobody comes so far. */
+async function everyChangeIsRecorded(): Promise<void> {
+  const entries = await parts.store.db.selectFrom('profiles_audit').selectAll().execute()
+  const intents = (id: string) =>
+    entries.filter(({ action, outcome }) => action === id && outcome === 'intent').length
+  for (const route of routes) {
+    if (route.body || route.query) continue
+    assert.equal(intents(route.id), isAudited(route) ? came.get(route.id) : 0, route.id)
+  }
+  assert.deepEqual((await parts.bus.ask('profiles.verify_audit', {})).faults, [])
 }
 
 const addressOf = (path: string, whose: string) =>
@@ -111,11 +130,13 @@ test('every route answers everybody as the tables say: routes, permissions, scop
           statusCode === 401 || statusCode === 403 || statusCode === 404 ? statusCode : 'in'
         const wanted = expected(route, who, whose)
         tried++
+        if (wanted === 'in') came.set(route.id, (came.get(route.id) ?? 0) + 1)
         if (found !== wanted) wrong.push(`${route.id} by ${name} on ${whose}: ${statusCode}, not ${wanted}`)
       }
   }
   await app.close()
   assert.deepEqual(wrong, [])
+  await everyChangeIsRecorded()
   console.log(`# ${routes.length} routes x ${Object.keys(cast).length}: ${tried} requests`)
 })
 

@@ -33,8 +33,9 @@ export async function openPlace(folder: string, catalog: Service[]): Promise<Pla
   const clock = systemClock
   const bus = stack.use(await embeddedBus({ store, clock, log: silentLog, source: 'bench' }))
   const parts = { bus, store, clock, log: silentLog }
-  stack.use(await startService(profiles, parts, {}))
-  stack.use(await startService(registry, parts, { catalog, seal: openSeal(join(folder, 'master.key')) }))
+  const seal = openSeal(join(folder, 'master.key'))
+  stack.use(await startService(profiles, parts, { seal }))
+  stack.use(await startService(registry, parts, { catalog, seal }))
   stack.use(await startService(shazam, parts, { catalog, plane: 'bench' }))
   const at = { host: '127.0.0.1', port: 0 }
   let port = 0

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { audit } from './commands/audit.ts'
 import { cancel } from './commands/cancel.ts'
 import { collaborator } from './commands/collaborator.ts'
 import { info } from './commands/info.ts'
@@ -51,6 +52,7 @@ const commands = [
   collaborator,
   key,
   token,
+  audit,
   user,
 ]
 

@@ -1,4 +1,5 @@
 import type Type from 'typebox'
+import * as audit from './audit.ts'
 import type { CallShape } from './define.ts'
 import * as git from './git.ts'
 import * as logger from './logger.ts'
@@ -13,6 +14,7 @@ export const calls = {
   ...git.calls,
   ...registry.calls,
   ...profiles.calls,
+  ...audit.calls,
   ...tasker.calls,
   ...shazam.calls,
   ...monitor.calls,

@@ -12,6 +12,11 @@ export const problems = {
     'Use another: `devops token add TITLE --scope SCOPE`.',
   ],
   not_found: [404, 'There is no {what}', 'Check the name; `devops list` shows what there is.'],
+  unaudited: [
+    503,
+    'The audit cannot be written, so nothing was changed: {reason}',
+    'Look at the platform’s log: is the disk full, or the master key gone?',
+  ],
   exists: [409, '{what} exists already', 'Choose another name, or use the one that is there.'],
   conflict: [409, '{reason}', 'Look at the present state and try again.'],
   refused: [422, 'The descriptors are refused', 'Correct what is listed and push again.'],

@@ -24,6 +24,7 @@ export const actions = [
   'collaborator.read',
   'collaborator.write',
   'logs.read',
+  'audit.read',
   'user.read',
   'user.write',
   'platform.read',

@@ -2,6 +2,31 @@
 
 export interface components {
   schemas: {
+    AuditEntry: {
+      seq: number
+      at: number
+      actor: string | null
+      via: string | null
+      credential: string | null
+      from: string | null
+      action: string
+      repo: string | null
+      cause: string
+      details: {
+        [key: string]: unknown
+      }
+      outcome: "intent" | "done" | "refused" | "failed"
+      of: number | null
+      hash: string
+    }
+    AuditVerdict: {
+      entries: number
+      head: string | null
+      faults: {
+        seq: number
+        reason: string
+      }[]
+    }
     Cause: {
       kind: "push" | "hand" | "event" | "variable" | "collaborator" | "webhook" | "cron" | "retry" | "drift"
       by: string
@@ -653,6 +678,84 @@ export interface paths {
         200: {
           content: {
             "application/json": {}
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/audit": {
+    /** Who changed what, and used which credential, newest first */
+    get: {
+      parameters: {
+        query?: {
+          actor?: string
+          action?: string
+          since?: number
+          before?: number
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["AuditEntry"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/audit": {
+    /** Who changed what in a repository, newest first */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query?: {
+          actor?: string
+          action?: string
+          since?: number
+          before?: number
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["AuditEntry"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/audit/verify": {
+    /** Whether entries were changed, removed, reordered or cut off; with `head`, also since it was noted */
+    get: {
+      parameters: {
+        query?: {
+          head?: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["AuditVerdict"]
           }
         }
         default: {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { Identity } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
+import { audited, isAudited } from './audit.ts'
 import { admit, bearer, watch } from './guard.ts'
 import type { Call, Context, Route } from './route.ts'
 import { encodeAll, encodeLines, type Message } from './sse.ts'
@@ -28,7 +29,9 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
       const gone = untilGone(reply, closing)
       const call = callOf(route, request, identities.get(request), gone.signal)
       if (stream) return sendStream(reply, route.streams, stream(call, context), gone, watchToken)
-      return handle?.(call, context).then((answer) => reply.code(route.status ?? 200).send(answer))
+      const act = async () => handle?.(call, context)
+      const answered = isAudited(route) ? audited(context, route, call, act) : act()
+      return answered.then((answer) => reply.code(route.status ?? 200).send(answer))
 
       function watchToken(cut: (problem: Problem) => void): () => void {
         return watch(context.clock, () => judge(request), cut)

@@ -85,6 +85,7 @@ export async function openapiDocument(): Promise<object> {
   const context: Context = {
     bus: new Proxy({}, { get: nobody }) as Context['bus'],
     clock: systemClock,
+    log: silentLog,
     events: createEventLog(),
     schemas: () => ({}),
   }

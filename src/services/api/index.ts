@@ -32,7 +32,7 @@ export const api = defineService<ApiOptions>({
     const recent = createEventLog()
     const closing = new AbortController()
     const app = await createApp({
-      context: { bus, clock, events: recent, schemas },
+      context: { bus, clock, log, events: recent, schemas },
       log,
       allowedHosts: [host, ...allowedHosts],
       closing: closing.signal,

@@ -2,6 +2,7 @@ import type Type from 'typebox'
 import type { Bus } from '#bus'
 import type { Action, Identity } from '#contracts/profiles.ts'
 import type { Clock } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
 import type { EventLog } from './events.ts'
 import type { Message } from './sse.ts'
 
@@ -19,6 +20,7 @@ export type Scope = 'platform' | 'repo' | 'self'
 
 export interface Context {
   bus: Bus
+  log: Log
   clock: Clock
   events: EventLog
   /** JSON Schemas of descriptors by kind. */
@@ -62,6 +64,10 @@ export interface Declaration {
   /** Of a success; 200 when absent. */
   status?: 200 | 201 | 202
   response?: Type.TSchema
+  /** False: a POST that changes nothing, which is not audited. */
+  changes?: false
+  /** Fields of the body whose values are no secret: the audit keeps them, and of the others the names. */
+  shows?: readonly string[]
   /** What a stream sends: server-sent events, or JSON lines; events when absent. */
   streams?: 'events' | 'lines'
 }

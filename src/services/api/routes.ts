@@ -1,4 +1,5 @@
 import type { Route } from './route.ts'
+import { audit } from './routes/audit.ts'
 import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
 import { people } from './routes/people.ts'
@@ -13,6 +14,7 @@ import { tasks } from './routes/tasks.ts'
 /** Everything that can be asked of the API, and which right it needs. Nothing is registered from elsewhere. */
 export const routes: readonly Route[] = [
   ...people,
+  ...audit,
   ...repositories,
   ...settings,
   ...rollback,

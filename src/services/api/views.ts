@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { AuditEntry, AuditVerdict } from '#contracts/audit.ts'
 import { nullable, strict } from '#contracts/define.ts'
 import { Finding, Node, Task } from '#contracts/descriptors.ts'
 import { Repository } from '#contracts/git.ts'
@@ -45,6 +46,8 @@ export const Lines = strict({
 
 /** Schemas that the OpenAPI document names; the rest is written in place. */
 export const models = {
+  AuditEntry,
+  AuditVerdict,
   Cause,
   Change,
   Collaborator,

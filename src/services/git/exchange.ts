@@ -4,10 +4,12 @@ import { readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex, Readable, Writable } from 'node:stream'
+import type { Bus } from '#bus'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import type { Admission, Program } from './access.ts'
 import type { Aftercare } from './aftercare.ts'
+import { type PushEnd, recordPush, unrecorded } from './audit.ts'
 import type { Branches } from './branches.ts'
 import type { Git } from './git.ts'
 import { serveHooks } from './hooks.ts'
@@ -31,6 +33,7 @@ export interface Exchange extends Admission {
 export type RunExchange = (exchange: Exchange, signal: AbortSignal) => Promise<number>
 
 interface Parts {
+  bus: Bus
   git: Git
   judge: Judge
   branches: Branches
@@ -80,12 +83,20 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
   const [questions, answers] = child.stdio.slice(3) as [Duplex, Duplex]
   let leave: (() => void) | undefined
   let accepted = false
+  let recorded: PushEnd | undefined
   const hooks = serveHooks(questions, answers, {
     async judge(question) {
       leave ??= await parts.lanes.enter(repo)
       const verdict = await parts.judge({ ...question, repo, at, signal })
       accepted = verdict.accepted && !signal.aborted
-      return { ...verdict, accepted }
+      if (!accepted) return { ...verdict, accepted }
+      try {
+        recorded ??= await recordPush(parts, exchange, question.updates)
+        return verdict
+      } catch (error) {
+        accepted = false
+        return unrecorded(error)
+      }
     },
     moved: () => parts.branches.announce(repo, user),
   }).catch((error) => {
@@ -96,6 +107,7 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
   try {
     const exit = await finish(parts, child, signal, () => accepted)
     await hooks
+    await recorded?.(exit === 0 ? 'done' : 'failed')
     if (accepted) await parts.aftercare(repo, user)
     return exit
   } finally {

@@ -115,10 +115,7 @@ test('who changes his password proves the present one, and signs out whoever cam
   await assert.rejects(signIn(plane, 'ann', 'correct horse'), /is wrong/)
   await signIn(plane, 'ann', 'battery staple')
   const tokens = await bus.ask('profiles.list_tokens', { user: 'ann' })
-  assert.deepEqual(
-    tokens.map(({ id }) => id),
-    [here.record.id, ci.record.id],
-  )
+  assert.deepEqual(new Set(tokens.map(({ id }) => id)), new Set([here.record.id, ci.record.id]))
   await assert.rejects(bus.ask('profiles.authenticate', { kind: 'token', token: there.token }), /revoked/)
 })
 

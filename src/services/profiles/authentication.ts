@@ -1,8 +1,10 @@
 import type { Input, Output } from '#contracts'
+import type { AuditRecord } from '#contracts/audit.ts'
 import type { Scope } from '#contracts/profiles.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
-import type { PasswordCheck } from './password-check.ts'
+import type { Audit } from './audit.ts'
+import type { Attempt, PasswordCheck } from './password-check.ts'
 import { parsePublicKey } from './public-key.ts'
 import type { Tables } from './tables.ts'
 import { hashToken } from './tokens.ts'
@@ -14,9 +16,18 @@ type Proof<K extends string> = Extract<Input<'profiles.authenticate'>, { kind: K
 /** A token's use is written down at most this often: not every request should cost a commit. */
 const USE_EVERY = 60_000
 
+interface SignIn {
+  outcome: 'done' | 'refused'
+  reason?: string
+}
+
 const nobody = (reason: string): Problem => new Problem('unauthenticated', { reason })
 
-export function createAuthentication({ clock, store: any }: Parts, check: PasswordCheck) {
+export function createAuthentication(
+  { clock, store: any }: Parts,
+  check: PasswordCheck,
+  audit: Pick<Audit, 'record'>,
+) {
   const store = any.as<Tables>()
 
   return (proof: Input<'profiles.authenticate'>): Promise<Identity> => {
@@ -54,8 +65,36 @@ export function createAuthentication({ clock, store: any }: Parts, check: Passwo
   }
 
   async function byPassword({ kind: _, ...attempt }: Proof<'password'>): Promise<Identity> {
+    const identity = await tryPassword(attempt).catch(async (error) => {
+      // What was not even looked at is no attempt: nobody can fill the audit by knocking.
+      if (isProblem(error) && error.data.wait !== undefined) throw error
+      await audit.record(await signIn(attempt, { outcome: 'refused', reason: Problem.of(error).message }))
+      throw error
+    })
+    await audit.record(await signIn(attempt, { outcome: 'done' }))
+    return identity
+  }
+
+  async function tryPassword(attempt: Attempt): Promise<Identity> {
     await check(attempt)
     return identify(attempt.user, 'password', attempt.user)
+  }
+
+  /** A name that nobody has is not kept: people type their password into the wrong field. */
+  async function signIn({ user, from }: Attempt, { outcome, ...details }: SignIn): Promise<AuditRecord> {
+    const known = await findUser(store.db, user)
+    return {
+      actor: outcome === 'done' ? user : null,
+      via: 'password',
+      credential: null,
+      from: from ?? null,
+      action: 'sign_in',
+      repo: null,
+      cause: 'password',
+      details: { user: known ? user : 'unknown', ...details },
+      outcome,
+      of: null,
+    }
   }
 
   async function identify(name: string, via: Identity['via'], credential: string): Promise<Identity> {

@@ -68,6 +68,7 @@ const WORDS: Record<Action, string> = {
   'collaborator.write': 'change the collaborators',
   'settings.write': 'change the settings',
   'logs.read': 'read logs',
+  'audit.read': 'read the audit',
   'user.read': 'see other users',
   'user.write': 'change other users',
   'platform.read': 'see the state of the platform',

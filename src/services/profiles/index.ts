@@ -1,5 +1,7 @@
 import { answerAll } from '#kit/answers.ts'
+import type { Seal } from '#kit/seal.ts'
 import { defineService } from '#kit/service.ts'
+import { createAudit } from './audit.ts'
 import { createAuthentication } from './authentication.ts'
 import { createAuthorization } from './authorization.ts'
 import { createCollaborators, forgetRepository } from './collaborators.ts'
@@ -14,12 +16,14 @@ import { createUsers } from './users.ts'
 export interface ProfilesOptions {
   /** Of scrypt; OWASP's figures when absent. */
   passwordCost?: Cost
+  seal: Seal
 }
 
 export const profiles = defineService<ProfilesOptions>({
   name: 'profiles',
   migrations,
-  async start(parts, { passwordCost }) {
+  async start(parts, { passwordCost, seal }) {
+    const audit = createAudit(parts, seal)
     const check = createPasswordCheck(parts, passwordCost)
     const users = createUsers(parts, passwordCost)
     const keys = createKeys(parts)
@@ -38,7 +42,10 @@ export const profiles = defineService<ProfilesOptions>({
       'profiles.create_token': tokens.create,
       'profiles.list_tokens': tokens.list,
       'profiles.revoke_token': tokens.revoke,
-      'profiles.authenticate': createAuthentication(parts, check),
+      'profiles.authenticate': createAuthentication(parts, check, audit),
+      'profiles.record_audit': audit.record,
+      'profiles.list_audit': audit.list,
+      'profiles.verify_audit': audit.verify,
       'profiles.authorize': createAuthorization(parts),
       'profiles.collaborations': collaborators.of,
       'profiles.set_collaborator': collaborators.set,

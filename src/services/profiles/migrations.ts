@@ -83,4 +83,35 @@ export const migrations: readonly Migration[] = [
       await tokens.addColumn('session', 'integer', (column) => column.notNull().defaultTo(0)).execute()
     },
   },
+  {
+    id: 'profiles/0006-audit',
+    async up(db) {
+      await db.schema
+        .createTable('profiles_audit')
+        .addColumn('seq', 'bigint', (column) => column.primaryKey())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('actor', 'text')
+        .addColumn('via', 'text')
+        .addColumn('credential', 'text')
+        .addColumn('from', 'text')
+        .addColumn('action', 'text', (column) => column.notNull())
+        .addColumn('repo', 'text')
+        .addColumn('cause', 'text', (column) => column.notNull())
+        .addColumn('details', 'text', (column) => column.notNull())
+        .addColumn('outcome', 'text', (column) => column.notNull())
+        .addColumn('of', 'bigint')
+        .addColumn('hash', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createIndex('profiles_audit_by_repo')
+        .on('profiles_audit')
+        .columns(['repo', 'seq'])
+        .execute()
+      await db.schema
+        .createTable('profiles_audit_head')
+        .addColumn('id', 'integer', (column) => column.primaryKey())
+        .addColumn('sealed', 'text', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]

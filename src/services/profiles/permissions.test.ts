@@ -2,9 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Action, actions } from '#contracts/profiles.ts'
 import { isProblem } from '#kit/problem.ts'
-import { startService } from '#kit/service.ts'
-import { testParts } from '#testing/parts.ts'
-import { profiles } from './index.ts'
+import { startProfiles } from './testing/world.ts'
 
 const read: readonly Action[] = ['repo.read', 'var.read', 'secret.read', 'logs.read', 'collaborator.read']
 const write: readonly Action[] = [
@@ -18,7 +16,7 @@ const write: readonly Action[] = [
   'var.write',
   'secret.write',
 ]
-const admin: readonly Action[] = [...write, 'collaborator.write', 'settings.write']
+const admin: readonly Action[] = [...write, 'audit.read', 'collaborator.write', 'settings.write']
 const owner: readonly Action[] = [...admin, 'repo.delete', 'repo.create']
 
 const may: Record<string, readonly Action[]> = {
@@ -31,8 +29,7 @@ const may: Record<string, readonly Action[]> = {
 }
 
 test('each role may what the table says, every action tried with every role', async () => {
-  await using parts = await testParts()
-  await using _ = await startService(profiles, parts, {})
+  await using parts = await startProfiles()
   const repo = 'ann/shop'
   for (const name of Object.keys(may))
     await parts.bus.ask('profiles.create_user', { name, admin: name === 'root' })
@@ -54,8 +51,7 @@ test('each role may what the table says, every action tried with every role', as
 })
 
 test('without a repository, everybody may create one and only administrators may the rest', async () => {
-  await using parts = await testParts()
-  await using _ = await startService(profiles, parts, {})
+  await using parts = await startProfiles()
   await parts.bus.ask('profiles.create_user', { name: 'ann' })
   await parts.bus.ask('profiles.create_user', { name: 'root', admin: true })
   await parts.bus.ask('profiles.authorize', { user: 'ann', action: 'repo.create' })

@@ -20,6 +20,7 @@ export const permissions: Record<Action, Role | 'anyone' | 'administrator'> = {
   'secret.write': 'write',
   'collaborator.write': 'admin',
   'settings.write': 'admin',
+  'audit.read': 'admin',
   'repo.delete': 'owner',
   /** Without a repository: at all. With one: under that owner's name. */
   'repo.create': 'anyone',

@@ -69,6 +69,7 @@ async function saveRow(tx: Tx<Tables>, row: Tables['profiles_sign_ins']): Promis
 function tooMany(ms: number): Problem {
   const seconds = Math.ceil(ms / 1000)
   return new Problem('unauthenticated', {
+    wait: seconds,
     reason: `too many wrong passwords; try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`,
   })
 }

@@ -38,6 +38,25 @@ export interface Tables {
     user: string
     role: string
   }
+  /** Rows are only ever added; `contracts/audit.ts` says what is in them. */
+  profiles_audit: {
+    seq: number
+    at: number
+    actor: string | null
+    via: string | null
+    credential: string | null
+    from: string | null
+    action: string
+    repo: string | null
+    cause: string
+    /** JSON. */
+    details: string
+    outcome: string
+    of: number | null
+    hash: string
+  }
+  /** One row: `SEQ:HASH` of the newest entry, sealed with the master key. */
+  profiles_audit_head: { id: number; sealed: string }
   /** Who was refused how often: `user:NAME` and `from:ADDRESS`. */
   profiles_sign_ins: {
     key: string

@@ -78,6 +78,7 @@ export const nodes: Route[] = [
       summary:
         'Takes an existing machine as the server of a node; the password or key is used once and not kept',
       body: strict(link),
+      shows: ['host', 'port', 'user'],
       response: Linked,
     },
     ({ repo, params, body }, { bus }) =>

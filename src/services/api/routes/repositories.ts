@@ -37,6 +37,7 @@ export const repositories: Route[] = [
       summary: 'Makes an empty repository; its owner is who asks, unless an administrator names another',
       body: strict({ repo: NameOrId }),
       status: 201,
+      shows: ['repo'],
       response: RepositoryView,
     },
     async ({ body, identity }, { bus }) => {
@@ -94,6 +95,7 @@ export const repositories: Route[] = [
       scope: 'repo',
       summary: 'Shares a repository with a user, or changes his role',
       body: strict({ role: Role }),
+      shows: ['role'],
       response: Collaborator,
     },
     ({ repo, params, body }, { bus }) =>
@@ -132,6 +134,7 @@ export const repositories: Route[] = [
       scope: 'repo',
       summary: 'Sets a variable; nodes that use it are synced',
       body: strict({ scope, name, value }),
+      shows: ['scope', 'name'],
       response: Variable,
     },
     ({ repo, body, identity }, { bus }) =>

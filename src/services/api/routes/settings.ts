@@ -28,6 +28,7 @@ export const settings: Route[] = [
       summary:
         'Changes settings; the others stay. Another `branch` is judged like a push, and nodes follow it',
       body: SettingsChange,
+      shows: Object.keys(Settings.properties),
       response: Settings,
     },
     ({ repo, body, identity }, { bus }) =>

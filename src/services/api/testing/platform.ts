@@ -1,5 +1,6 @@
 import type { Bus } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
+import type { AuditRecord } from '#contracts/audit.ts'
 import type { Node, Task } from '#contracts/descriptors.ts'
 import type { Line, NewLine } from '#contracts/logger.ts'
 import type { Identity } from '#contracts/profiles.ts'
@@ -22,6 +23,9 @@ export interface World {
   /** `user action repo` that profiles refuses. */
   forbidden: Set<string>
   asked: { name: string; input: unknown }[]
+  audit: AuditRecord[]
+  /** Nothing can be written to the audit. */
+  auditBroken: boolean
   nodes: Node[]
   tasks: Task[]
   records: NodeRecord[]
@@ -81,6 +85,8 @@ const newWorld = (): World => ({
   ]),
   forbidden: new Set(),
   asked: [],
+  audit: [],
+  auditBroken: false,
   nodes: [web],
   tasks: [deploy],
   records: [],
@@ -100,6 +106,10 @@ export async function startTestApi(options: { clock?: Clock; port?: number } = {
   const bus = stack.use(await embeddedBus({ store, clock, log: silentLog, source: 'test' }))
   const world = newWorld()
   const record = recorded(bus, world)
+  bus.answer('profiles.record_audit', async (entry) => {
+    if (world.auditBroken) throw new Problem('unaudited', { reason: 'the disk is full' })
+    return { seq: world.audit.push(entry) }
+  })
   const waiting = new Set<() => void>()
   answerProfiles(record, world)
   answerTasker(record, world)

@@ -41,6 +41,7 @@ real.answer('profiles.authenticate', async () => ({
   credential: 'x',
 }))
 real.answer('profiles.authorize', async () => ({}))
+real.answer('profiles.record_audit', async () => ({ seq: 1 }))
 real.answer('shazam.plan', async () => {
   dieAt('judgement')
   return []

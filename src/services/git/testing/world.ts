@@ -16,6 +16,8 @@ export interface World {
   secrets: string[]
   plan: (input: Input<'shazam.plan'>, signal: AbortSignal) => Promise<Output<'shazam.plan'>>
   asked: Input<'profiles.authenticate'>[]
+  audit: Input<'profiles.record_audit'>[]
+  auditBroken: boolean
 }
 
 export const emptyWorld = (): World => ({
@@ -27,6 +29,8 @@ export const emptyWorld = (): World => ({
   plan: async ({ next }) =>
     (next?.nodes ?? []).map((one) => ({ node: one.id, verdict: 'create', changes: [], as_of: null })),
   asked: [],
+  audit: [],
+  auditBroken: false,
 })
 
 export function answerFor(bus: Bus, world: World): void {
@@ -45,6 +49,10 @@ export function answerFor(bus: Bus, world: World): void {
     if (world.forbidden.has(`${user} ${action} ${repo}`))
       throw new Problem('forbidden', { user, action: `${action} ${repo}` })
     return {}
+  })
+  bus.answer('profiles.record_audit', async (entry) => {
+    if (world.auditBroken) throw new Problem('unaudited', { reason: 'the disk is full' })
+    return { seq: world.audit.push(entry) }
   })
   bus.answer('registry.get_node', async ({ repo, node }) => record(world, repo, node))
   bus.answer('registry.list_nodes', async () =>

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { createSeal } from '#kit/seal.ts'
 import { startService } from '#kit/service.ts'
 import { type TestParts, testParts } from '#testing/parts.ts'
 import { profiles } from '../index.ts'
@@ -16,7 +18,7 @@ export async function startProfiles(given: Parameters<typeof testParts>[0] = {})
         .map((repo) => ({ repo, created_at: 0, branch: 'main', commit: null })),
     ),
   )
-  stack.use(await startService(profiles, parts, { passwordCost }))
+  stack.use(await startService(profiles, parts, { passwordCost, seal: createSeal([randomBytes(32)]) }))
   const undo = stack.move()
   return { ...parts, owned, [Symbol.asyncDispose]: () => undo.disposeAsync() }
 }

@@ -216,20 +216,42 @@ test('colours come on a terminal only, and not with NO_COLOR; text of a node can
 test('info tells what is known of a node, with the versions that are there', async () => {
   await using api = await startTestApi()
   withWeb(api)
-  for (const record of api.world.records) record.facts.services = { nginx: { version: '1.22.1' } }
+  for (const record of api.world.records)
+    Object.assign(record.facts, {
+      os: { id: 'debian', version: '12', codename: 'bookworm', name: 'Debian GNU/Linux 12' },
+      kernel: '6.1.0',
+      architecture: 'x86_64',
+      cpu: { count: 2, model: 'Some\x1b[2J CPU' },
+      memory: { total: 2_062_000_000, swap: 0 },
+      disks: [{ name: 'vda', size: 21_474_836_480 }],
+      filesystems: 'of another time',
+      addresses: ['192.0.2.1', '2001:db8::1'],
+      virtualization: 'kvm',
+      newer: [1],
+      services: { nginx: { version: '1.22.1', modules: 'http' } },
+    })
   const { out } = await run(api.url, 'info web --repo ann/shop')
   assert.equal(
     out,
-    `node:       web
-name:       First
-status:     synced, 1 min ago
-health:     unknown
-ip:         192.0.2.1
-provider:   docker
-server:     c1, root@192.0.2.1:22
-host keys:  SHA256:abc
-applied:    3f2a1c0, 0 resources, 1 min ago
-services:   nginx 1.22.1
+    `node:            web
+name:            First
+status:          synced, 1 min ago
+health:          unknown
+ip:              192.0.2.1
+provider:        docker
+server:          c1, root@192.0.2.1:22
+host keys:       SHA256:abc
+applied:         3f2a1c0, 0 resources, 1 min ago
+services:        nginx 1.22.1
+os:              Debian GNU/Linux 12
+kernel:          6.1.0, x86_64
+cpu:             2 x Some\\x1b[2J CPU
+memory:          1.9 GiB, swap 0 bytes
+disks:           vda 20 GiB
+addresses:       192.0.2.1, 2001:db8::1
+virtualization:  kvm
+newer:           [1]
+nginx modules:   http
 `,
   )
 })

@@ -64,6 +64,14 @@ export function lasted(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 }
 
+/** `512 MiB`, `7.8 GiB` */
+export function bytes(size: number): string {
+  const names = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+  const power = Math.min(Math.floor(Math.log2(Math.max(size, 1)) / 10), names.length - 1)
+  const value = size / 1024 ** power
+  return `${value < 10 && power > 0 ? Number(value.toFixed(1)) : Math.round(value)} ${names[power]}`
+}
+
 export const clockTime = (at: number): string => new Date(at).toTimeString().slice(0, 8)
 
 /** `1 node`, `2 nodes` */

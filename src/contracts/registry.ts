@@ -32,7 +32,7 @@ export const NodeRecord = strict({
   repo: RepoId,
   node: Name,
   server: nullable(Server),
-  /** OS, kernel, cpu, memory, addresses, versions of services. `pub_key`: of the node's devops user. */
+  /** `Facts` of contracts/facts.ts once the node was synced; empty before. */
   facts: Tree,
   applied: nullable(Applied),
   /** Server created and first sync done. */

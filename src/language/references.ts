@@ -1,4 +1,5 @@
 import type { Node, Option } from '#contracts/descriptors.ts'
+import { Facts } from '#contracts/facts.ts'
 import { isTree } from './fields.ts'
 import { itemName, itemNamed } from './items.ts'
 import { nearest } from './nearest.ts'
@@ -138,7 +139,52 @@ function nodeTrouble(
     const message = unknownName(`variable of node ${id}`, name, Object.keys(node.vars))
     return world.variables ? { message } : { message, severity: 'warning' }
   }
+  if (part === 'facts') return factTrouble(id, name, rest, { services, world })
   if (part === 'configuration') return configurationTrouble(id, name, rest, { node, services }, world)
+}
+
+function factTrouble(
+  id: string,
+  name: string,
+  rest: string[],
+  { services, world }: { services: ReadonlySet<string>; world: World },
+): Trouble | undefined {
+  if (name === 'services') return serviceFactTrouble(id, rest, services, world)
+  let place: Shape = Facts
+  const above = [id, 'facts']
+  for (const key of [name, ...rest]) {
+    if (place.type === 'array') {
+      if (key === 'size') return undefined
+      place = place.items ?? {}
+    } else if (place.properties) {
+      const next: Shape | undefined = Object.hasOwn(place.properties, key) ? place.properties[key] : undefined
+      if (!next)
+        return { message: unknownName(`fact in ${above.join('.')}:`, key, Object.keys(place.properties)) }
+      place = next
+    } else return key === 'size' ? undefined : beyond(above, key)
+    above.push(key)
+  }
+  return undefined
+}
+
+/** As much of a JSON schema as is followed. */
+interface Shape {
+  type?: string
+  properties?: Record<string, Shape>
+  items?: Shape
+}
+
+function serviceFactTrouble(
+  id: string,
+  [service, name]: string[],
+  services: ReadonlySet<string>,
+  world: World,
+): Trouble | undefined {
+  if (service === undefined) return undefined
+  if (!services.has(service)) return { message: unknownName(`service of node ${id}`, service, services) }
+  const facts = world.services.get(service)?.facts
+  if (name === undefined || !facts || Object.hasOwn(facts, name)) return undefined
+  return { message: unknownName(`fact of service ${service}`, name, Object.keys(facts)) }
 }
 
 function configurationTrouble(

@@ -144,7 +144,7 @@ test('failures that would show it say *** instead', async () => {
     async () => (await see.node('web')).status?.error ?? undefined,
   )
   assert.match(status, /configuration\.app\.port: must be a whole number, got "\*\*\*/)
-  await devops('plan', '--live')
+  await devops('plan')
   assert.notEqual((await see.node('web')).status?.commit, commit)
   const failing = app.replace('echo starts with', 'echo oops {{ secrets.token }} >&2; false; echo')
   await push({
@@ -162,7 +162,7 @@ test('a rotated secret is followed by the node that uses it, and a diff shows ne
   const rotated = await ann.devopsWith(second, 'secret', 'rotate', 'token', '--repo', clone.repo)
   assert.equal(rotated.code, 0, rotated.text)
   assert.match(rotated.text, /Synced in a moment, because they use it: web\./)
-  told.push(rotated.text, (await devops('plan', '--live')).text)
+  told.push(rotated.text, (await devops('plan')).text)
   const id = (await see.node('web')).server?.id ?? ''
   await see.eventually('the new value', async () =>
     (await onServer(id, 'cat /etc/app.conf')).includes(`token = ${second}\n`),
@@ -174,7 +174,7 @@ test('a rotated secret is followed by the node that uses it, and a diff shows ne
 })
 
 test('no secret is in the data folder, the output, an answer, or a backup, in any form', async (t) => {
-  await Promise.all([devops('status'), devops('info', 'web'), devops('plan'), devops('plan', '--live')])
+  await Promise.all([devops('status'), devops('info', 'web'), devops('plan'), devops('plan', '--recorded')])
   await Promise.all([
     devops('list', 'runs'),
     devops('logs'),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
 import { examples, optionsOf } from '../command.ts'
+import { factRows } from '../facts.ts'
 import { ipOf, moved } from '../nodes.ts'
 import { must, type Session } from '../session.ts'
 import { ago, facts, printable, shortCommit } from '../text.ts'
@@ -56,12 +57,7 @@ function rows(view: NodeView, now: number): [string, string][] {
         .map(([id, version]) => `${id} ${installed(view, id) ?? version}`)
         .join(', '),
     ],
-    ...Object.entries(view.facts)
-      .filter(([name]) => name !== 'ip' && name !== 'services')
-      .map(([name, value]): [string, string] => [
-        name,
-        printable(typeof value === 'string' ? value : JSON.stringify(value)),
-      ]),
+    ...factRows(view.facts),
   ]
 }
 

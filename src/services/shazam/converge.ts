@@ -1,3 +1,4 @@
+import type { Facts } from '#contracts/facts.ts'
 import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
 import { type Applied, apply, type Outcome, type OutputLine } from './apply.ts'
@@ -7,7 +8,7 @@ import type { Graph } from './graph.ts'
 import { nextManifest } from './manifest.ts'
 import { type Plan, planLive } from './plan.ts'
 import { probe, questions } from './probe.ts'
-import { type Facts, factsOf } from './record.ts'
+import { factsOf } from './record.ts'
 import type { Entry } from './resources/kind.ts'
 import type { Connection } from './transport/connection.ts'
 

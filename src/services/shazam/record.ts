@@ -1,42 +1,39 @@
+import { isIPv6 } from 'node:net'
+import type { Facts } from '#contracts/facts.ts'
 import type { State } from './facts/state.ts'
 
-/** What the registry keeps of a node: `NODE.facts.…`. Nothing in it moves by itself. */
-export type Facts = Record<string, unknown>
-
-/** What services tell of themselves is output of a node: it may hold a secret. */
+/**
+ * What the registry keeps of a node: `NODE.facts.…`. What services tell of themselves is output of the node, and may
+ * hold a secret.
+ */
 export function factsOf({ system, lines }: State, hide: (text: string) => string): Facts {
-  const services: Record<string, Record<string, string>> = {}
-  for (const [address, text] of lines) {
-    const [service = '', name = ''] = address.split('.')
-    services[service] = { ...services[service], [name]: hide(text) }
-  }
-  const {
-    os,
-    kernel,
-    architecture,
-    cpus,
-    memory,
-    swap,
-    disks,
-    addresses,
-    boot_id,
-    hostname,
-    container,
-    pub_key,
-  } = system
+  const { os, kernel, architecture, cpus, cpu_model, memory, swap, devices, disks, addresses } = system
+  const { boot_id, hostname, container, virtualization, pub_key } = system
   return {
     os,
     kernel,
     architecture,
-    cpus,
-    memory,
-    swap,
-    disks,
+    cpu: { count: cpus, model: cpu_model },
+    memory: { total: memory, swap },
+    disks: container ? [] : devices,
+    filesystems: disks,
     addresses,
-    boot_id,
+    ipv4: addresses.filter((address) => !isIPv6(address)),
+    ipv6: addresses.filter(isIPv6),
     hostname,
+    virtualization,
     container,
+    boot_id,
     pub_key,
-    services,
+    services: servicesOf(lines, hide),
   }
+}
+
+function servicesOf(lines: State['lines'], hide: (text: string) => string): Facts['services'] {
+  const services: Facts['services'] = {}
+  for (const [address, text] of lines) {
+    const [service = '', name = ''] = address.split('.')
+    services[service] = { ...services[service], [name]: hide(text) }
+  }
+  return services
 }

@@ -43,12 +43,16 @@ export interface SystemFact {
   kernel: string
   architecture: string
   cpus: number
+  /** Empty where the kernel does not tell. */
+  cpu_model: string
   /** Bytes. */
   memory: number
   /** Bytes. */
   swap: number
   /** Paths of active swap areas. */
   swaps: string[]
+  /** Block devices, of the host in a container. */
+  devices: { name: string; size: number }[]
   disks: { mount: string; size: number }[]
   addresses: string[]
   boot_id: string
@@ -57,6 +61,8 @@ export interface SystemFact {
   static_hostname: string
   hosts: string[]
   container: boolean
+  /** systemd's word for it; empty where systemd is not there. */
+  virtualization: string
   /** Of the devops user; empty before there is one. */
   pub_key: string
 }
@@ -123,9 +129,11 @@ export const blankState = (): State => ({
     kernel: '',
     architecture: '',
     cpus: 0,
+    cpu_model: '',
     memory: 0,
     swap: 0,
     swaps: [],
+    devices: [],
     disks: [],
     addresses: [],
     boot_id: '',
@@ -133,6 +141,7 @@ export const blankState = (): State => ({
     static_hostname: '',
     hosts: [],
     container: false,
+    virtualization: '',
     pub_key: '',
   },
   files: new Map(),

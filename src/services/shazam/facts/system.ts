@@ -22,13 +22,17 @@ const at = {
 export const system: Fact = {
   name: 'system',
   script: ({ texts }) => `
-grep -asHZ '' ${quote([...new Set([...Object.values(at), MADE, PENDING, ...texts])])}
+grep -asHZ '' ${quote([...new Set([...Object.values(at), MADE, PENDING, ...texts])])} /sys/block/*/size
 echo =disks
 df -PkT -x tmpfs -x devtmpfs -x efivarfs
 echo =addresses
 hostname -I
 echo =architecture
 uname -m
+echo =cpu
+grep -m1 '^model name' /proc/cpuinfo
+echo =virtualization
+systemd-detect-virt
 echo =container
 { [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -s /run/systemd/container ] || [ -e /dev/lxd/sock ]; } && echo yes
 `,
@@ -49,12 +53,17 @@ echo =container
       memory: kilobytes(lines.get(at.memory) ?? [], 'MemTotal'),
       swap: kilobytes(lines.get(at.memory) ?? [], 'SwapTotal'),
       swaps: (lines.get(at.swaps) ?? []).slice(1).map((line) => line.split(/\s/)[0] ?? ''),
+      cpu_model: part('cpu')
+        .replace(/^[^:]*:/, '')
+        .trim(),
+      devices: devices(lines),
       disks: disks(part('disks')),
       addresses: part('addresses').split(/\s+/).filter(Boolean),
       boot_id: one(at.boot_id),
       hostname: one(at.hostname),
       static_hostname: one(at.static_hostname),
       hosts: lines.get(at.hosts) ?? [],
+      virtualization: part('virtualization').trim(),
       container: part('container').trim() === 'yes',
       pub_key: one(at.pub_key),
     }
@@ -95,6 +104,20 @@ function countRanges(text: string): number {
 
 const kilobytes = (lines: string[], key: string) =>
   Number(lines.find((line) => line.startsWith(`${key}:`))?.match(/\d+/)?.[0] ?? 0) * 1024
+
+/** What stands for a file, for memory, or for a drive that may be empty is no disk. */
+const noDisk = /^(loop|ram|zram|sr|fd|nbd)\d/
+
+/** `/sys/block/sda/size`, in sectors of 512 bytes. */
+function devices(lines: Map<string, string[]>): State['system']['devices'] {
+  return [...lines]
+    .flatMap(([path, [sectors]]) => {
+      const [, name] = /^\/sys\/block\/([^/]+)\/size$/.exec(path) ?? []
+      return name && !noDisk.test(name) ? [{ name, size: Number(sectors) * 512 }] : []
+    })
+    .filter(({ size }) => size > 0)
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
 
 /** Mounts of single files (a container's /etc/hosts) are no disks. */
 function disks(text: string): State['system']['disks'] {

@@ -28,9 +28,13 @@ for (const [text, shown] of [
   ['got "hun...', 'got "hun...'],
   ['hex 68756e7465723268756e7465723221', 'hex ***21'],
   ['hunter2 and ...', 'hunter2 and ...'],
+  ["q=p%26ss+it%27s q=p%26ss%20it's q=p%26ss+it%27s", 'q=*** q=*** q=***'],
+  ['<b>p&amp;ss it&#39;s</b>', '<b>***</b>'],
+  [`+ echo 'p&ss it'\\''s' 'p&ss it'"'"'s'`, `+ echo '***' '***'`],
+  ['a 0123456789abcdefXYZ b', 'a *** b'],
 ] as const)
   test(`hidden in a whole text: ${text}`, () => {
-    assert.equal(hider(['hunter2hunter2'])(text), shown)
+    assert.equal(hider(['hunter2hunter2', "p&ss it's", '<0123456789abcdefXYZ>'])(text), shown)
   })
 
 test('each line of a secret of many lines is masked by itself', () => {

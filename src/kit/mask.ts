@@ -9,6 +9,8 @@ export interface Mask {
 const STARS = '***'
 /** Shorter pieces of base64 or of a line would mask innocent text. */
 const SHORTEST_FORM = 6
+/** So much in a row is nobody else's text: it is hidden whatever became of the characters around it. */
+const LONG_PIECE = /[A-Za-z0-9]{16,}/g
 /** Of a secret that was cut short: fewer characters tell nothing; more are never shown of one. */
 const SHORTEST_CUT = 4
 const LONGEST_CUT = 200
@@ -65,10 +67,36 @@ function formsOf(secret: string): string[] {
   if (secret === '') return []
   const lines = secret.split(/\r?\n/).filter((line) => line.length >= SHORTEST_FORM)
   const json = JSON.stringify(secret).slice(1, -1)
-  const url = encodeURIComponent(secret.toWellFormed())
   const hex = Buffer.from(secret).toString('hex')
   const coded = [...base64Forms(secret), hex, hex.toUpperCase()]
-  return [secret, json, url, ...lines, ...coded.filter((form) => form.length >= SHORTEST_FORM)]
+  const pieces = secret.match(LONG_PIECE) ?? []
+  return [
+    secret,
+    json,
+    ...urlForms(secret),
+    ...markupForms(secret),
+    ...lines,
+    ...pieces,
+    ...coded.filter((form) => form.length >= SHORTEST_FORM),
+  ]
+}
+
+/** As programs write it in addresses and forms, with letters of either size in their codes. */
+function urlForms(secret: string): string[] {
+  const url = encodeURIComponent(secret.toWellFormed())
+  const strict = url.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  const all = [url, strict].flatMap((form) => [form, form.replaceAll('%20', '+')])
+  return [...all, ...all.map((form) => form.replace(/%../g, (code) => code.toLowerCase()))]
+}
+
+/** In HTML, and as shells quote it when they tell what they run (`set -x`). */
+function markupForms(secret: string): string[] {
+  const html = secret.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  return [
+    html.replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+    secret.replaceAll("'", `'\\''`),
+    secret.replaceAll("'", `'"'"'`),
+  ]
 }
 
 /** In the middle of other text a secret can begin at three places of a base64 group; its outer characters then vary. */

@@ -9,6 +9,7 @@ import {
   addressesIn,
   checkRepository,
   eventMatches,
+  type File,
   formatFindings,
   readCatalog,
   renderShell,
@@ -16,9 +17,12 @@ import {
   stepKind,
 } from './index.ts'
 import { shapeTroubles } from './shape.ts'
+import { readCorpus } from './testing/corpus.ts'
+import { hunt } from './testing/hunt.ts'
+import { mutated } from './testing/mutate.ts'
 
 const catalog = readCatalog(join(import.meta.dirname, 'cases', 'catalog'))
-const runs = Number(process.env.FUZZ_RUNS ?? 200)
+const corpus = readCorpus()
 
 const words = fc.constantFrom(
   ...'id name type provider services configuration vars targets steps triggers run options webhooks crons events when on do'.split(
@@ -144,44 +148,36 @@ const files = fc.record({
 
 describe('whatever is pushed', () => {
   it('is judged: findings with a place in the file, no crash, and what is good fits the contract', () => {
-    fc.assert(
-      fc.property(files, (pushed) => {
-        const list = Object.entries(pushed).map(([path, content]) => ({ path, content }))
-        const { findings, infrastructure } = checkRepository(list, { catalog })
-        for (const finding of findings) {
-          assert.ok(finding.line >= 1 && finding.column >= 1)
-          assert.ok(finding.message.length < 2000)
-        }
-        for (const line of formatFindings(findings)) assert.doesNotMatch(line, /\p{Cc}/u)
-        if (findings.every(({ severity }) => severity === 'warning'))
-          assert.deepEqual(shapeTroubles(Infrastructure, infrastructure), [])
-        assert.equal(({} as Record<string, unknown>).a, undefined)
-      }),
-      { numRuns: runs },
-    )
+    hunt('made-up files', files, (pushed) => judge(listOf(pushed)), { share: 0.2 })
+  })
+
+  it('is judged when it was good once, or bad in a way that we know, and a hand slipped', () => {
+    hunt('mutated real files', mutated(corpus), judge, { share: 0.5, weight: 3 })
   })
 
   it('is judged the same twice', () => {
-    fc.assert(
-      fc.property(files, (pushed) => {
-        const list = Object.entries(pushed).map(([path, content]) => ({ path, content }))
+    hunt(
+      'twice',
+      fc.oneof(files.map(listOf), mutated(corpus)),
+      (list) =>
         assert.deepEqual(
           checkRepository(list, { catalog }),
           checkRepository([...list].reverse(), { catalog }),
-        )
-      }),
-      { numRuns: runs / 4 },
+        ),
+      { share: 0.1, weight: 0.25 },
     )
   })
 
   it('never makes the small functions throw', () => {
-    fc.assert(
-      fc.property(fc.string(), fc.string(), tree, (a, b, value) => {
+    hunt(
+      'small functions',
+      fc.tuple(fc.string(), fc.string(), tree),
+      ([a, b, value]) => {
         assert.equal(typeof eventMatches(a, b), 'boolean')
         assert.ok(stepKind(a).kind)
         assert.ok(Array.isArray(addressesIn(value)))
-      }),
-      { numRuns: runs },
+      },
+      { share: 0.05 },
     )
   })
 
@@ -212,20 +208,39 @@ describe('whatever is pushed', () => {
         { maxLength: 14 },
       )
       .map((pieces) => pieces.join(''))
-    fc.assert(
-      fc.property(template, tree, (source, value) => {
-        for (const run of [
-          () => renderTree({ x: source }, { a: value }),
-          () => renderShell(source, { a: value }),
-        ]) {
+    const texts = fc.oneof(
+      template,
+      mutated(corpus).map((list) => list.map((file) => file.content).join('\n')),
+    )
+    hunt(
+      'templates',
+      fc.tuple(texts, tree),
+      ([source, value]) => {
+        const scope = { a: value, web: { ip: '192.0.2.1', vars: value }, vars: value, secrets: { x: 'y' } }
+        for (const run of [() => renderTree({ x: source }, scope), () => renderShell(source, scope)]) {
           try {
             run()
           } catch (error) {
             assert.ok(isProblem(error, 'invalid'), String(error))
           }
         }
-      }),
-      { numRuns: runs * 2 },
+      },
+      { share: 0.15, weight: 2 },
     )
   })
 })
+
+const listOf = (pushed: Record<string, string>): File[] =>
+  Object.entries(pushed).map(([path, content]) => ({ path, content }))
+
+function judge(list: readonly File[]): void {
+  const { findings, infrastructure } = checkRepository(list, { catalog })
+  for (const finding of findings) {
+    assert.ok(finding.line >= 1 && finding.column >= 1)
+    assert.ok(finding.message.length < 2000)
+  }
+  for (const line of formatFindings(findings)) assert.doesNotMatch(line, /\p{Cc}/u)
+  if (findings.every(({ severity }) => severity === 'warning'))
+    assert.deepEqual(shapeTroubles(Infrastructure, infrastructure), [])
+  assert.equal(({} as Record<string, unknown>).a, undefined)
+}

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { call, Nothing, nullable, strict } from './define.ts'
 import { Finding, Infrastructure } from './descriptors.ts'
+import * as files from './files.ts'
 import { CommitId, Name, RepoId, Time } from './ids.ts'
 import { Settings, SettingsChange } from './settings.ts'
 
@@ -13,14 +14,7 @@ export const Repository = strict({
   commit: nullable(CommitId),
 })
 
-export const Commit = strict({
-  commit: CommitId,
-  author: Type.String(),
-  at: Time,
-  message: Type.String(),
-})
-
-export const File = strict({ path: Type.String(), content: Type.String() })
+const File = strict({ path: Type.String(), content: Type.String() })
 
 export const calls = {
   'git.create_repository': call(strict({ repo: RepoId, by: Type.String() }), Repository),
@@ -31,8 +25,6 @@ export const calls = {
   'git.delete_repository': call(strict({ repo: RepoId, by: Type.String() }), Nothing),
   /** The checked descriptors at a commit; at the active branch's tip when absent. Cached by commit. */
   'git.infrastructure': call(strict({ repo: RepoId, commit: Type.Optional(CommitId) }), Infrastructure),
-  'git.tree': call(strict({ repo: RepoId, commit: Type.Optional(CommitId) }), Type.Array(Type.String())),
-  'git.file': call(strict({ repo: RepoId, commit: Type.Optional(CommitId), path: Type.String() }), File),
   /**
    * Brings the files of a former commit of the active branch back by a new commit, and marks those in between: they are
    * not applied again. Throws `conflict` when servers would be lost that are not named.
@@ -47,16 +39,13 @@ export const calls = {
     }),
     strict({ commit: CommitId, to: CommitId, marked: Type.Array(CommitId) }),
   ),
-  'git.log': call(
-    strict({ repo: RepoId, limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
-    Type.Array(Commit),
-  ),
   'git.get_settings': call(strict({ repo: RepoId }), Settings),
   /**
    * Another `branch` is judged like a push of its tip: `refused` when its descriptors have errors, `conflict` when servers
    * would be lost without consent. The nodes then follow it.
    */
   'git.set_settings': call(strict({ repo: RepoId, change: SettingsChange, by: Type.String() }), Settings),
+  ...files.calls,
   /** What a push of these files would be told. */
   'git.validate': call(strict({ repo: RepoId, files: Type.Array(File) }), Type.Array(Finding)),
 }

@@ -6,7 +6,9 @@ import { events } from '#contracts'
 import type { Option } from '#contracts/descriptors.ts'
 import { eventTrouble } from './events.ts'
 import {
+  checkRepository,
   eventMatches,
+  formatFindings,
   jsonSchemas,
   nearest,
   parseService,
@@ -115,6 +117,21 @@ describe('the nearest name', () => {
     assert.equal(nearest('Nginx', ['nginx']), 'nginx')
     assert.equal(nearest('postgres', ['nginx']), undefined)
     assert.equal(nearest('a', ['b']), undefined)
+  })
+})
+
+describe('a file', () => {
+  const judge = (content: string) =>
+    formatFindings(checkRepository([{ path: 'nodes/web.yml', content }], { catalog }).findings)
+
+  it('that makes the parser go deeper than its stack is refused', () => {
+    const lines = judge(`: ${'id: '.repeat(3000)}`)
+    assert.match(lines[0] ?? '', /^nodes\/web\.yml:1:\d+ is (nested more than 64 levels|not valid YAML)/)
+    assert.ok(lines.length <= 10)
+  })
+
+  it('is complained about two hundred times at most', () => {
+    assert.ok(judge('twice: 1\n'.repeat(5000)).length <= 210)
   })
 })
 

@@ -13,6 +13,7 @@ import {
 } from 'yaml'
 import type { Finding } from '#contracts/descriptors.ts'
 import { show } from './text.ts'
+import { TextCache } from './text-cache.ts'
 
 export const maxFileBytes = 1024 * 1024
 const maxDepth = 64
@@ -21,6 +22,8 @@ const maxAliased = 10_000
 /** Of one descriptor: far more than anybody writes, few enough to judge each. */
 const maxValues = 20_000
 const maxFindings = 200
+/** Characters of files that are remembered. */
+const MEMORY = 8 * 1024 * 1024
 
 /** The way to a value inside a document. */
 export type At = readonly (string | number)[]
@@ -42,7 +45,7 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
   const lines = new Lines(text)
   const remembered = memoryFor(path).get(text)
   if (remembered) {
-    const roots = once(() => rootsOf(parse(text)))
+    const roots = once(() => rootsOf(parse(text) ?? []))
     return structuredClone(remembered).map((value, i) =>
       documentOf(path, value, () => roots()[i], lines, findings),
     )
@@ -55,6 +58,10 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
     return []
   }
   const parsed = parse(text)
+  if (!parsed) {
+    complain(0, `is nested more than ${maxDepth} levels deep`)
+    return []
+  }
   const broken = parsed.flatMap((document) => document.errors)
   for (const error of broken.slice(0, 10)) complain(error.pos[0], yamlMessage(error.message))
   if (broken.length > 0) return []
@@ -62,7 +69,8 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
   const documents = rootsOf(parsed).map((root) => {
     const reader = new Reader((node, at, message) => {
       const place = lines.position(node?.range?.[0] ?? 0)
-      findings.push({ severity: 'error', path, ...place, at: at.join('.'), message })
+      if (findings.length - before < maxFindings)
+        findings.push({ severity: 'error', path, ...place, at: at.join('.'), message })
     })
     return documentOf(path, reader.read(root), () => root, lines, findings)
   })
@@ -71,21 +79,12 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
 }
 
 /** Most files of a push are those of the push before: what was read without complaint is kept, by its text. */
-const memory = { yaml: new Map<string, unknown[]>(), json: new Map<string, unknown[]>() }
-const memoryLimit = 16 * 1024 * 1024
-let memorized = 0
-
+const memory = { yaml: new TextCache<unknown[]>(MEMORY), json: new TextCache<unknown[]>(MEMORY) }
 const memoryFor = (path: string) => (path.endsWith('.json') ? memory.json : memory.yaml)
 
 function remember(path: string, text: string, documents: readonly Document[]): void {
-  memorized += text.length
-  if (memorized > memoryLimit) {
-    memory.yaml.clear()
-    memory.json.clear()
-    memorized = text.length
-  }
   // A copy: who asks for a repository may do with it as he likes.
-  memoryFor(path).set(text, structuredClone(documents.map(({ value }) => value)))
+  memoryFor(path).keep(text, structuredClone(documents.map(({ value }) => value)))
 }
 
 function once<T>(make: () => T): () => T {
@@ -127,7 +126,17 @@ function documentOf(
   return { path, value, report, locate, isFull: () => count >= maxFindings }
 }
 
-function parse(text: string): YamlDocument.Parsed[] {
+/** Undefined when the parser went so deep that it ran out of stack: it descends also where a document is wrong. */
+function parse(text: string): YamlDocument.Parsed[] | undefined {
+  try {
+    return parseAll(text)
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+function parseAll(text: string): YamlDocument.Parsed[] {
   const parsed = parseAllDocuments(text, {
     version: '1.2',
     schema: 'core',

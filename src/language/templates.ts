@@ -14,6 +14,7 @@ import { itemNamed } from './items.ts'
 import { nearest } from './nearest.ts'
 import { isTemplated } from './options.ts'
 import { show, unknownName } from './text.ts'
+import { TextCache } from './text-cache.ts'
 
 /** No tag that reads files, changes what it is given, or writes past the escaping of an output. */
 const allowedTags = new Set([
@@ -79,9 +80,12 @@ class NamingContext extends Context {
   }
 }
 
+/** Characters of templates that are kept parsed: a syntax tree takes some hundred bytes for each. */
+const CACHED = 200_000
+
 export class Templates {
   readonly liquid: Liquid
-  private readonly parsed = new Map<string, Template[]>()
+  private readonly parsed = new TextCache<Template[]>(CACHED)
 
   constructor(outputEscape?: (value: unknown) => string) {
     this.liquid = engine(outputEscape)
@@ -92,8 +96,7 @@ export class Templates {
     if (templates) return templates
     if (countMarks(text) > maxMarks) throw new Error(`holds more than ${maxMarks} templates`)
     templates = this.liquid.parse(text)
-    if (this.parsed.size >= 5000) this.parsed.clear()
-    if (text.length < 20_000) this.parsed.set(text, templates)
+    this.parsed.keep(text, templates)
     return templates
   }
 
@@ -201,7 +204,7 @@ export interface Use {
   column: number
 }
 
-const usesOf = new Map<string, Use[]>()
+const usesOf = new TextCache<Use[]>(CACHED)
 
 /** Throws what the engine throws when the template is not one: see `faultOf`. */
 export function addressUses(text: string): Use[] {
@@ -209,8 +212,7 @@ export function addressUses(text: string): Use[] {
   const known = usesOf.get(text)
   if (known) return known
   const uses = analyse(text)
-  if (usesOf.size >= 5000) usesOf.clear()
-  if (text.length < 20_000) usesOf.set(text, uses)
+  usesOf.keep(text, uses)
   return uses
 }
 

@@ -27,6 +27,92 @@ export interface components {
         reason: string
       }[]
     }
+    Blame: {
+      path: string
+      commit: string
+      parts: {
+        commit: string
+        author: string
+        at: number
+        summary: string
+        line: number
+        lines: string[]
+      }[]
+    }
+    BranchView: {
+      branch: string
+      commit: string
+      active: boolean
+    }
+    Commit: {
+      commit: string
+      parents: string[]
+      author: string
+      at: number
+      message: string
+    }
+    Committed: {
+      commit: string | null
+      branch: string
+      answer: string[]
+      plan: components["schemas"]["NodePlan"][] | null
+    }
+    Diff: {
+      from: string | null
+      to: string
+      files: components["schemas"]["FileDiff"][]
+      cut: boolean
+    }
+    Entry: {
+      path: string
+      type: "folder" | "file" | "executable" | "link" | "submodule"
+      size: number
+      id: string
+    }
+    File: {
+      path: string
+      commit: string
+      id: string
+      size: number
+      executable: boolean
+      encoding: "utf-8" | "base64"
+      content: string
+    }
+    FileChange: {
+      path: string
+      content: string
+      encoding?: "utf-8" | "base64"
+      executable?: boolean
+    } | {
+      path: string
+      delete: true
+    }
+    FileDiff: {
+      path: string
+      from: string | null
+      status: "added" | "changed" | "deleted" | "moved" | "type changed"
+      added: number | null
+      removed: number | null
+      patch: string | null
+    }
+    History: {
+      from: string | null
+      commits: components["schemas"]["Commit"][]
+      more: boolean
+    }
+    NewCommit: {
+      message: string
+      changes: components["schemas"]["FileChange"][]
+      parent: string | null
+      branch?: string
+      destroy?: string[]
+      replace?: string[]
+      dry_run?: boolean
+    }
+    Tree: {
+      commit: string | null
+      entries: components["schemas"]["Entry"][]
+    }
     Cause: {
       kind: "push" | "hand" | "event" | "variable" | "collaborator" | "webhook" | "cron" | "retry" | "drift"
       by: string
@@ -1184,6 +1270,210 @@ export interface paths {
               to: string
               marked: string[]
             }
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/branches": {
+    /** Branches, and which of them the servers follow */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["BranchView"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/tree": {
+    /** What a folder of a repository holds, at a commit */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query?: {
+          commit?: string
+          path?: string
+          recursive?: boolean
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Tree"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/file": {
+    /** A file of a repository, at a commit; base64 when it is not text */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query: {
+          commit?: string
+          path: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["File"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/blame": {
+    /** Which commit brought which line of a file */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query: {
+          commit?: string
+          path: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Blame"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/commits": {
+    /** History of a repository or a path, newest first; the next page: `commit` = `from`, greater `skip` */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query?: {
+          commit?: string
+          path?: string
+          skip?: number
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["History"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+    /** Changes files: judged, planned and carried out as a push of the commit would be */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            message: string
+            changes: {
+              path: string
+              content: string
+              encoding?: "utf-8" | "base64"
+              executable?: boolean
+            } | {
+              path: string
+              delete: true
+            }[]
+            parent: string | null
+            branch?: string
+            destroy?: string[]
+            replace?: string[]
+            dry_run?: boolean
+          }
+        }
+      }
+      responses: {
+        201: {
+          content: {
+            "application/json": components["schemas"]["Committed"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/commits/{commit}/diff": {
+    /** What a commit changed, against its parent or against `from` */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          commit: string
+        }
+        query?: {
+          from?: string
+          path?: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Diff"]
           }
         }
         default: {

@@ -1,5 +1,6 @@
 import type { Route } from './route.ts'
 import { audit } from './routes/audit.ts'
+import { files } from './routes/files.ts'
 import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
 import { people } from './routes/people.ts'
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...repositories,
   ...settings,
   ...rollback,
+  ...files,
   ...nodes,
   ...plans,
   ...tasks,

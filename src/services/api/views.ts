@@ -2,6 +2,20 @@ import Type from 'typebox'
 import { AuditEntry, AuditVerdict } from '#contracts/audit.ts'
 import { nullable, strict } from '#contracts/define.ts'
 import { Finding, Node, Task } from '#contracts/descriptors.ts'
+import {
+  Blame,
+  BranchView,
+  Commit,
+  Committed,
+  Diff,
+  Entry,
+  File,
+  FileChange,
+  FileDiff,
+  History,
+  NewCommit,
+  Tree,
+} from '#contracts/files.ts'
 import { Repository } from '#contracts/git.ts'
 import { CommitId, Name, RepoId, Time } from '#contracts/ids.ts'
 import { Line, Removed } from '#contracts/logger.ts'
@@ -48,6 +62,18 @@ export const Lines = strict({
 export const models = {
   AuditEntry,
   AuditVerdict,
+  Blame,
+  BranchView,
+  Commit,
+  Committed,
+  Diff,
+  Entry,
+  File,
+  FileChange,
+  FileDiff,
+  History,
+  NewCommit,
+  Tree,
   Cause,
   Change,
   Collaborator,

@@ -19,8 +19,8 @@ test('a new repository is empty, listed with its owner, and announced', async ()
   assert.deepEqual(await bus.ask('git.list_repositories', { owner: 'bob' }), [])
   const empty = { repo, commit: null, nodes: [], tasks: [], scripts: {}, services: [] }
   assert.deepEqual(await bus.ask('git.infrastructure', { repo }), empty)
-  assert.deepEqual(await bus.ask('git.tree', { repo }), [])
-  assert.deepEqual(await bus.ask('git.log', { repo, limit: 10 }), [])
+  assert.deepEqual(await bus.ask('git.tree', { repo }), { commit: null, entries: [] })
+  assert.deepEqual(await bus.ask('git.log', { repo, limit: 10 }), { from: null, commits: [], more: false })
   await until(() => fixture.events.some((event) => event.pattern === 'repo.created'))
 })
 
@@ -40,14 +40,15 @@ test('infrastructure, tree, files and log are those of the commit asked for', as
   assert.deepEqual(now.scripts, { 'scripts/hi.sh': 'echo hi\n' })
   const before = await bus.ask('git.infrastructure', { repo, commit: first })
   assert.deepEqual([before.commit, before.tasks], [first, []])
-  assert.deepEqual(await bus.ask('git.tree', { repo, commit: first }), ['nodes/web.yml', 'scripts/hi.sh'])
-  assert.deepEqual(await bus.ask('git.file', { repo, path: 'données/é.txt' }), {
-    path: 'données/é.txt',
-    content: 'é',
-  })
+  const tree = await bus.ask('git.tree', { repo, commit: first, recursive: true })
+  assert.deepEqual(
+    tree.entries.map((one) => one.path),
+    ['nodes/web.yml', 'scripts/hi.sh'],
+  )
+  assert.equal((await bus.ask('git.file', { repo, path: 'données/é.txt' })).content, 'é')
   const log = await bus.ask('git.log', { repo, limit: 10 })
   assert.deepEqual(
-    log.map((one) => [one.commit, one.author, one.message]),
+    log.commits.map((one) => [one.commit, one.author, one.message]),
     [
       [second, 'ann <ann@example.com>', 'second'],
       [first, 'ann <ann@example.com>', 'first\n\nwith more'],
@@ -99,5 +100,5 @@ test('a repository with servers cannot be deleted; without them it is gone for g
   await assert.rejects(access(fixture.bare))
   await until(() => fixture.events.some((event) => event.pattern === 'repo.deleted'))
   await bus.ask('git.create_repository', { repo, by: 'ann' })
-  assert.deepEqual(await bus.ask('git.log', { repo, limit: 1 }), [])
+  assert.deepEqual((await bus.ask('git.log', { repo, limit: 1 })).commits, [])
 })

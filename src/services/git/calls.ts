@@ -1,34 +1,28 @@
 import type { Bus, Undo } from '#bus'
 import type { Output } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
-import { Problem } from '#kit/problem.ts'
-import type { Store } from '#store'
-import type { Git } from './git.ts'
+import type { Branches } from './branches.ts'
+import type { Commit } from './commit.ts'
+import { readDiff } from './diff.ts'
+import { readFile, readTree } from './files.ts'
+import { readBlame, readLog } from './history.ts'
 import { emptyInfrastructure, type Reader } from './infrastructure.ts'
-import type { Limits } from './limits.ts'
-import { isFile, listEntries, readBlobs, textOf } from './objects.ts'
-import { containedPath, type Places } from './places.ts'
-import { getRepository } from './records.ts'
+import { locate, type ReadParts } from './locate.ts'
 import type { createRepositories } from './repositories.ts'
 import type { createRollback } from './rollback.ts'
 import type { createSettings } from './settings.ts'
-import type { Tables } from './tables.ts'
 
-type Commit = Output<'git.log'>[number]
-
-interface Parts {
+interface Parts extends ReadParts {
   bus: Bus
-  git: Git
-  store: Store<Tables>
-  places: Places
+  branches: Branches
   reader: Reader
   repositories: ReturnType<typeof createRepositories>
   settings: ReturnType<typeof createSettings>
   rollback: ReturnType<typeof createRollback>
-  limits: Limits
+  commit: Commit
 }
 
-/** What other services can ask of this one. Files are read out of git's objects: no path reaches the file system. */
+/** What other services can ask of this one. */
 export function answerCalls(parts: Parts): Undo[] {
   const { bus, reader, repositories, settings, rollback } = parts
   return [
@@ -44,22 +38,15 @@ export function answerCalls(parts: Parts): Undo[] {
     bus.answer('git.set_settings', ({ repo, change, by }) => settings.set(repo, change, by)),
     bus.answer('git.rollback', rollback),
     bus.answer('git.infrastructure', ({ repo, commit }) => infrastructure(parts, repo, commit)),
-    bus.answer('git.tree', ({ repo, commit }) => tree(parts, repo, commit)),
-    bus.answer('git.file', ({ repo, commit, path }) => file(parts, repo, commit, path)),
-    bus.answer('git.log', ({ repo, limit }) => log(parts, repo, limit)),
+    bus.answer('git.branches', ({ repo }) => branches(parts, repo)),
+    bus.answer('git.tree', (asked) => readTree(parts, asked)),
+    bus.answer('git.file', (asked) => readFile(parts, asked)),
+    bus.answer('git.log', (asked) => readLog(parts, asked)),
+    bus.answer('git.diff', (asked) => readDiff(parts, asked)),
+    bus.answer('git.blame', (asked) => readBlame(parts, asked)),
+    bus.answer('git.commit', (asked) => parts.commit(asked)),
     bus.answer('git.validate', async ({ repo, files }) => (await reader.check(repo, files)).findings),
   ]
-}
-
-/** The commit that is meant, known to exist; undefined while nothing was pushed. */
-async function locate({ git, store, places }: Parts, repo: string, commit?: string) {
-  const row = await getRepository(store.db, repo)
-  const at = await containedPath(places, repo)
-  if (commit === undefined || commit === row.announced) return { at, commit: row.announced }
-  await git.run(['cat-file', '-e', `${commit}^{commit}`], { at }).catch((cause) => {
-    throw new Problem('not_found', { what: `commit ${commit} in ${repo}` }, { cause })
-  })
-  return { at, commit }
 }
 
 async function infrastructure(parts: Parts, repo: string, wished?: string): Promise<Infrastructure> {
@@ -67,38 +54,8 @@ async function infrastructure(parts: Parts, repo: string, wished?: string): Prom
   return commit ? parts.reader.read(repo, { at }, commit) : emptyInfrastructure(repo)
 }
 
-async function tree(parts: Parts, repo: string, wished?: string): Promise<string[]> {
-  const { at, commit } = await locate(parts, repo, wished)
-  return commit ? (await listEntries(parts.git, { at }, commit)).map((entry) => entry.path) : []
-}
-
-async function file(parts: Parts, repo: string, wished: string | undefined, path: string) {
-  const { at, commit } = await locate(parts, repo, wished)
-  const entries = commit && isTreePath(path) ? await listEntries(parts.git, { at }, commit, [path]) : []
-  const entry = entries.find((one) => one.path === path)
-  if (!entry) throw new Problem('not_found', { what: `file ${path} in ${repo}` })
-  if (!isFile(entry)) throw new Problem('invalid', { reason: `${path} is a link or a submodule, not a file` })
-  if (entry.size > parts.limits.total)
-    throw new Problem('invalid', { reason: `${path} is too big to be shown` })
-  const [blob] = await readBlobs(parts.git, { at }, [entry.id], entry.size)
-  const content = blob && textOf(blob)
-  if (content === undefined) throw new Problem('invalid', { reason: `${path} is not text in UTF-8` })
-  return { path, content }
-}
-
-/** Git refuses other paths too, but as an error of its own. */
-const isTreePath = (path: string): boolean =>
-  path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') && !path.includes('\0')
-
-async function log(parts: Parts, repo: string, limit: number): Promise<Commit[]> {
-  const { at, commit } = await locate(parts, repo)
-  if (!commit) return []
-  const args = ['log', '-z', `--max-count=${limit}`, '--format=%H%n%an <%ae>%n%ct%n%B', commit, '--']
-  const out = await parts.git.run(args, { at })
-  return out.toString().split('\0').filter(Boolean).map(parseCommit)
-}
-
-function parseCommit(text: string): Commit {
-  const [commit = '', author = '', seconds = '', ...message] = text.split('\n')
-  return { commit, author, at: Number(seconds) * 1000, message: message.join('\n').trim() }
+async function branches(parts: Parts, repo: string): Promise<Output<'git.branches'>> {
+  const { branch: active } = await parts.repositories.get(repo)
+  const heads = await parts.branches.heads(repo)
+  return [...heads].map(([branch, commit]) => ({ branch, commit, active: branch === active }))
 }

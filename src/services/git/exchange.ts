@@ -7,17 +7,19 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import type { Bus } from '#bus'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
-import type { Admission, Program } from './access.ts'
+import type { Admission, Caller, Program } from './access.ts'
 import type { Aftercare } from './aftercare.ts'
 import { type PushEnd, recordPush, unrecorded } from './audit.ts'
 import type { Branches } from './branches.ts'
 import type { Git } from './git.ts'
-import { serveHooks } from './hooks.ts'
+import { serveHooks, type Verdict } from './hooks.ts'
 import type { Judge } from './judge.ts'
 import type { Lanes } from './lanes.ts'
 import type { Limits } from './limits.ts'
 
-export interface Exchange extends Admission {
+export interface Exchange extends Omit<Admission, 'caller'> {
+  /** Absent when it is made here: then who asked for it has recorded it. */
+  caller?: Caller
   program: Program
   /** Options of the program: `--stateless-rpc`. */
   args?: string[]
@@ -27,6 +29,8 @@ export interface Exchange extends Admission {
   /** Neither is ended: the exit status has to follow. */
   stdout: Writable
   stderr?: Writable
+  /** Hears how a push was judged, before its refs move. */
+  onVerdict?(verdict: Verdict): void
 }
 
 /** Lets one git process speak with one client. Gives its exit status; 128 when it was killed. */
@@ -78,7 +82,7 @@ export function createExchange(parts: Parts): RunExchange {
 
 /** A push. From its judgement on it has the repository for itself, until its refs have moved and were announced. */
 async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): Promise<number> {
-  const { repo, at, user } = exchange
+  const { repo, at, user, caller } = exchange
   const child = start(parts, exchange, 2)
   const [questions, answers] = child.stdio.slice(3) as [Duplex, Duplex]
   let leave: (() => void) | undefined
@@ -89,9 +93,10 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
       leave ??= await parts.lanes.enter(repo)
       const verdict = await parts.judge({ ...question, repo, at, signal })
       accepted = verdict.accepted && !signal.aborted
+      exchange.onVerdict?.(verdict)
       if (!accepted) return { ...verdict, accepted }
       try {
-        recorded ??= await recordPush(parts, exchange, question.updates)
+        if (caller) recorded ??= await recordPush(parts, { ...exchange, caller }, question.updates)
         return verdict
       } catch (error) {
         accepted = false

@@ -5,7 +5,7 @@ export interface RunOptions {
   /** Where the repository is. */
   at?: string
   env?: Record<string, string>
-  input?: string
+  input?: string | Buffer
   /** Bytes of stdout that are accepted. */
   limit?: number
 }

@@ -1,4 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
+import type { NodePlan } from '#contracts/shazam.ts'
+import type { Losses } from './consent.ts'
 
 /**
  * The hooks hold no rule. They carry git's question to us over descriptor 3, as fields that end in NUL, and our answer
@@ -50,6 +52,11 @@ export interface PushQuestion {
 export interface Verdict {
   accepted: boolean
   lines: string[]
+  /** Why it is refused, and what who asks through the API is told beside the lines. */
+  refusal?: 'findings' | 'consent' | 'dry run' | 'moved' | 'other'
+  findings?: string[]
+  losses?: Losses
+  plan?: NodePlan[]
 }
 
 export interface HookHandlers {

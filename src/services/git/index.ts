@@ -4,6 +4,7 @@ import { createAdmit } from './access.ts'
 import { createAftercare } from './aftercare.ts'
 import { createBranches } from './branches.ts'
 import { answerCalls } from './calls.ts'
+import { createCommit } from './commit.ts'
 import { createExchange, sweepQuarantine } from './exchange.ts'
 import { createGit } from './git.ts'
 import { hookFiles } from './hooks.ts'
@@ -59,18 +60,6 @@ export const git = defineService<GitOptions>({
         log.error({ err: error, repo }, 'a repository could not be opened'),
       )
     }
-    for (const undo of answerCalls({
-      bus,
-      git,
-      store,
-      places,
-      reader,
-      repositories,
-      settings,
-      rollback,
-      limits,
-    }))
-      stack.defer(undo)
 
     async function recover(repo: string) {
       await sweepQuarantine(await containedPath(places, repo))
@@ -81,7 +70,11 @@ export const git = defineService<GitOptions>({
     const admit = createAdmit({ bus, store, places })
     const judge = createJudge(judging)
     const aftercare = createAftercare({ git, places, branches, lanes, clock, log, running, stack })
-    const run = createExchange({ bus, git, judge, branches, lanes, aftercare, clock, log, limits })
+    const run = createExchange({ ...judging, judge, aftercare })
+    const commit = createCommit({ ...judging, running, run })
+    const calls = { ...judging, repositories, settings, rollback, commit }
+    for (const undo of answerCalls(calls)) stack.defer(undo)
+
     const hostKey = await openHostKey(places.hostKey)
     const ssh = await listenSsh({ bus, clock, log, admit, run, running }, hostKey, options.ssh)
     stack.defer(() => ssh.close())

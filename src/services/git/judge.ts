@@ -40,8 +40,8 @@ interface Parts {
 export function createJudge(parts: Parts): Judge {
   return async (push) => {
     try {
-      const { accepted, lines } = await judge(parts, push)
-      return { accepted, lines: lines.map(inert) }
+      const verdict = await judge(parts, push)
+      return { ...verdict, lines: verdict.lines.map(inert) }
     } catch (error) {
       const problem = Problem.of(error)
       if (problem.code === 'internal')
@@ -51,7 +51,14 @@ export function createJudge(parts: Parts): Judge {
   }
 }
 
-const refuse = (lines: string[]): Verdict => ({ accepted: false, lines })
+const refuse = (
+  lines: string[],
+  more: Omit<Verdict, 'accepted' | 'lines'> = { refusal: 'other' },
+): Verdict => ({
+  accepted: false,
+  lines,
+  ...more,
+})
 
 async function judge(parts: Parts, push: Push): Promise<Verdict> {
   const options = parsePushOptions(push.options)
@@ -64,12 +71,16 @@ async function judge(parts: Parts, push: Push): Promise<Verdict> {
   const stored = storedLines(push.updates, active)
   const update = push.updates.find((one) => branchOf(one) === active)
   if (!update?.after)
-    return options.dryRun ? refuse([...stored, ...dryRunLines]) : { accepted: true, lines: stored }
+    return options.dryRun
+      ? refuse([...stored, ...dryRunLines], { refusal: 'dry run' })
+      : { accepted: true, lines: stored }
   if ((heads.get(active) ?? null) !== update.before)
-    return refuse([`Refused: ${active} has moved meanwhile. Fetch it, merge or rebase, and push again.`])
+    return refuse([`Refused: ${active} has moved meanwhile. Fetch it, merge or rebase, and push again.`], {
+      refusal: 'moved',
+    })
   const consent = consentOf(settingsOf(row), options)
   const verdict = await judgeActive(parts, push, { ...update, after: update.after }, options, consent)
-  return { accepted: verdict.accepted, lines: [...verdict.lines, ...(verdict.accepted ? stored : [])] }
+  return { ...verdict, lines: [...verdict.lines, ...(verdict.accepted ? stored : [])] }
 }
 
 function storedLines(updates: readonly Update[], active: string): string[] {
@@ -97,16 +108,24 @@ async function judgeActive(
   const judgement = await judgeMove(parts, { repo, at, env, before, after, consent, signal })
   const { findings, former, next, plan, why, losses } = judgement
   const errors = errorsOf(findings)
-  if (errors.length > 0) return refuse(errorLines(formatFindings(findings), errors.length))
+  const lines = formatFindings(findings)
+  if (errors.length > 0)
+    return refuse(errorLines(lines, errors.length), { refusal: 'findings', findings: lines })
   const told = [
-    ...formatFindings(findings),
+    ...lines,
     ...(plan
       ? planLines(plan, parts.clock.now())
       : [`The descriptors are good; no plan could be had: ${why}.`]),
     ...taskLines(former, next),
   ]
-  if (hasLosses(losses)) return refuse([...told, '', 'Refused:', ...refusalLines(losses)])
-  if (options.dryRun) return refuse([...told, '', ...dryRunLines])
+  const planned = plan ? { plan } : {}
+  if (hasLosses(losses))
+    return refuse([...told, '', 'Refused:', ...refusalLines(losses)], {
+      refusal: 'consent',
+      losses,
+      ...planned,
+    })
+  if (options.dryRun) return refuse([...told, '', ...dryRunLines], { refusal: 'dry run', ...planned })
   parts.reader.keep(repo, after, next)
-  return { accepted: true, lines: [...told, ...watchLines(repo, plan)] }
+  return { accepted: true, lines: [...told, ...watchLines(repo, plan)], ...planned }
 }

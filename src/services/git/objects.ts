@@ -7,24 +7,34 @@ export interface Place {
 }
 
 export interface Entry {
-  /** 100644, 100755: file; 120000: symbolic link; 160000: submodule. */
+  /** 100644, 100755: file; 120000: symbolic link; 160000: submodule; 040000: folder. */
   mode: string
   id: string
-  /** Bytes; 0 for a submodule. */
+  /** Bytes; 0 of a submodule or folder. */
   size: number
   path: string
 }
 
 const TREE_LIMIT = 32 * 1024 * 1024
 
-/** Everything below a commit, or only what is below `folders`. */
+/** Everything below a commit, or only what is below `folders`; their own entries alone unless `recursive`. */
 export async function listEntries(
   git: Git,
   place: Place,
   commit: string,
   folders: string[] = [],
+  recursive = true,
 ): Promise<Entry[]> {
-  const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', `${commit}^{commit}`, '--', ...folders]
+  const args = [
+    'ls-tree',
+    ...(recursive ? ['-r'] : []),
+    '-z',
+    '-l',
+    '--full-tree',
+    `${commit}^{commit}`,
+    '--',
+    ...folders,
+  ]
   const out = await git.run(args, { ...place, limit: TREE_LIMIT })
   return out.toString().split('\0').filter(Boolean).map(parseEntry)
 }

@@ -7,6 +7,7 @@ import { isProblem } from '#kit/problem.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import type { Work } from './testing/client.ts'
 import { assertNothingLeft, type Fixture, node, open, sshUrl, startFixture } from './testing/fixture.ts'
+import { make, repo } from './testing/made.ts'
 
 failOnLeaks()
 
@@ -210,6 +211,72 @@ test('6: the files of the repository itself cannot be read by path', async () =>
       (error) => isProblem(error, 'not_found') || isProblem(error, 'invalid'),
       path,
     )
+})
+
+test('5: nothing is written or read through a committed link by the files API', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': node('web') })
+  await symlink('/etc', join(work.folder, 'out'))
+  await symlink('nodes/web.yml', join(work.folder, 'near'))
+  const tip = await work.commit({})
+  await work.must('push', 'origin', 'main')
+  const cases = [
+    ['out/passwd', /"out" is a symbolic link: nothing is written through it/],
+    ['near', /"near" is a symbolic link: delete it first/],
+  ] as const
+  for (const [path, says] of cases) {
+    await assert.rejects(make(fixture, tip, [{ path, content: 'x' }]), says)
+    for (const call of ['git.file', 'git.blame'] as const)
+      await assert.rejects(
+        fixture.bus.ask(call, { repo, path }),
+        (error) => isProblem(error) && error.status < 500,
+      )
+  }
+  await make(fixture, tip, [{ path: 'out', delete: true }])
+})
+
+test('2, 6: the files API writes no path of git itself, none that leads elsewhere or begins with -, and no odd branch', async () => {
+  await using fixture = await startFixture()
+  const { commit } = await make(fixture, null, [{ path: 'nodes/web.yml', content: node('web') }])
+  const paths = [
+    '.git/config',
+    'a/.GIT/hooks/pre-receive',
+    '../x',
+    '/etc/passwd',
+    'a//b',
+    'a/./b',
+    'a/',
+    '-x',
+    'a/--help',
+  ]
+  const hidden = ['git~1/config', '.g\u200cit/config', '.git /config', 'a\\b', 'a\nb', 'a\0b', 'a\u001bb']
+  for (const path of [...paths, ...hidden])
+    await assert.rejects(
+      make(fixture, commit, [{ path, content: 'x' }]),
+      (error) => isProblem(error, 'invalid'),
+      JSON.stringify(path),
+    )
+  for (const branch of ['-x', '../x', 'a.lock', '.git', 'MAIN', 'a b', 'refs/../x'])
+    await assert.rejects(
+      make(fixture, commit, [{ path: 'x', content: 'x' }], { branch }),
+      (error) => isProblem(error) && error.status < 500,
+      branch,
+    )
+  const modules = { path: '.gitmodules', content: '[submodule "x"]\n\tpath = x\n\turl = -u./payload\n' }
+  await assert.rejects(make(fixture, commit, [modules]), (error) => isProblem(error, 'invalid'))
+  assert.deepEqual(
+    (await fixture.bus.ask('git.branches', { repo })).map(({ branch }) => branch),
+    ['main'],
+  )
+  assert.deepEqual(await readdir(join(fixture.folder, 'git/trash')), [])
+})
+
+test('8: a commit through the API that is too big is refused, and nothing of it stays', async () => {
+  await using fixture = await startFixture({ limits: { push: 50_000 } })
+  const noise = { path: 'noise', content: randomBytes(100_000).toString('base64') }
+  await assert.rejects(make(fixture, null, [noise]), /exceeds maximum allowed size/)
+  await assertNothingLeft(fixture)
 })
 
 test('8: a push that is too big is refused, and nothing of it stays', async () => {

@@ -13,6 +13,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const { serve } = await import('./server.ts')
     await serve(options, console.log)
   },
+  rekey: async (data) => {
+    const [{ rekey }, { defaultData }] = await Promise.all([import('./rekey.ts'), import('./server.ts')])
+    return rekey(data ?? defaultData())
+  },
   validate: async (folder) => {
     const { validateFolder } = await import('./validate.ts')
     return validateFolder(folder)

@@ -63,7 +63,7 @@ function syslogOptions({ host, syslogHost, ...options }: ServeOptions): SyslogOp
   }
 }
 
-const defaultData = (): string =>
+export const defaultData = (): string =>
   process.env.DEVOPS_DATA ??
   (process.getuid?.() === 0
     ? '/var/lib/devops'

@@ -29,6 +29,8 @@ export interface Io {
   now?: () => number
   /** Runs the platform until a signal. */
   server?: (options: ServerOptions) => Promise<void>
+  /** Gives a platform that does not run another master key. `file`: where it is; null: in the environment. */
+  rekey?: (data: string | undefined) => Promise<{ renewed: number; file: string | null }>
   /** What a push of this folder would be told. */
   validate?: (folder: string) => Promise<Finding[]>
   /** Runs a program on this terminal; resolves to its exit code. */

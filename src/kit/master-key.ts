@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { Problem } from './problem.ts'
 
 const KEY_BYTES = 32
@@ -8,7 +18,7 @@ const KEY_BYTES = 32
 export type Keys = readonly [Buffer, ...Buffer[]]
 
 /** Where the key waits that will take the place of the one in `file`. */
-const nextFile = (file: string): string => `${file}.next`
+export const nextFile = (file: string): string => `${file}.next`
 
 /**
  * From DEVOPS_MASTER_KEY (32 bytes in base64; what it replaces is DEVOPS_MASTER_KEY_OLD), else from `file`, mode 0600.
@@ -24,15 +34,19 @@ export function findKeys(file: string, env: NodeJS.ProcessEnv): Keys | undefined
   return newest && [newest, ...older]
 }
 
+/** Whole or not at all: half a key would keep the platform from starting. */
 export function makeKey(file: string): Buffer {
   const key = randomBytes(KEY_BYTES)
-  const handle = openSync(file, 'wx', 0o600)
+  const draft = `${file}.draft`
+  rmSync(draft, { force: true })
+  const handle = openSync(draft, 'wx', 0o600)
   try {
     writeSync(handle, `${key.toString('base64')}\n`)
     fsyncSync(handle)
   } finally {
     closeSync(handle)
   }
+  renameSync(draft, file)
   return key
 }
 

@@ -9,6 +9,7 @@ export const sealCheck = 'devo.ps'
 /**
  * Envelope encryption, AES-256-GCM twice: each value has a data key of its own, which the master key wraps. `context`
  * says whose value it is and is bound to the text: a row that was moved elsewhere does not open.
+ * Tables keep such texts in columns named `sealed`: there a change of the master key finds them.
  */
 export interface Seal {
   seal(text: string, context: string): string

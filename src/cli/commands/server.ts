@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { collect, examples } from '../command.ts'
 import { Failure, wrongUsage } from '../failure.ts'
 import type { Session } from '../session.ts'
+import { count } from '../text.ts'
 
 interface Options {
   data?: string
@@ -46,7 +47,25 @@ export function server(program: Command, session: Session): void {
         ...(logOut ? { logOut } : {}),
       })
     })
+  rekey(command, session)
   examples(command, 'devops server', 'devops server --data /var/lib/devops --host 0.0.0.0 --port 80')
+}
+
+function rekey(server: Command, session: Session): void {
+  const command = server
+    .command('rekey')
+    .description('give a platform that is stopped another master key; killed half-way, run it again')
+    .option('--data <dir>', 'folder of everything that lasts')
+    .action(async (_, self: Command) => {
+      if (!session.io.rekey) throw new Failure('This program cannot change a master key.')
+      const { renewed, file } = await session.io.rekey(self.optsWithGlobals<Options>().data)
+      const place = file === null ? 'in DEVOPS_MASTER_KEY' : `in ${file}`
+      session.print(`${count(renewed, 'value')} under the new master key ${place}.\n`)
+      session.note(
+        'Backups made until now need the former key. Whoever may have had it may have read what it opened: rotate those secrets.\n',
+      )
+    })
+  examples(command, 'devops server rekey --data /var/lib/devops')
 }
 
 function port(text: string): number {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { embeddedBus } from '#bus/embedded.ts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
+import { Facts } from '#contracts/facts.ts'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
 import { createSeal } from '#kit/seal.ts'
@@ -35,6 +38,21 @@ for (const [rank, winner] of places.entries()) {
     assert.equal(await platform.stepText(), `echo '${winner}' '${winner}'`)
   })
 }
+
+test('every fact and every place of a variable stands in docs/variables.md', () => {
+  const docs = readFileSync(join(import.meta.dirname, '../docs/variables.md'), 'utf8')
+  for (const [name, fact] of Object.entries(Facts.properties)) {
+    const parts = Object.keys('properties' in fact ? fact.properties : {})
+    for (const address of parts.length > 0 ? parts.map((part) => `${name}.${part}`) : [name])
+      assert.ok(
+        ['`', '.'].some((end) => docs.includes(`\`${address}${end}`)),
+        address,
+      )
+  }
+  const rows = docs.split('\n').filter((line) => /^\| \d \|/.test(line))
+  assert.equal(rows.length, places.length)
+  for (const [rank, place] of places.entries()) assert.ok(rows[rank]?.includes(place), place)
+})
 
 test('a full address means the same in every place', async () => {
   await using platform = await start(new Set(places), '{{ web.vars.color }} {{ db.vars.color }}')

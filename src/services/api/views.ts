@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { AuditEntry, AuditVerdict } from '#contracts/audit.ts'
+import { Credential } from '#contracts/credentials.ts'
 import { nullable, strict } from '#contracts/define.ts'
 import { Finding, Node, Task } from '#contracts/descriptors.ts'
 import {
@@ -77,6 +78,7 @@ export const models = {
   Cause,
   Change,
   Collaborator,
+  Credential,
   Drift,
   Finding,
   Health,

@@ -1,9 +1,9 @@
 import type { Node } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
 import { sleep } from '#kit/clock.ts'
-import { Problem } from '#kit/problem.ts'
+import { openProvider } from './credentials.ts'
 import { isUnreachable } from './failures.ts'
-import { canonical, type Made, type Provider, tokenOf } from './providers/index.ts'
+import { canonical, type Made, tokenOf } from './providers/index.ts'
 import { enter, type Place, type Shazam } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
 
@@ -34,18 +34,12 @@ export interface ServerKeeper {
 }
 
 export function keepServers(shazam: Shazam): ServerKeeper {
-  const { bus, clock, transport, providers } = shazam
-
-  function providerOf(name: string): Provider {
-    const provider = providers.get(name)
-    if (provider) return provider
-    const reason = `provider ${name} is not known here, known are ${[...providers.keys()].join(', ')}`
-    throw new Problem('provider', { provider: name, reason, kind: 'final' })
-  }
+  const { bus, clock, transport } = shazam
 
   const find: ServerKeeper['find'] = async ({ repo, node }, server) => {
     const descriptor = server.made_from as Descriptor
-    const found = await providerOf(server.provider).find({
+    const provider = await openProvider(shazam, { repo, node }, openerOf(server), 'find')
+    const found = await provider.find({
       repo,
       node,
       token: tokenOf(repo, node, descriptor),
@@ -64,7 +58,7 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       return found
     },
     async create({ repo, node }, descriptor) {
-      const provider = providerOf(descriptor.name)
+      const provider = await openProvider(shazam, { repo, node }, descriptor, 'create')
       const { public_key } = await bus.ask('registry.platform_key', { repo })
       const token = tokenOf(repo, node, descriptor)
       const made = await provider.create({ repo, node, descriptor, publicKey: public_key, token })
@@ -72,7 +66,8 @@ export function keepServers(shazam: Shazam): ServerKeeper {
     },
     async destroy({ repo, node }, server) {
       transport.close(repo, node)
-      await providerOf(server.provider).destroy({ repo, node, id: server.id })
+      const provider = await openProvider(shazam, { repo, node }, openerOf(server), 'destroy')
+      await provider.destroy({ repo, node, id: server.id })
     },
     async reach(place, server, state, signal) {
       const end = clock.now() + PATIENCE[state === 'known' && server.provider === 'ssh' ? 'linked' : state]
@@ -89,6 +84,12 @@ export function keepServers(shazam: Shazam): ServerKeeper {
     },
   }
 }
+
+/** The credential by which it was made opens it ever after. */
+const openerOf = ({ provider, made_from }: Server): Descriptor => ({
+  ...(made_from as Descriptor),
+  name: provider,
+})
 
 function toServer({ id, host, port, user, hostKeys }: Made, descriptor: Descriptor): Server {
   return { provider: descriptor.name, id, host, port, user, host_keys: hostKeys, made_from: descriptor }

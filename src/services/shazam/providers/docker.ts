@@ -5,6 +5,7 @@ import { isProblem } from '#kit/problem.ts'
 import { fingerprintOfLine } from '../transport/algorithms.ts'
 import { welcome } from '../welcome.ts'
 import { awaken, cgroupVersion, containerOptions, execIn } from './docker-container.ts'
+import { openEngine } from './docker-engine.ts'
 import { limits, ports, sizes, volumes } from './docker-options.ts'
 import { type Made, type Provider, refusal, type Wish } from './index.ts'
 
@@ -109,6 +110,14 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
         const found = await look(server)
         if (found) await remove(found.Id)
       })
+    },
+    credential: {
+      check: (fields) =>
+        sorted(async () => {
+          const { ServerVersion } = (await openEngine(fields).info()) as { ServerVersion: string }
+          return `Docker ${ServerVersion}`
+        }),
+      open: (fields) => dockerProvider({ plane, docker: openEngine(fields) }),
     },
     async sizes() {
       return Object.entries(sizes).map(([id, { memory, cpus }]) => ({

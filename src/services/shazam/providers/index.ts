@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { CredentialFields } from '#contracts/credentials.ts'
 import type { Node } from '#contracts/descriptors.ts'
 import type { RepoId } from '#contracts/ids.ts'
 import { Problem } from '#kit/problem.ts'
@@ -39,6 +40,13 @@ export interface Provider {
   find(wish: Pick<Wish, 'repo' | 'node' | 'token'>): Promise<Made | undefined>
   /** One that is gone already is no error. */
   destroy(server: { repo: RepoId; node: string; id: string }): Promise<void>
+  /** Absent: takes no credential. */
+  readonly credential?: {
+    /** Asks the provider; gives what it says of itself. Throws `invalid`, `provider`. */
+    check(fields: CredentialFields): Promise<string>
+    /** The same provider, opened by a credential. */
+    open(fields: CredentialFields): Provider
+  }
   sizes(): Promise<Offer[]>
   locations(): Promise<Offer[]>
   images(): Promise<Offer[]>

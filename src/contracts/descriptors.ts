@@ -32,14 +32,44 @@ export const Node = strict({
   purge: Type.Optional(Type.Union([Type.Literal(true), Type.Array(Name)])),
 })
 
+const Seconds = Type.Integer({ minimum: 1, maximum: 31_536_000 })
+
 export const Step = strict({
   id: Type.Optional(Name),
   name: Type.Optional(Type.String()),
-  /** A shell line, `devops scripts/FILE`, or `devops SERVICE COMMAND`. */
+  /** A shell line, `devops scripts/FILE`, `devops SERVICE COMMAND`, or `devops var set NAME VALUE`. */
   run: Type.String({ minLength: 1 }),
   options: Type.Optional(Tree),
   targets: Type.Optional(Type.Array(Name, { minItems: 1 })),
   vars: Type.Optional(Tree),
+  /** A condition as in `{% if … %}`; a step whose condition does not hold is skipped. */
+  if: Type.Optional(Type.String({ minLength: 1 })),
+  /** Environment of its process; the values are templates. */
+  env: Type.Optional(Type.Record(Type.String(), Type.String())),
+  /** Seconds until its processes are ended and it has failed. */
+  timeout: Type.Optional(Seconds),
+  /** Further tries after a failure; `pause`: seconds before the first of them, doubled for each. */
+  retries: Type.Optional(
+    strict({ count: Type.Integer({ minimum: 1, maximum: 100 }), pause: Type.Integer({ minimum: 0 }) }),
+  ),
+  /** A failure of it is no failure of the run. */
+  continue_on_error: Type.Optional(Type.Boolean()),
+  /** Keys that it writes to the file `$DEVOPS_OUTPUT`. */
+  outputs: Type.Optional(Type.Array(Type.String())),
+  /** System user on the node. */
+  user: Type.Optional(Type.String()),
+  /** Ids of steps that must have ended; without any in the task, a step needs the one before it. */
+  needs: Type.Optional(Type.Array(Name)),
+})
+
+/** How a run waits for a person. */
+export const Approval = strict({
+  /** Users, or the least role in the repository. */
+  by: Type.Union([Type.Literal('write'), Type.Literal('admin'), Type.Literal('owner'), Type.Array(Name)]),
+  /** Seconds until the run is given up. */
+  within: Seconds,
+  /** Whether who started the run may not approve it. */
+  other: Type.Boolean(),
 })
 
 export const Triggers = strict({
@@ -57,6 +87,20 @@ export const Task = strict({
   triggers: Triggers,
   targets: Type.Array(Name),
   steps: Type.Array(Step, { minItems: 1 }),
+  /** Steps that run when one of `steps` has failed. */
+  on_failure: Type.Optional(Type.Array(Step, { minItems: 1 })),
+  /** Seconds that its steps may take together. */
+  timeout: Type.Optional(Seconds),
+  /** What a new run does while another of this task waits or runs; `queue` when absent. */
+  concurrency: Type.Optional(Type.Enum(['queue', 'replace', 'skip'])),
+  /** So many nodes at a time; the next ones only while no more than `max_failures` nodes have failed. */
+  batch: Type.Optional(
+    strict({
+      size: Type.Union([Type.Integer({ minimum: 1 }), Type.String({ pattern: '^[1-9][0-9]?%$|^100%$' })]),
+      max_failures: Type.Integer({ minimum: 0 }),
+    }),
+  ),
+  approval: Type.Optional(Approval),
 })
 
 export const optionTypes = ['string', 'integer', 'number', 'boolean', 'array', 'object', 'group'] as const

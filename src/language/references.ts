@@ -24,8 +24,8 @@ export interface Scope {
   kind: 'node' | 'task'
   /** Variables that stand bare here, and below `vars`. */
   variables: ReadonlySet<string>
-  /** Ids and positions of the steps that have run before; undefined: of any step. */
-  steps?: ReadonlySet<string>
+  /** Ids and positions of the steps that have run before, with the outputs that they declare; undefined: of any step. */
+  steps?: ReadonlyMap<string, readonly string[]>
 }
 
 const roots = {
@@ -118,10 +118,13 @@ function passwordTrouble([name = '', part]: string[]): Trouble | undefined {
     return { message: `a password is named with letters, digits, - and _, got ${show(name)}` }
 }
 
-function stepTrouble([id = '', part]: string[], scope: Scope): Trouble | undefined {
-  if (scope.steps && !scope.steps.has(id)) return { message: unknownName('earlier step', id, scope.steps) }
+function stepTrouble([id = '', part, name]: string[], { steps }: Scope): Trouble | undefined {
+  if (steps && !steps.has(id)) return { message: unknownName('earlier step', id, steps.keys()) }
   if (part !== undefined && !stepParts.includes(part))
     return { message: unknownName('part of a step', part, stepParts) }
+  if (part !== 'outputs' || name === undefined || !steps) return undefined
+  const outputs = steps.get(id) ?? []
+  if (!outputs.includes(name)) return { message: unknownName(`output of step ${id}`, name, outputs) }
 }
 
 function nodeTrouble(

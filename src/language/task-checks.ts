@@ -1,3 +1,6 @@
+import type { Step } from '#contracts/descriptors.ts'
+import { asTemplate, conditionTrouble } from './condition.ts'
+import { stepsBefore } from './needs.ts'
 import { templatesOf } from './node.ts'
 import { checkTemplate, type World } from './references.ts'
 import type { At } from './source.ts'
@@ -17,23 +20,55 @@ export function checkTaskTemplates(read: ReadTask, world: World): void {
   const { report } = read.document
   const own = new Set(Object.keys(read.task.vars))
   for (const { text, at } of templatesOf(read.task.vars, ['vars']))
-    checkTemplate(text, at, report, { kind: 'task', variables: own, steps: new Set() }, world)
-  const earlier = new Set<string>()
+    checkTemplate(text, at, report, { kind: 'task', variables: own, steps: new Map() }, world)
+  const plain = read.steps.map(({ step }) => step)
+  const before = stepsBefore(plain)
   for (const [i, step] of read.steps.entries()) {
-    let variables: Set<string> | undefined
-    for (const part of ['run', 'options', 'vars'] as const)
-      for (const { text, at } of templatesOf(step.step[part], [...step.at, part])) {
-        variables ??= taskVariables(read, step, world)
-        checkTemplate(text, at, report, { kind: 'task', variables, steps: new Set(earlier) }, world)
-      }
-    if (step.step.id !== undefined) earlier.add(step.step.id)
-    earlier.add(String(i))
+    const earlier = plain.map((_, k) => k).filter((k) => before[i]?.has(k))
+    checkStepTemplates(read, step, toldBy(plain, earlier), world)
   }
+  const failure = read.onFailure.map(({ step }) => step)
+  for (const [i, step] of read.onFailure.entries())
+    checkStepTemplates(
+      read,
+      step,
+      toldBy([...plain, ...failure], [...plain, ...failure.slice(0, i)].keys()),
+      world,
+    )
+}
+
+/** What steps of some positions tell later ones: by id and position, the outputs that they declare. */
+function toldBy(steps: readonly Step[], positions: Iterable<number>): Map<string, readonly string[]> {
+  const told = new Map<string, readonly string[]>()
+  for (const i of positions) {
+    const { id, outputs = [] } = steps[i] ?? {}
+    told.set(String(i), outputs)
+    if (id !== undefined) told.set(id, outputs)
+  }
+  return told
+}
+
+function checkStepTemplates(
+  read: ReadTask,
+  step: ReadStep,
+  steps: ReadonlyMap<string, readonly string[]>,
+  world: World,
+): void {
+  const { report } = read.document
+  let variables: Set<string> | undefined
+  const check = (text: string, at: At) => {
+    variables ??= taskVariables(read, step, world)
+    checkTemplate(text, at, report, { kind: 'task', variables, steps }, world)
+  }
+  for (const part of ['run', 'options', 'vars', 'env'] as const)
+    for (const { text, at } of templatesOf(step.step[part], [...step.at, part])) check(text, at)
+  if (step.step.if !== undefined && conditionTrouble(step.step.if) === undefined)
+    check(asTemplate(step.step.if), [...step.at, 'if'])
 }
 
 /** A command of a service on a node that does not have it will hardly do what is wanted. */
-export function checkTargetServices({ steps, document }: ReadTask, world: World): void {
-  for (const { step, at, targets } of steps) {
+export function checkTargetServices({ steps, onFailure, document }: ReadTask, world: World): void {
+  for (const { step, at, targets } of [...steps, ...onFailure]) {
     const kind = stepKind(step.run)
     if (kind.kind !== 'command' || !world.services.has(kind.service)) continue
     const without = targets.filter((id) => world.nodes.get(id)?.services.has(kind.service) === false)

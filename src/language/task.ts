@@ -11,10 +11,13 @@ import {
   refuseUnknownKeys,
   type Tree,
 } from './fields.ts'
+import { checkNeeds } from './needs.ts'
 import { checkType, type Known } from './node.ts'
 import { checkOptions } from './options.ts'
 import type { At, Document, Report } from './source.ts'
+import { newStepKeys, readStepKeys } from './step-keys.ts'
 import { stepKind } from './steps.ts'
+import { newTaskKeys, readTaskKeys } from './task-keys.ts'
 import { compare, show, unknownName } from './text.ts'
 import { type ReadTriggers, readTriggers } from './triggers.ts'
 
@@ -29,11 +32,16 @@ export interface ReadTask {
   task: Task
   document: Document
   steps: ReadStep[]
+  /** Those of `on_failure`. */
+  onFailure: ReadStep[]
   triggers: ReadTriggers
 }
 
-const keys = new Set(['id', 'name', 'type', 'vars', 'triggers', 'when', 'targets', 'on', 'steps', 'do'])
-const stepKeys = new Set(['id', 'name', 'run', 'options', 'targets', 'on', 'vars'])
+const keys = new Set([
+  ...['id', 'name', 'type', 'vars', 'triggers', 'when', 'targets', 'on', 'steps', 'do'],
+  ...newTaskKeys,
+])
+const stepKeys = new Set(['id', 'name', 'run', 'options', 'targets', 'on', 'vars', ...newStepKeys])
 
 /** A task descriptor in canonical form; whatever is wrong with it is reported. */
 export function readTask(id: string, document: Document, known: Known): ReadTask {
@@ -47,7 +55,11 @@ export function readTask(id: string, document: Document, known: Known): ReadTask
   const targets = readTargets(targetsFound, report, known)
   // Targets that were refused already need no second complaint in each step.
   const hasTargets = targetsFound !== undefined && !isEmptyList(targetsFound.value)
-  const steps = readSteps(tree, { targets, hasTargets }, report, known)
+  const found = field(tree, [], report, 'steps', 'do')
+  if (!found) report([], 'steps is missing: a task needs at least one step')
+  const steps = readSteps(found, { targets, hasTargets }, report, known)
+  checkNeeds(steps, report)
+  const onFailure = readFailureSteps(tree, { targets, hasTargets }, report, known)
   const task: Task = {
     id,
     ...(name !== undefined && { name }),
@@ -56,8 +68,10 @@ export function readTask(id: string, document: Document, known: Known): ReadTask
     triggers: triggers.triggers,
     targets,
     steps: steps.map(({ step }) => step),
+    ...(onFailure.length > 0 && { on_failure: onFailure.map(({ step }) => step) }),
+    ...readTaskKeys(tree, report),
   }
-  return { task, document, steps, triggers }
+  return { task, document, steps, onFailure, triggers }
 }
 
 interface Targets {
@@ -82,9 +96,14 @@ function readTargets(found: Found | undefined, report: Report, known: Known): st
   return targets
 }
 
-function readSteps(tree: Tree, task: Targets, report: Report, known: Known): ReadStep[] {
-  const found = field(tree, [], report, 'steps', 'do')
-  if (!found) report([], 'steps is missing: a task needs at least one step')
+function readFailureSteps(tree: Tree, task: Targets, report: Report, known: Known): ReadStep[] {
+  const steps = readSteps(field(tree, [], report, 'on_failure'), task, report, known)
+  for (const { step, at } of steps)
+    if (step.needs) report([...at, 'needs'], 'steps of on_failure run one after another: they need nothing')
+  return steps
+}
+
+function readSteps(found: Found | undefined, task: Targets, report: Report, known: Known): ReadStep[] {
   const list = asList(found, report)
   if (!found || !list) return []
   if (list.length === 0) report(found.at, 'a task needs at least one step')
@@ -132,6 +151,7 @@ function readStep(
     ...(options && { options }),
     ...(own.length > 0 && { targets: own }),
     ...(Object.hasOwn(tree, 'vars') && { vars: readVars(tree, at, report) }),
+    ...readStepKeys(tree, at, report),
   }
   if (run !== undefined && runFound) checkRun(step, at, report, known)
   return { step, at, targets }
@@ -149,8 +169,18 @@ function checkRun(step: Step, at: At, report: Report, known: Known): void {
   if (kind.kind === 'command') checkCommand(kind, step, at, report, known)
   else if (step.options) report([...at, 'options'], 'only a command of a service has options: use vars')
   if (kind.kind === 'script') checkScript(kind.path, here, report, known)
+  if (kind.kind === 'variable') checkVariable(step, kind, at, report)
   if (kind.kind === 'inline' && /(^|\n)[ \t]*devops([ \t]|$)/.test(step.run))
     report(here, '"devops …" is a step of its own: it cannot be one line of several, nor stand alone')
+}
+
+/** It has no process: what is about processes says nothing. */
+function checkVariable(step: Step, kind: { name: string; value: string }, at: At, report: Report): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(kind.name))
+    report([...at, 'run'], `a variable is named with letters, digits and _, got ${show(kind.name)}`)
+  if (kind.value === '') report([...at, 'run'], 'needs a value: devops var set NAME VALUE')
+  for (const key of ['env', 'timeout', 'retries', 'outputs', 'user'] as const)
+    if (step[key] !== undefined) report([...at, key], 'says nothing of devops var set: it runs on no node')
 }
 
 function checkScript(path: string, at: At, report: Report, known: Known): void {

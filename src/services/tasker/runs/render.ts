@@ -78,6 +78,7 @@ async function renderIn(
   if (kind.kind === 'script') {
     return { script: renderScript(kind.path, snapshot.scripts[kind.path] ?? '', scope), user: STEP_USER }
   }
+  if (kind.kind === 'variable') throw new Error('a step that sets a variable has no script')
   const { service, command } = kind
   const found = await bus.ask('shazam.command', { ...place, service, command })
   const options = { ...found.defaults, ...renderTree<Record<string, unknown>>(step.options ?? {}, scope) }

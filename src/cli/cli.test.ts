@@ -286,7 +286,7 @@ test('a run that fails ends with 1 and its reason; variables travel as JSON or t
     error: 'step 1 on web exited with 3',
     ended_at: AT + 50,
   } as const
-  api.world.runs = [{ ...newWork('r1', ended), steps: [] }]
+  api.world.runs = [{ ...newWork('r1', ended), consent: null, steps: [] }]
   const { code, out } = await run(
     api.url,
     'run deploy --repo ann/shop --var version=1.4 --var name=x=y --var dry=true',
@@ -308,7 +308,7 @@ test('a run that fails ends with 1 and its reason; variables travel as JSON or t
 
 test('Ctrl-C while following leaves the run going and says so', async () => {
   await using api = await startTestApi()
-  api.world.runs = [{ ...newWork('r1', { kind: 'run', task: 'deploy' }), steps: [] }]
+  api.world.runs = [{ ...newWork('r1', { kind: 'run', task: 'deploy' }), consent: null, steps: [] }]
   let interrupt = () => {}
   const onInterrupt = (act: () => void) => {
     interrupt = act

@@ -32,9 +32,14 @@ function sentence({ paint }: Session, work: Work): string {
     case 'failed':
       return paint('red', `${what} failed${took}: ${printable(work.error ?? 'no reason is known')}`)
     case 'cancelled':
-      return paint('yellow', `${what} was cancelled`)
+      return paint('yellow', `${what} was cancelled${work.error ? `: ${printable(work.error)}` : ''}`)
     case 'superseded':
-      return paint('yellow', `${what} was superseded by a newer one`)
+      return paint(
+        'yellow',
+        work.error
+          ? `${what} did not begin: ${printable(work.error)}`
+          : `${what} was superseded by a newer one`,
+      )
     default:
       return `${what} is ${work.state}${work.waits_for ? `: ${printable(work.waits_for)}` : ''}`
   }

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { approve, refuse } from './commands/approve.ts'
 import { audit } from './commands/audit.ts'
 import { cancel } from './commands/cancel.ts'
 import { collaborator } from './commands/collaborator.ts'
@@ -14,6 +15,7 @@ import { passwd } from './commands/passwd.ts'
 import { password } from './commands/password.ts'
 import { plan } from './commands/plan.ts'
 import { repo } from './commands/repo.ts'
+import { retry } from './commands/retry.ts'
 import { rollback } from './commands/rollback.ts'
 import { run } from './commands/run.ts'
 import { secret } from './commands/secret.ts'
@@ -42,6 +44,9 @@ const commands = [
   rollback,
   run,
   cancel,
+  retry,
+  approve,
+  refuse,
   logs,
   ssh,
   sshConfig,

@@ -17,6 +17,7 @@ export const actions = [
   'node.ssh',
   'task.run',
   'task.cancel',
+  'run.approve',
   'var.read',
   'var.write',
   'secret.read',

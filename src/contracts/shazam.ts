@@ -174,6 +174,8 @@ export const events = {
     error: nullable(Type.String()),
     /** Last 64 KiB of stdout. */
     stdout: Type.String(),
+    /** What it wrote to `$DEVOPS_OUTPUT`. */
+    outputs: Type.Record(Type.String(), Type.String()),
   }),
 }
 

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { call, nullable, strict } from './define.ts'
+import { Approval } from './descriptors.ts'
 import { CommitId, Name, RepoId, Time } from './ids.ts'
 import { Drift, NodePlan } from './shazam.ts'
 
@@ -65,12 +66,29 @@ export const RunStep = strict({
   attempt: Type.Integer(),
   exit: nullable(Type.Integer()),
   error: nullable(Type.String()),
+  /** What it gave to later steps, secrets as `***`. */
+  outputs: Type.Record(Type.String(), Type.String()),
+  /** When it is tried again. */
+  retry_at: nullable(Time),
   started_at: nullable(Time),
   ended_at: nullable(Time),
 })
 
+/** The approval that a run waits for, or has got. */
+export const Consent = strict({
+  by: Approval.properties.by,
+  /** Who started the run may not give it. */
+  other: Type.Boolean(),
+  until: Time,
+  given: nullable(strict({ by: Type.String(), at: Time })),
+})
+
 /** A run is a work of kind `run` with its steps. */
-export const Run = strict({ ...Work.properties, steps: Type.Array(RunStep) })
+export const Run = strict({
+  ...Work.properties,
+  consent: nullable(Consent),
+  steps: Type.Array(RunStep),
+})
 
 export const nodeStatuses = [
   'synced',
@@ -147,10 +165,27 @@ export const calls = {
     strict({
       script: nullable(Type.String()),
       user: Type.String(),
+      /** Of its process, rendered. */
+      env: Type.Record(Type.String(), Type.String()),
       error: nullable(Type.String()),
       secrets: Type.Array(Type.String()),
     }),
   ),
+  /** Lets a run that waits for approval begin, or ends it. Throws `forbidden` with who may, `conflict` when it does not wait. */
+  'tasker.consent': call(
+    strict({
+      ...Refer.properties,
+      by: Type.String(),
+      approve: Type.Boolean(),
+      why: Type.Optional(Type.String({ maxLength: 500 })),
+    }),
+    Run,
+  ),
+  /**
+   * Runs again what a run that has ended was made from: the same commit, scripts and values. `failed`: only on the nodes
+   * that failed, from the step that failed.
+   */
+  'tasker.retry_run': call(strict({ ...Refer.properties, by: Type.String(), failed: Type.Boolean() }), Run),
   'tasker.cancel': call(strict({ repo: RepoId, work: Type.String(), by: Type.String() }), Work),
   'tasker.get_run': call(Refer, Run),
   /** Newest first. */
@@ -207,6 +242,7 @@ export const queues = {
 
 export type Work = Type.Static<typeof Work>
 export type Cause = Type.Static<typeof Cause>
+export type Consent = Type.Static<typeof Consent>
 export type Run = Type.Static<typeof Run>
 export type RunStep = Type.Static<typeof RunStep>
 export type Plan = Type.Static<typeof Plan>

@@ -330,6 +330,15 @@ export interface components {
       created_at: number
       started_at: number | null
       ended_at: number | null
+      consent: {
+        by: "write" | "admin" | "owner" | string[]
+        other: boolean
+        until: number
+        given: {
+          by: string
+          at: number
+        } | null
+      } | null
       steps: components["schemas"]["RunStep"][]
     }
     RunStep: {
@@ -340,6 +349,10 @@ export interface components {
       attempt: number
       exit: number | null
       error: string | null
+      outputs: {
+        [key: string]: string
+      }
+      retry_at: number | null
       started_at: number | null
       ended_at: number | null
     }
@@ -398,7 +411,56 @@ export interface components {
         vars?: {
           [key: string]: unknown
         }
+        if?: string
+        env?: {
+          [key: string]: string
+        }
+        timeout?: number
+        retries?: {
+          count: number
+          pause: number
+        }
+        continue_on_error?: boolean
+        outputs?: string[]
+        user?: string
+        needs?: string[]
       }[]
+      on_failure?: {
+        id?: string
+        name?: string
+        run: string
+        options?: {
+          [key: string]: unknown
+        }
+        targets?: string[]
+        vars?: {
+          [key: string]: unknown
+        }
+        if?: string
+        env?: {
+          [key: string]: string
+        }
+        timeout?: number
+        retries?: {
+          count: number
+          pause: number
+        }
+        continue_on_error?: boolean
+        outputs?: string[]
+        user?: string
+        needs?: string[]
+      }[]
+      timeout?: number
+      concurrency?: "queue" | "replace" | "skip"
+      batch?: {
+        size: number | string
+        max_failures: number
+      }
+      approval?: {
+        by: "write" | "admin" | "owner" | string[]
+        within: number
+        other: boolean
+      }
     }
     TaskView: {
       task: components["schemas"]["Task"]
@@ -2077,6 +2139,92 @@ export interface paths {
         200: {
           content: {
             "application/json": components["schemas"]["Webhook"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/runs/{run}/approve": {
+    /** Lets a run begin that waits for approval */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          run: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Run"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/runs/{run}/refuse": {
+    /** Ends a run that waits for approval */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          run: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            why?: string
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Run"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/runs/{run}/retry": {
+    /** Runs again what a run that has ended was made from: all of it, or what failed */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          run: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            failed?: boolean
+          }
+        }
+      }
+      responses: {
+        202: {
+          content: {
+            "application/json": components["schemas"]["Run"]
           }
         }
         default: {

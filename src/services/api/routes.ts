@@ -8,6 +8,7 @@ import { people } from './routes/people.ts'
 import { plans } from './routes/plans.ts'
 import { repositories } from './routes/repositories.ts'
 import { rollback } from './routes/rollback.ts'
+import { runs } from './routes/runs.ts'
 import { secrets } from './routes/secrets.ts'
 import { settings } from './routes/settings.ts'
 import { streams } from './routes/streams.ts'
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...nodes,
   ...plans,
   ...tasks,
+  ...runs,
   ...logs,
   ...secrets,
   ...streams,

@@ -145,6 +145,7 @@ test('output of a step does not travel with events: who may read events may not 
     exit: 0,
     error: null,
     stdout: 'private',
+    outputs: {},
   } as const
   await api.bus.publish('step.finished', { subject: 'r', data })
   const [event] = await stream.take(1)

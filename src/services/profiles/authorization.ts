@@ -60,6 +60,7 @@ const WORDS: Record<Action, string> = {
   'node.ssh': 'log in to nodes',
   'task.run': 'run tasks',
   'task.cancel': 'cancel runs',
+  'run.approve': 'approve runs',
   'var.read': 'read variables',
   'var.write': 'change variables',
   'secret.read': 'see which secrets there are',

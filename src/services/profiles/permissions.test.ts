@@ -13,6 +13,7 @@ const write: readonly Action[] = [
   'node.ssh',
   'task.run',
   'task.cancel',
+  'run.approve',
   'var.write',
   'secret.write',
 ]

@@ -16,6 +16,7 @@ export const permissions: Record<Action, Role | 'anyone' | 'administrator'> = {
   'node.ssh': 'write',
   'task.run': 'write',
   'task.cancel': 'write',
+  'run.approve': 'write',
   'var.write': 'write',
   'secret.write': 'write',
   'collaborator.write': 'admin',

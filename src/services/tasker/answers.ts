@@ -7,6 +7,7 @@ import { fingerprints } from './fingerprint.ts'
 import { describeWithNode } from './lines.ts'
 import { toRuns, toWorks } from './read.ts'
 import { createRun } from './runs/create.ts'
+import * as decisions from './runs/decisions.ts'
 import { skipPending } from './runs/steps.ts'
 import { cancelRun } from './runs/stop.ts'
 import { cancelWork, hasEnded } from './states.ts'
@@ -67,6 +68,14 @@ export async function startRun(tasker: Tasker, input: Input<'tasker.start_run'>)
   const row = await tasker.turns.take((turn) => createRun(turn, { tip, task, vars, cause: byHand(by) }))
   return oneRun(tasker, row)
 }
+
+export const consent = async (tasker: Tasker, input: Input<'tasker.consent'>): Promise<Run> => {
+  await decisions.consent(tasker, input)
+  return getRun(tasker, input)
+}
+
+export const retryRun = async (tasker: Tasker, input: Input<'tasker.retry_run'>): Promise<Run> =>
+  oneRun(tasker, await decisions.retryRun(tasker, input))
 
 function taskOf({ repo, tasks }: Infrastructure, id: string): Task {
   const task = tasks.find((task) => task.id === id)

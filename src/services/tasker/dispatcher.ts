@@ -1,7 +1,10 @@
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { decide, type Queued } from './dispatch.ts'
-import { describeWork } from './lines.ts'
+import { clockTime, describeWork } from './lines.ts'
+import { findConsent, missing, withholdConsent } from './runs/consent.ts'
+import { findSnapshot } from './runs/snapshot.ts'
+import { advanceLater } from './runs/steps.ts'
 import { startWork } from './states.ts'
 import { causeOf, nodesOf, type WorkRow } from './tables.ts'
 import type { Turn, Turns } from './turn.ts'
@@ -84,6 +87,10 @@ async function startDueWorks(turn: Turn, limit: number): Promise<number | null> 
 }
 
 async function handOut(turn: Turn, work: WorkRow): Promise<void> {
+  const consent = work.kind === 'run' ? await findConsent(turn.db, work.id) : null
+  // A run whose approval is missing comes due at the end of its time.
+  if (missing(consent))
+    return withholdConsent(turn, work, `nobody approved it until ${clockTime(consent.until)}`)
   await startWork(turn, work)
   if (work.kind === 'run') await handOutRun(turn, work)
   else await handOutNode(turn, work)
@@ -114,5 +121,7 @@ async function handOutRun(turn: Turn, work: WorkRow): Promise<void> {
   const data = { repo: work.repo, task, run: work.id, depth: causeOf(work).depth, error: null }
   await turn.bus.publish('task.*.run.start', { name: task, subject: `${work.repo}/${task}`, data }, turn.tx)
   await turn.bus.send('tasker.advance', { id: `${work.id}.start`, payload: { run: work.id } }, turn.tx)
+  const timeout = (await findSnapshot(turn.db, work.id))?.task.timeout
+  if (timeout !== undefined) await advanceLater(turn, work.id, 'late', timeout * 1000)
   turn.note({ repo: work.repo, task, work: work.id, level: 'info', text: `${describeWork(work)} starts` })
 }

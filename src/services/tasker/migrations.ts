@@ -26,6 +26,16 @@ export const migrations: readonly Migration[] = [
     },
   },
   { id: 'tasker/0004-drift', up: createLooks },
+  {
+    id: 'tasker/0005-step-keys',
+    async up(db) {
+      const steps = db.schema.alterTable('tasker_run_steps')
+      await steps.addColumn('outputs', 'text', (column) => column.notNull().defaultTo('{}')).execute()
+      await steps.addColumn('retry_at', 'bigint').execute()
+      await steps.addColumn('stopping', 'text').execute()
+      await db.schema.alterTable('tasker_runs').addColumn('consent', 'text').execute()
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {

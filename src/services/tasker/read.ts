@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Run, RunStep, Work } from '#contracts/tasker.ts'
+import type { Consent, Run, RunStep, Work } from '#contracts/tasker.ts'
 import { type Decision, decide } from './dispatch.ts'
 import { queued } from './dispatcher.ts'
 import { causeOf, nodesOf, type RunStepRow, type Tables, type WorkRow } from './tables.ts'
@@ -17,7 +17,12 @@ export async function readWaits({ db, clock, limit }: Tasker): Promise<Waits> {
   const now = clock.now()
   const decision: Decision = decide(rows.map(queued), now, limit)
   const works = new Map(rows.map((row) => [row.id, row]))
-  return { of: (work) => waitSentence(work, decision, works, now) }
+  const later = rows.filter((row) => row.kind === 'run' && row.state === 'waiting' && row.run_at > now)
+  const consents = await consentsOf(
+    db,
+    later.map((row) => row.id),
+  )
+  return { of: (work) => waitSentence({ work, decision, works, now, consent: consents.get(work.id) }) }
 }
 
 export const toWork = (row: WorkRow, waits: Waits): Work => ({
@@ -48,7 +53,15 @@ export async function toRuns(tasker: Tasker, rows: readonly WorkRow[]): Promise<
     tasker.db,
     rows.map((row) => row.id),
   )
-  return works.map((work) => ({ ...work, steps: (steps.get(work.id) ?? []).map(toStep) }))
+  const consents = await consentsOf(
+    tasker.db,
+    rows.map((row) => row.id),
+  )
+  return works.map((work) => ({
+    ...work,
+    consent: consents.get(work.id) ?? null,
+    steps: (steps.get(work.id) ?? []).map(toStep),
+  }))
 }
 
 async function stepsByRun(db: Kysely<Tables>, runs: readonly string[]): Promise<Map<string, RunStepRow[]>> {
@@ -63,4 +76,24 @@ async function stepsByRun(db: Kysely<Tables>, runs: readonly string[]): Promise<
   return Map.groupBy(rows, (row) => row.run)
 }
 
-const toStep = ({ run: _run, stdout: _stdout, ...step }: RunStepRow): RunStep => step
+const toStep = ({
+  run: _run,
+  stdout: _stdout,
+  stopping: _stopping,
+  outputs,
+  ...step
+}: RunStepRow): RunStep => ({
+  ...step,
+  outputs: JSON.parse(outputs),
+})
+
+async function consentsOf(db: Kysely<Tables>, runs: readonly string[]): Promise<Map<string, Consent>> {
+  if (runs.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('tasker_runs')
+    .select(['work', 'consent'])
+    .where('work', 'in', runs)
+    .where('consent', 'is not', null)
+    .execute()
+  return new Map(rows.map(({ work, consent }) => [work, JSON.parse(consent ?? 'null') as Consent]))
+}

@@ -64,8 +64,8 @@ export const failWork = (turn: Turn, work: WorkRow, error: string) =>
 
 export const supersedeWork = (turn: Turn, work: WorkRow) => moveWork(turn, work, 'superseded')
 
-export const cancelWork = (turn: Turn, work: WorkRow, by: string) =>
-  moveWork(turn, work, 'cancelled', { error: `cancelled by ${by}` })
+export const cancelWork = (turn: Turn, work: WorkRow, by: string, error = `cancelled by ${by}`) =>
+  moveWork(turn, work, 'cancelled', { error })
 
 export const retryWork = (
   turn: Turn,

@@ -73,6 +73,8 @@ export interface RunRow {
   event: string
   /** JSON: the body of the webhook that started it, or null. */
   payload: string
+  /** JSON: Consent; null when nobody has to consent. */
+  consent: string | null
 }
 
 export interface RunStepRow {
@@ -85,6 +87,12 @@ export interface RunStepRow {
   exit: number | null
   error: string | null
   stdout: string
+  /** JSON: what it gave to later steps. */
+  outputs: string
+  /** Not before: the pause before another try. */
+  retry_at: number | null
+  /** Why the platform ends it. */
+  stopping: string | null
   started_at: number | null
   ended_at: number | null
 }

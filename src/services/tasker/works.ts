@@ -19,11 +19,16 @@ export interface NewWork {
   promised?: Promised
 }
 
+export interface NeverBegun {
+  state: 'failed' | 'superseded'
+  error: string
+}
+
 /**
  * Ids of works sort as they were queued, even within one millisecond: the registry fences by them.
- * With `failed`, the work is kept as ended for that reason, so that who looks for it finds why it never began.
+ * With `ended`, the work is kept as ended for that reason, so that who looks for it finds why it never began.
  */
-export async function insertWork(turn: Turn, work: NewWork, failed: string | null = null): Promise<WorkRow> {
+export async function insertWork(turn: Turn, work: NewWork, ended?: NeverBegun): Promise<WorkRow> {
   const seq = await nextSeq(turn.db, turn.now)
   const row: WorkRow = {
     id: work.id ?? newId(seq),
@@ -31,19 +36,19 @@ export async function insertWork(turn: Turn, work: NewWork, failed: string | nul
     repo: work.repo,
     kind: work.kind,
     nodes: JSON.stringify(work.nodes),
-    state: failed === null ? 'waiting' : 'failed',
+    state: ended?.state ?? 'waiting',
     commit: work.commit,
     task: work.task ?? null,
     attempt: 1,
     failures: 0,
     run_at: work.run_at ?? turn.now,
     cause: JSON.stringify(work.cause),
-    error: failed,
+    error: ended?.error ?? null,
     error_code: null,
     cancelled_by: null,
     created_at: turn.now,
     started_at: null,
-    ended_at: failed === null ? null : turn.now,
+    ended_at: ended ? turn.now : null,
     changed_at: turn.now,
     promised: work.promised ? JSON.stringify(work.promised) : null,
   }

@@ -8,15 +8,19 @@ import { hider } from '#kit/mask.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { isAway, isUnreachable } from '../failures.ts'
 import { type Feed, openFeed } from '../feed.ts'
+import { quote } from '../quote.ts'
 import { keepServers } from '../servers.ts'
 import { enter, type Shazam } from '../shazam.ts'
 import type { Connection } from '../transport/connection.ts'
 import { countLogged, startLine } from './logged.ts'
 import { asRoot, type Look, look } from './look.ts'
 import { type StepOutput, stepOutput } from './output.ts'
-import { followText, recordedText, restText, started, startText } from './shell.ts'
+import { MOST, parseOutputs } from './outputs.ts'
+import { followText, outputsText, recordedText, restText, started, startText } from './shell.ts'
 
-type Ending = Pick<EventData<'step.finished'>, 'outcome' | 'exit' | 'error'>
+type Ending = Pick<EventData<'step.finished'>, 'outcome' | 'exit' | 'error'> & {
+  outputs?: Record<string, string>
+}
 
 /** Milliseconds that an unreachable node is waited for: before its step is started, and after. */
 export interface Patience {
@@ -61,7 +65,8 @@ export const workOnStep =
     ending.error &&= hider(walk.text.secrets)(ending.error)
     if (ending.error) feed.line('platform', ending.error, 'error')
     await feed.flush()
-    const data = { repo, run, step, node, attempt, ...ending, stdout: walk.output.tail() }
+    const { outputs = {} } = ending
+    const data = { repo, run, step, node, attempt, ...ending, outputs, stdout: walk.output.tail() }
     const id = `${run}/${step}/${node}/${attempt}`
     await lease.once(async (tx) => void (await bus.publish('step.finished', { id, subject: run, data }, tx)))
     if (walk.connection) await bury(walk.connection, job, log)
@@ -75,7 +80,7 @@ type StepText = Output<'tasker.step_script'>
 
 /** Until the tasker has answered nothing is run, and nothing is printed. */
 const unknownText = (feed: Feed): { text: StepText; output: StepOutput } => ({
-  text: { script: null, user: '', error: 'the text of the step is not known', secrets: [] },
+  text: { script: null, user: '', env: {}, error: 'the text of the step is not known', secrets: [] },
   output: stepOutput(feed, { stdout: 0, stderr: 0 }, []),
 })
 
@@ -146,7 +151,7 @@ async function advance(walk: Walk, connection: Connection): Promise<Ending | und
     return undefined
   }
   await readRest(walk, connection, found)
-  return tell(found)
+  return { ...tell(found), outputs: await readOutputs(walk, connection, found) }
 }
 
 async function start(walk: Walk, connection: Connection): Promise<Ending | undefined> {
@@ -157,14 +162,19 @@ async function start(walk: Walk, connection: Connection): Promise<Ending | undef
   const { script: text, user, error } = walk.text
   if (text === null) return failed(error ?? 'the step has no text')
   const script = Buffer.from(text.startsWith('#!') ? text : `#!/bin/sh\n${text}\n`)
+  const env = Buffer.from(assignments(walk.text.env))
+  const input = Buffer.concat([env, script])
   walk.begun = true
-  const { code } = await asRoot(connection, startText(job, user, script.length), {
-    ...streams(walk),
-    stdin: script,
-  })
+  const sizes = { bytes: input.length, env: env.length }
+  const { code } = await asRoot(connection, startText(job, user, sizes), { ...streams(walk), stdin: input })
   if (code !== 0) return await notStarted(walk, connection, code)
   return undefined
 }
+
+const assignments = (env: Record<string, string>): string =>
+  Object.entries(env)
+    .map(([name, value]) => `export ${name}=${quote(value)}\n`)
+    .join('')
 
 async function notStarted(
   walk: Walk,
@@ -197,6 +207,17 @@ async function readRest(
   if (out <= seen.out && err <= seen.err) return
   const to = { out: Math.max(out, seen.out), err: Math.max(err, seen.err) }
   await asRoot(connection, restText(walk.job, { ...seen }, to), streams(walk))
+}
+
+/** Without secrets: they are kept, and shown. */
+async function readOutputs(
+  { job, text, signal }: Walk,
+  connection: Connection,
+  found: Look,
+): Promise<Record<string, string>> {
+  if (found.state !== 'ended' || found.outputs === 0) return {}
+  const { stdout } = await asRoot(connection, outputsText(job, MOST), { signal })
+  return parseOutputs(hider(text.secrets)(stdout))
 }
 
 function tell(found: Exclude<Look, { state: 'absent' | 'alive' }>): Ending {

@@ -8,7 +8,7 @@ import { lookText, type Sizes, type StepId } from './shell.ts'
 export type Look =
   | { state: 'absent' }
   | ({ state: 'alive' } & Sizes)
-  | ({ state: 'ended' | 'stopped'; exit: number } & Sizes)
+  | ({ state: 'ended' | 'stopped'; exit: number; outputs: number } & Sizes)
   /** It was started and no outcome will come any more. */
   | ({ state: 'lost'; reason: string } & Sizes)
 
@@ -26,8 +26,8 @@ export async function look(connection: Connection, id: StepId, signal: AbortSign
     const numbers = rest.map(Number)
     if (word === 'absent') return { state: 'absent' }
     if (word === 'ended' || word === 'stopped') {
-      const [exit = 0, out = 0, err = 0] = numbers
-      return { state: word, exit, out, err }
+      const [exit = 0, out = 0, err = 0, outputs = 0] = numbers
+      return { state: word, exit, out, err, outputs }
     }
     const [out = 0, err = 0] = numbers
     if (word === 'alive') return { state: 'alive', out, err }

@@ -6,6 +6,7 @@ import { quote } from '../quote.ts'
  *
  *   script   what is run                      boot     which start of the node it was started in
  *   out err  what it printed                  pid      leader of its process group
+ *   env      assignments of its environment   outputs  what it writes for later steps
  *   lock     held while it is supervised      stopped  somebody stopped it
  *   status   its exit code, written whole     recorded its outcome was told: what is left is a tombstone
  */
@@ -44,8 +45,8 @@ home=$(getent passwd "$user" | cut -d: -f6)
 cd "\${home:-/}" 2>/dev/null || cd /
 setsid setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \\
   env -i HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \\
-  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
-  "$1/script" 9>&- </dev/null >>"$1/out" 2>>"$1/err" &
+  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEVOPS_OUTPUT="$1/outputs" \\
+  sh -c '. "$0/env" && exec "$0/script"' "$1" 9>&- </dev/null >>"$1/out" 2>>"$1/err" &
 child=$!
 echo "$child" >"$1/pid"
 wait "$child"
@@ -70,9 +71,14 @@ export const started = { exists: 75, unknownUser: 76, cutInput: 77 }
 
 /**
  * Starts a step whose script comes on the input, and follows it. The folder is the claim: whoever makes it starts the
- * step, nobody else ever does. A script that did not arrive whole is not run.
+ * step, nobody else ever does. What did not arrive whole is not run. `bytes`: of the input, of which `env` are
+ * assignments for its environment, and the rest is the script.
  */
-export const startText = (id: StepId, user: string, bytes: number): string => `${prelude(id)}
+export const startText = (
+  id: StepId,
+  user: string,
+  { bytes, env }: { bytes: number; env: number },
+): string => `${prelude(id)}
 find "$root" -mindepth 1 -maxdepth 1 -type d \\( -mtime +${KEEP.any} -o -mmin +${KEEP.recorded * 1440} -exec test -e '{}/recorded' \\; \\) \\
   -exec rm -rf '{}' + 2>/dev/null
 id ${quote(user)} >/dev/null 2>&1 || exit ${started.unknownUser}
@@ -80,7 +86,8 @@ script=$(mktemp) && cat >"$script" && [ "$(wc -c <"$script")" -eq ${bytes} ] || 
 claim || { rm -f "$script"; exit ${started.exists}; }
 exec 9>"$dir/lock"
 flock 9
-mv "$script" "$dir/script" && chown ${quote(user)} "$dir/script" && chmod 0700 "$dir/script"
+head -c ${env} "$script" >"$dir/env" && tail -c +${env + 1} "$script" >"$dir/script" && : >"$dir/outputs" && rm -f "$script"
+chmod 0700 "$dir/script" && chown ${quote(user)} "$dir/script" "$dir/env" "$dir/outputs"
 : >"$dir/out"
 : >"$dir/err"
 boot >"$dir/boot"
@@ -101,9 +108,14 @@ export interface Sizes {
   err: number
 }
 
+export const outputsText = (id: StepId, most: number): string => `${prelude(id)}
+head -c ${most} "$dir/outputs"
+`
+
 /** One line: what is there of a step. */
 export const lookText = (id: StepId): string => `${prelude(id)}
-sizes() { printf '%s %s' "$(stat -c %s "$dir/out" 2>/dev/null || echo 0)" "$(stat -c %s "$dir/err" 2>/dev/null || echo 0)"; }
+size() { stat -c %s "$dir/$1" 2>/dev/null || echo 0; }
+sizes() { printf '%s %s %s' "$(size out)" "$(size err)" "$(size outputs)"; }
 if ! [ -d "$dir" ]; then echo absent
 elif [ -e "$dir/status" ]; then
   [ -e "$dir/stopped" ] && end=stopped || end=ended
@@ -142,5 +154,5 @@ echo stopped
 export const recordedText = (id: StepId): string => `${prelude(id)}
 [ -d "$dir" ] || exit 0
 : >"$dir/recorded"
-rm -f "$dir/script" "$dir/out" "$dir/err"
+rm -f "$dir/script" "$dir/env" "$dir/outputs" "$dir/out" "$dir/err"
 `

@@ -15,7 +15,7 @@ import { type ShazamOptions, shazam } from '../index.ts'
 export const repo = 'ann/site'
 
 /** Run -> what its step is, as the tasker of every desk tells it. */
-export const scripts = new Map<string, { script: string; user?: string }>()
+export const scripts = new Map<string, { script: string; user?: string; env?: Record<string, string> }>()
 
 /** The neighbours of shazam, as far as it asks them: what they keep is here for a test to see. */
 export interface Desk extends AsyncDisposable {
@@ -117,7 +117,7 @@ export async function openDesk(
   bus.answer('tasker.step_script', async ({ run }) => {
     const known = scripts.get(run)
     if (!known) throw new Problem('not_found', { what: `run ${run}` })
-    return { user: 'devops', ...known, error: null, secrets }
+    return { user: 'devops', env: {}, ...known, error: null, secrets }
   })
   bus.answer('git.get_settings', async () => defaultSettings())
   bus.answer('logger.append', async (given) => {

@@ -4,13 +4,16 @@ import { newId } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
+import type { Turn } from '../turn.ts'
 import { findWork } from '../works.ts'
 import { finishRun } from './finish.ts'
-import { nextOf } from './next.ts'
-import { maybeLater, renderStep } from './render.ts'
+import { type Next, nextOf } from './next.ts'
+import { maybeLater, readyStep } from './render.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
-import { failUnstarted, startSteps, stepsOf } from './steps.ts'
-import { stopSteps } from './stop.ts'
+import { advanceLater, doneStep, failUnstarted, skipStep, startSteps, stepsOf } from './steps.ts'
+import { stopLate, stopSteps } from './stop.ts'
+import { stepAt } from './task-plan.ts'
+import { setVariable } from './variable.ts'
 
 /** How often a step is made ready before a service that does not answer fails the run. */
 const PATIENCE = 5
@@ -23,54 +26,74 @@ export const advanceRun =
   async ({ run }: { run: string }, lease: Lease): Promise<void> => {
     const snapshot = await findSnapshot(tasker.db, run)
     if (snapshot?.work.state !== 'running') return
-    const cancelled = snapshot.work.cancelled_by !== null
     const steps = await stepsOf(tasker.db, run)
-    const next = nextOf(steps, cancelled)
-    if (next.do === 'start') await startStep(tasker, snapshot, steps, next.step, lease)
+    const next = nextOf(snapshot.task, steps, stateOf(snapshot, tasker.clock.now()))
+    if (next.do === 'start') await startRows(tasker, snapshot, next.rows, steps, lease)
     else if (next.do === 'finish') await tasker.turns.once(lease, (turn) => finishRun(turn, run))
-    else if (cancelled) await stopAll(tasker, run)
+    else if (next.do === 'stop') await stopAll(tasker, snapshot, next)
+    else if (next.do === 'wait' && snapshot.work.cancelled_by !== null) await stopAll(tasker, snapshot)
   }
 
-async function startStep(
+export const stateOf = ({ work }: Pick<Snapshot, 'work'>, now: number) => ({
+  cancelled: work.cancelled_by !== null,
+  started_at: work.started_at ?? now,
+  now,
+})
+
+async function startRows(
   tasker: Tasker,
   snapshot: Snapshot,
+  rows: readonly RunStepRow[],
   steps: readonly RunStepRow[],
-  index: number,
   lease: Lease,
 ): Promise<void> {
-  const rows = steps.filter((row) => row.step === index)
-  const done = steps.filter((row) => row.step < index)
-  const ready = await Promise.all(rows.map((row) => makeReady(tasker, snapshot, row, done, lease.attempt)))
-  const failed = ready.filter((each) => 'error' in each)
   const run = snapshot.work.id
+  const ready = await Promise.all(rows.map((row) => makeReady(tasker, snapshot, row, steps, lease.attempt)))
   await tasker.turns.once(lease, async (turn) => {
     const work = await findWork(turn.db, run)
     if (work?.state !== 'running' || work.cancelled_by !== null) return
-    for (const { row, error } of failed) await failUnstarted(turn, row, error)
-    if (failed.length > 0) await finishRun(turn, run)
-    else
-      await startSteps(
-        turn,
-        ready.flatMap((each) => ('job' in each ? [each.job] : [])),
-      )
+    for (const { row, ...what } of ready) {
+      if ('error' in what) await failUnstarted(turn, row, what.error)
+      else if ('skip' in what) await skipStep(turn, row, what.skip)
+      else if ('done' in what) await doneStep(turn, row)
+    }
+    const jobs = ready.flatMap((each) => ('job' in each ? [each.job] : []))
+    await startSteps(turn, jobs)
+    await setTimers(turn, snapshot, jobs)
+    // What did not become a job has no end that somebody would tell.
+    if (jobs.length < ready.length) await advanceLater(turn, run, `${newId(turn.now)}.ready`, 0)
   })
 }
 
-type Ready = { job: StepJob } | { row: RunStepRow; error: string }
+/** Looks again when a step's time is over. */
+async function setTimers(turn: Turn, { work, task }: Snapshot, jobs: readonly StepJob[]): Promise<void> {
+  for (const step of new Set(jobs.map((job) => job.step))) {
+    const { timeout } = stepAt(task, step) ?? {}
+    if (timeout !== undefined)
+      await advanceLater(turn, work.id, `${step}.${newId(turn.now)}.late`, timeout * 1000)
+  }
+}
 
+type Ready = { row: RunStepRow } & ({ job: StepJob } | { error: string } | { skip: string } | { done: true })
+
+/** `steps`: all of the run; what has ended of them is known to this one. */
 async function makeReady(
   tasker: Tasker,
   snapshot: Snapshot,
   row: RunStepRow,
-  done: readonly RunStepRow[],
+  steps: readonly RunStepRow[],
   tries: number,
 ): Promise<Ready> {
-  const step = snapshot.task.steps[row.step]
+  const step = stepAt(snapshot.task, row.step)
   if (!step) return { row, error: `the task has no step ${row.step + 1}` }
   try {
     // Only to know that it can be: the text may hold secrets, and is made again when the step starts.
-    const { error } = await renderStep(tasker, snapshot, step, row.node, done)
-    return error === null ? { job: jobOf(snapshot, row) } : { row, error }
+    const ready = await readyStep(tasker, snapshot, step, row, steps)
+    if ('error' in ready) return { row, error: ready.error }
+    if ('skip' in ready) return { row, skip: ready.skip }
+    if (!('variable' in ready)) return { row, job: jobOf(snapshot, row) }
+    await setVariable(tasker, snapshot, ready.variable)
+    return { row, done: true }
   } catch (error) {
     if (maybeLater(error) && tries < PATIENCE) throw error
     return { row, error: Problem.of(error).message }
@@ -87,11 +110,16 @@ const jobOf = ({ work, task }: Snapshot, row: RunStepRow): StepJob => ({
 })
 
 /** A step whose job nobody has taken yet cannot be stopped yet: asked again until its end is known. */
-async function stopAll(tasker: Tasker, run: string): Promise<void> {
-  if (await stopSteps(tasker, run)) return
+async function stopAll(
+  tasker: Tasker,
+  { work }: Snapshot,
+  late?: Extract<Next, { do: 'stop' }>,
+): Promise<void> {
+  const done = late ? await stopLate(tasker, work, late.rows, late.reason) : await stopSteps(tasker, work.id)
+  if (done) return
   await tasker.bus.send('tasker.advance', {
-    id: `${run}.stop.${newId()}`,
-    payload: { run },
+    id: `${work.id}.stop.${newId()}`,
+    payload: { run: work.id },
     delay: STOP_AGAIN,
   })
 }

@@ -5,7 +5,10 @@ import { causeSentence, describeWork } from '../lines.ts'
 import type { RunStepRow, WorkRow } from '../tables.ts'
 import type { Turn } from '../turn.ts'
 import { findWork, insertWork } from '../works.ts'
+import { makeRoom } from './concurrency.ts'
+import { consentOf } from './consent.ts'
 import { announceEnd } from './finish.ts'
+import { stepsOfTask, targetsOf } from './task-plan.ts'
 
 /** Longer chains of runs that start runs are cut: two tasks that listen for each other would never end. */
 export const MAX_DEPTH = 8
@@ -20,6 +23,15 @@ export interface RunWish {
   cause: Cause
   event?: object
   payload?: unknown
+  /** Of a retry: what another run has done already. */
+  done?: Done
+}
+
+export interface Done {
+  /** Nodes on which there is nothing left to do. */
+  nodes: readonly string[]
+  /** Steps that are not run again. */
+  rows: readonly Pick<RunStepRow, 'step' | 'node' | 'state' | 'exit' | 'stdout' | 'outputs' | 'ended_at'>[]
 }
 
 /** A run keeps all that it was made from: an edit made later does not touch it. */
@@ -28,27 +40,32 @@ export async function createRun(turn: Turn, wish: RunWish): Promise<WorkRow> {
   if (known) return known
   const { tip, task, cause } = wish
   const fault = faultOf(wish)
-  const work = await insertWork(turn, { ...placeOf(wish), kind: 'run', task: task.id, cause }, fault)
+  const ended = fault === null ? await makeRoom(turn, wish) : ({ state: 'failed', error: fault } as const)
+  const consent = task.approval && { run_at: turn.now + task.approval.within * 1000 }
+  const place = { ...placeOf(wish), ...consent, kind: 'run', task: task.id, cause } as const
+  const work = await insertWork(turn, place, ended)
   await insertSnapshot(turn, work, wish)
-  await insertSteps(turn, work, task)
+  await insertSteps(turn, work, wish)
   // What was cut says nothing: a task that listens for errors would go on with the chain.
   if (fault !== null && cause.depth <= MAX_DEPTH) await announceEnd(turn, work, fault)
-  const said = fault === null ? `queued: ${causeSentence(work)}` : `cannot begin: ${fault}`
+  const said = ended ? `does not begin: ${ended.error}` : `queued: ${causeSentence(work)}`
   const level = fault === null ? 'info' : 'error'
   turn.note({ repo: tip.repo, task: task.id, work: work.id, level, text: `${describeWork(work)} ${said}` })
   return work
 }
 
-const placeOf = ({ id, tip, task }: RunWish) => ({
+const placeOf = ({ id, tip, task, done }: RunWish) => ({
   ...(id !== undefined && { id }),
   repo: tip.repo,
   commit: tip.commit,
-  nodes: [...new Set(task.steps.flatMap((step) => targetsOf(step, task)))].sort(),
+  nodes: [...new Set(stepsOfTask(task).flatMap((step) => targetsOf(step, task)))]
+    .filter((node) => !done?.nodes.includes(node))
+    .sort(),
 })
 
 async function insertSnapshot(turn: Turn, work: WorkRow, wish: RunWish): Promise<void> {
   const { task, tip, vars, event, payload } = wish
-  const paths = task.steps.flatMap((step) => scriptOf(step) ?? [])
+  const paths = stepsOfTask(task).flatMap((step) => scriptOf(step) ?? [])
   const scripts = Object.fromEntries(paths.map((path) => [path, tip.scripts[path] ?? '']))
   await turn.db
     .insertInto('tasker_runs')
@@ -59,32 +76,35 @@ async function insertSnapshot(turn: Turn, work: WorkRow, wish: RunWish): Promise
       vars: JSON.stringify(vars),
       event: JSON.stringify(event ?? null),
       payload: JSON.stringify(payload ?? null),
+      consent: consentOf(task, turn.now),
     })
     .execute()
 }
 
-async function insertSteps(turn: Turn, work: WorkRow, task: Task): Promise<void> {
-  const rows = task.steps.flatMap((step, index) =>
+async function insertSteps(turn: Turn, work: WorkRow, { task, done }: RunWish): Promise<void> {
+  const rows = stepsOfTask(task).flatMap((step, index) =>
     targetsOf(step, task).map(
       (node): RunStepRow => ({
         run: work.id,
         step: index,
         node,
         name: nameOf(step),
-        state: work.state === 'failed' ? 'skipped' : 'pending',
+        state: work.state === 'waiting' ? 'pending' : 'skipped',
         attempt: 0,
         exit: null,
         error: null,
         stdout: '',
+        outputs: '{}',
+        retry_at: null,
+        stopping: null,
         started_at: null,
         ended_at: null,
+        ...done?.rows.find((row) => row.step === index && row.node === node),
       }),
     ),
   )
   if (rows.length > 0) await turn.db.insertInto('tasker_run_steps').values(rows).execute()
 }
-
-const targetsOf = (step: Step, task: Task): string[] => [...new Set(step.targets ?? task.targets)]
 
 function scriptOf(step: Step): string | undefined {
   const kind = stepKind(step.run)
@@ -98,7 +118,7 @@ function faultOf({ tip, task, cause }: RunWish): string | null {
     return `runs started by events are cut after ${MAX_DEPTH} in a row, and this would be number ${cause.depth}: two tasks seem to start each other`
   }
   const nodes = new Set(tip.nodes.map((node) => node.id))
-  for (const [index, step] of task.steps.entries()) {
+  for (const [index, step] of stepsOfTask(task).entries()) {
     const targets = targetsOf(step, task)
     const place = `step ${index + 1} of task ${task.id}`
     if (targets.length === 0)

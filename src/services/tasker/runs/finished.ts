@@ -1,15 +1,48 @@
 import type { BusEvent, Delivery } from '#bus'
-import type { Turns } from '../turn.ts'
+import type { EventData } from '#contracts'
+import type { RunStepRow, WorkRow } from '../tables.ts'
+import type { Turn, Turns } from '../turn.ts'
 import { findWork } from '../works.ts'
-import { endStep } from './steps.ts'
+import { findSnapshot } from './snapshot.ts'
+import { type Ending, endStep, retryStep, stepsOf } from './steps.ts'
+import { stepAt } from './task-plan.ts'
 
-/** The end of a step on a node, told by shazam: counts once, and only for the attempt that runs. */
+type Finished = EventData<'step.finished'>
+
 export const onStepFinished =
   (turns: Turns) => async (event: BusEvent<'step.finished'>, delivery: Delivery) => {
-    const { run, step, node, attempt, outcome, exit, error, stdout } = event.data
+    const told = event.data
     await turns.once(delivery, async (turn) => {
-      const work = await findWork(turn.db, run)
-      if (work)
-        await endStep(turn, work, { run, step, node, attempt }, { state: outcome, exit, error, stdout })
+      const work = await findWork(turn.db, told.run)
+      const row = (await stepsOf(turn.db, told.run)).find(
+        ({ step, node }) => step === told.step && node === told.node,
+      )
+      if (work && row) await settle(turn, work, row, told)
     })
   }
+
+/** What follows from the end of a step: its end, or another try. */
+export async function settle(turn: Turn, work: WorkRow, row: RunStepRow, told: Finished): Promise<void> {
+  const ending = endingOf(row, told)
+  const key = { run: told.run, step: told.step, node: told.node, attempt: told.attempt }
+  const task = (await findSnapshot(turn.db, told.run))?.task
+  const { retries } = (task && stepAt(task, told.step)) ?? {}
+  const again = ending.state === 'failure' && work.cancelled_by === null && !ofTask(row)
+  if (!retries || !again || told.attempt > retries.count) {
+    await endStep(turn, work, key, ending)
+    return
+  }
+  const pause = retries.pause * 1000 * 2 ** Math.min(told.attempt - 1, 10)
+  const error = ending.error ?? `exit ${ending.exit}`
+  await retryStep(turn, work, key, { pause, error, tries: retries.count + 1 })
+}
+
+/** Ended with its whole task: no try follows. */
+const ofTask = ({ stopping }: RunStepRow): boolean => stopping?.startsWith('the task ') ?? false
+
+/** What was stopped for a reason of ours has failed for that reason. */
+function endingOf({ stopping }: RunStepRow, { outcome, exit, error, stdout, outputs }: Finished): Ending {
+  if (outcome === 'stopped' && stopping !== null)
+    return { state: 'failure', exit: null, error: stopping, stdout, outputs }
+  return { state: outcome, exit, error, stdout, outputs }
+}

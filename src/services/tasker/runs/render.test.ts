@@ -13,9 +13,9 @@ const cases: [claim: string, path: string, text: string, wanted: string][] = [
   ],
   ['gets a first line by its extension', 'scripts/a.sh', 'echo {{ name }}\n', "#!/bin/sh\necho 'a b'\n"],
   [
-    'in Python takes values as they are',
+    'in Python takes numbers as they are, and lists of them',
     'scripts/a.py',
-    'x = {{ list | json }}\n',
+    'x = {{ list }}\n',
     '#!/usr/bin/env python3\nx = [1,2]\n',
   ],
   ['in Ruby gets ruby', 'scripts/a.rb', "puts '{{ name }}'\n", "#!/usr/bin/env ruby\nputs 'a b'\n"],
@@ -37,3 +37,12 @@ const cases: [claim: string, path: string, text: string, wanted: string][] = [
 for (const [claim, path, text, wanted] of cases) {
   test(`a script ${claim}`, () => assert.equal(renderScript(path, text, scope), wanted))
 }
+
+for (const value of ['"; import os', "a'b", 'a\nb', '$(id)', '#{`id`}', 'back\\slash', '%x/id/'])
+  test(`a value that could change a program is refused: ${JSON.stringify(value)}`, () => {
+    const text = 'print("{{ name }}")'
+    assert.throws(
+      () => renderScript('scripts/a.py', text, { name: value }),
+      /give it in env, and read it from there/,
+    )
+  })

@@ -3,12 +3,14 @@ import type { Step } from '#contracts/descriptors.ts'
 import type { Unresolved } from '#contracts/registry.ts'
 import { hider } from '#kit/mask.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
-import { renderShell, renderText, renderTree, stepKind } from '#language'
+import { holds, render, renderProgram, renderShell, renderText, renderTree, stepKind } from '#language'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { scopeOf } from './scope.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
 import { stepsOf } from './steps.ts'
+import { stepAt } from './task-plan.ts'
+import type { NewVariable } from './variable.ts'
 
 /** A step as it starts on a node: its text, or why it cannot be had. `secrets`: to be hidden in its output. */
 type Rendered = Output<'tasker.step_script'>
@@ -18,25 +20,70 @@ const STEP_USER = 'devops'
 
 const placeOf = ({ work: { repo, commit } }: Snapshot) => ({ repo, ...(commit !== null && { commit }) })
 
+/** What is known of the infrastructure where a step runs, and what must not be shown of it. */
+async function resolveFor(tasker: Tasker, snapshot: Snapshot, node: string) {
+  const place = { ...placeOf(snapshot), node, task: snapshot.task.id }
+  const resolved = await tasker.bus.ask('registry.resolve', place)
+  return { resolved, secrets: (resolved.$secrets ?? []) as string[] }
+}
+
+/** Runs a rendering; what is wrong with the template is told without secrets. Throws when a neighbour does not answer. */
+async function attempt<T>(
+  { resolved, secrets }: Awaited<ReturnType<typeof resolveFor>>,
+  node: string,
+  act: () => Promise<T>,
+): Promise<T | { error: string }> {
+  try {
+    return await act()
+  } catch (error) {
+    if (!isProblem(error) || maybeLater(error)) throw error
+    return { error: hider(secrets)(withUnresolved(error, resolved, node).message) }
+  }
+}
+
 /** What a step comes down to on one node; throws only when a neighbour does not answer. */
-export async function renderStep(
+async function renderStep(
   tasker: Tasker,
   snapshot: Snapshot,
   step: Step,
-  node: string,
-  done: readonly RunStepRow[],
+  row: Pick<RunStepRow, 'step' | 'node'>,
+  steps: readonly RunStepRow[],
 ): Promise<Rendered> {
-  const place = { ...placeOf(snapshot), node, task: snapshot.task.id }
-  const resolved = await tasker.bus.ask('registry.resolve', place)
-  const secrets = (resolved.$secrets ?? []) as string[]
-  try {
-    const scope = scopeOf(resolved, snapshot, step, node, done)
-    return { ...(await renderIn(tasker, snapshot, step, scope)), error: null, secrets }
-  } catch (error) {
-    if (!isProblem(error) || maybeLater(error)) throw error
-    const { message } = withUnresolved(error, resolved, node)
-    return { script: null, user: STEP_USER, error: hider(secrets)(message), secrets }
-  }
+  const known = await resolveFor(tasker, snapshot, row.node)
+  const rendered = await attempt(known, row.node, async () => {
+    const scope = scopeOf(known.resolved, snapshot, step, row, steps)
+    const { user, ...text } = await renderIn(tasker, snapshot, step, scope)
+    return { ...text, user: step.user ?? user, env: renderEnv(step, scope) }
+  })
+  const { secrets } = known
+  if ('error' in rendered) return { script: null, user: STEP_USER, env: {}, ...rendered, secrets }
+  return { ...rendered, error: null, secrets }
+}
+
+const renderEnv = ({ env = {} }: Step, scope: Record<string, unknown>): Record<string, string> =>
+  Object.fromEntries(Object.entries(env).map(([name, value]) => [name, renderText(value, scope)]))
+
+type Ready = { script: true } | { variable: NewVariable } | { skip: string } | { error: string }
+
+/** Whether a step may begin on one node, and as what. */
+export async function readyStep(
+  tasker: Tasker,
+  snapshot: Snapshot,
+  step: Step,
+  row: Pick<RunStepRow, 'step' | 'node'>,
+  steps: readonly RunStepRow[],
+): Promise<Ready> {
+  const known = await resolveFor(tasker, snapshot, row.node)
+  return attempt(known, row.node, async (): Promise<Ready> => {
+    const scope = scopeOf(known.resolved, snapshot, step, row, steps)
+    if (step.if !== undefined && !holds(step.if, scope))
+      return { skip: `its condition does not hold: ${step.if}` }
+    const kind = stepKind(step.run)
+    if (kind.kind === 'variable') return { variable: { name: kind.name, value: render(kind.value, scope) } }
+    await renderIn(tasker, snapshot, step, scope)
+    renderEnv(step, scope)
+    return { script: true }
+  })
 }
 
 /** A neighbour is away: to ask again may help. */
@@ -48,11 +95,10 @@ export const stepScript =
   (tasker: Tasker) =>
   async ({ repo, run, step: index, node }: Input<'tasker.step_script'>): Promise<Rendered> => {
     const snapshot = await findSnapshot(tasker.db, run)
-    const step = snapshot?.task.steps[index]
+    const step = snapshot && stepAt(snapshot.task, index)
     if (snapshot?.work.repo !== repo || !step)
       throw new Problem('not_found', { what: `step ${index + 1} of run ${run} in ${repo}` })
-    const done = (await stepsOf(tasker.db, run)).filter((row) => row.step < index)
-    return renderStep(tasker, snapshot, step, node, done)
+    return renderStep(tasker, snapshot, step, { step: index, node }, await stepsOf(tasker.db, run))
   }
 
 /** A variable that depends on what is not known yet is missing: the reason is more use than the name alone. */
@@ -87,12 +133,15 @@ async function renderIn(
 
 const interpreters: Readonly<Record<string, string>> = { sh: '/bin/sh', py: 'python3', rb: 'ruby' }
 
-/** Values land in a shell script as quoted words; in other languages as they are. The first line is never a template. */
+/**
+ * Values land in a shell script as quoted words. In other languages they may hold only what changes no text there: the
+ * rest is for `env`. The first line is never a template.
+ */
 export function renderScript(path: string, text: string, scope: Record<string, unknown>): string {
   const { shebang, body } = splitShebang(text)
   const first = shebang ?? defaultShebang(path)
-  const render = isShell(first, path) ? renderShell : renderText
-  return first === undefined ? render(body, scope) : `${first}\n${render(body, scope)}`
+  const rendered = (isShell(first, path) ? renderShell : renderProgram)(body, scope)
+  return first === undefined ? rendered : `${first}\n${rendered}`
 }
 
 function splitShebang(text: string): { shebang: string | undefined; body: string } {

@@ -1,8 +1,9 @@
 import type { Step } from '#contracts/descriptors.ts'
 import { renderTree } from '#language'
-import type { RunStepRow, WorkRow } from '../tables.ts'
-import { causeOf } from '../tables.ts'
+import { causeOf, type RunStepRow } from '../tables.ts'
+import { brokenSentence, brokenStep, isBroken, isOver } from './next.ts'
 import type { Snapshot } from './snapshot.ts'
+import { stepsOfTask } from './task-plan.ts'
 
 type Tree = Record<string, unknown>
 
@@ -21,10 +22,10 @@ export function scopeOf(
   resolved: Tree,
   snapshot: Snapshot,
   step: Step,
-  node: string,
-  done: readonly RunStepRow[],
+  row: Pick<RunStepRow, 'step' | 'node'>,
+  steps: readonly RunStepRow[],
 ): Tree {
-  const { work, task, vars: given } = snapshot
+  const { vars: given } = snapshot
   const { nodes, variables } = parted(resolved)
   const about = {
     ...nodes,
@@ -32,8 +33,8 @@ export function scopeOf(
     passwords: treeAt(resolved, 'passwords'),
     payload: snapshot.payload,
     event: snapshot.event,
-    run: { id: work.id, task: task.id, cause: causeTree(work) },
-    steps: stepTree(done, snapshot, node),
+    run: runTree(snapshot, steps),
+    steps: stepTree(steps, snapshot, row),
   }
   const known = { ...variables, ...given }
   const vars = {
@@ -60,18 +61,41 @@ function parted(resolved: Tree): { nodes: Tree; variables: Tree } {
 const isNode = (key: string, value: unknown): boolean =>
   isTree(value) && value.id === key && isTree(value.configuration) && isTree(value.facts)
 
-const causeTree = (work: WorkRow): Tree => ({ ...causeOf(work) })
+/** With `error` and `failed` once a step has failed: what steps of `on_failure` look at. */
+function runTree({ work, task }: Snapshot, steps: readonly RunStepRow[]): Tree {
+  const tree: Tree = { id: work.id, task: task.id, cause: { ...causeOf(work) } }
+  const broken = brokenStep(task, steps)
+  if (!broken) return tree
+  const { row } = broken
+  const nodes = steps.filter((each) => each.step === row.step && isBroken(task, each)).map(({ node }) => node)
+  return { ...tree, error: brokenSentence(broken), failed: { step: row.name, position: row.step + 1, nodes } }
+}
 
-/** By position and by id: how it went on this node, or on the first that it ran on. */
-function stepTree(done: readonly RunStepRow[], { task }: Snapshot, node: string): Tree {
+/** By position and by id: how it went on this node, or on the first that it ran on. A step does not know itself. */
+function stepTree(
+  rows: readonly RunStepRow[],
+  { task }: Snapshot,
+  { step: own, node }: Pick<RunStepRow, 'step' | 'node'>,
+): Tree {
   const tree: Tree = {}
-  for (const [index, step] of task.steps.entries()) {
-    const rows = done.filter((row) => row.step === index)
-    const row = rows.find((row) => row.node === node) ?? rows[0]
+  for (const [index, step] of stepsOfTask(task).entries()) {
+    const done = rows.filter((row) => row.step === index && row.step !== own && isOver(row))
+    const row = done.find((row) => row.node === node) ?? done[0]
     if (!row) continue
-    const told = { stdout: row.stdout.replace(/\r?\n$/, ''), status: row.state, exit: row.exit }
+    const told = {
+      stdout: row.stdout.replace(/\r?\n$/, ''),
+      status: row.state,
+      exit: row.exit,
+      outputs: outputsOf(row, step),
+    }
     tree[String(index)] = told
     if (step.id !== undefined) tree[step.id] = told
   }
   return tree
+}
+
+/** Those that it declares; one that it did not write is empty, so that a condition can ask for it. */
+function outputsOf(row: RunStepRow, { outputs = [] }: Step): Tree {
+  const written = JSON.parse(row.outputs) as Tree
+  return Object.fromEntries(outputs.map((name) => [name, Object.hasOwn(written, name) ? written[name] : '']))
 }

@@ -9,7 +9,7 @@ export interface Snapshot {
   task: Task
   scripts: Record<string, string>
   vars: Record<string, unknown>
-  event: unknown
+  event: object | null
   payload: unknown
 }
 

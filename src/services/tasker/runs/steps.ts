@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { StepJob } from '#contracts/shazam.ts'
+import { duration } from '../lines.ts'
 import type { RunStepRow, Tables, WorkRow } from '../tables.ts'
 import type { Turn } from '../turn.ts'
 
@@ -26,13 +27,14 @@ export interface Ending {
   exit: number | null
   error: string | null
   stdout: string
+  outputs?: Record<string, string>
 }
 
 /** Hands out the steps that are still pending, each once: state and job commit together. */
 export async function startSteps(turn: Turn, jobs: readonly StepJob[]): Promise<void> {
   for (const job of jobs) {
     const { numUpdatedRows } = await at(turn, job)
-      .set({ state: 'running', attempt: job.attempt, started_at: turn.now })
+      .set({ state: 'running', attempt: job.attempt, error: null, retry_at: null, started_at: turn.now })
       .where('state', '=', 'pending')
       .executeTakeFirst()
     if (numUpdatedRows !== 1n) continue
@@ -46,10 +48,10 @@ export async function endStep(
   turn: Turn,
   work: WorkRow,
   step: Key & { attempt: number },
-  ending: Ending,
+  { outputs = {}, ...ending }: Ending,
 ): Promise<boolean> {
   const { numUpdatedRows } = await at(turn, step)
-    .set({ ...ending, ended_at: turn.now })
+    .set({ ...ending, outputs: JSON.stringify(outputs), stopping: null, ended_at: turn.now })
     .where('state', '=', 'running')
     .where('attempt', '=', step.attempt)
     .executeTakeFirst()
@@ -62,14 +64,68 @@ export async function endStep(
   return true
 }
 
-async function advanceWhenEnded(turn: Turn, { run, step }: Key): Promise<void> {
+/** Gives a step that failed another try after a pause, in milliseconds. */
+export async function retryStep(
+  turn: Turn,
+  work: WorkRow,
+  step: Key & { attempt: number },
+  { pause, error, tries }: { pause: number; error: string; tries: number },
+): Promise<void> {
+  const { numUpdatedRows } = await at(turn, step)
+    .set({ state: 'pending', retry_at: turn.now + pause, error, stopping: null })
+    .where('state', '=', 'running')
+    .where('attempt', '=', step.attempt)
+    .executeTakeFirst()
+  if (numUpdatedRows !== 1n) return
+  const told = { ...step, repo: work.repo, task: work.task ?? '' }
+  noteStep(turn, told, 'warn', `failed, try ${step.attempt + 1} of ${tries} in ${duration(pause)}: ${error}`)
+  await advanceLater(turn, step.run, `${step.step}.${step.node}.${step.attempt}.retry`, pause)
+}
+
+/** `what` names the reason: the same is sent once. */
+export const advanceLater = async (turn: Turn, run: string, what: string, delay: number): Promise<void> => {
+  await turn.bus.send('tasker.advance', { id: `${run}.${what}`, payload: { run }, delay }, turn.tx)
+}
+
+/** When a step has ended everywhere, or everything has, something else may begin. */
+async function advanceWhenEnded(
+  turn: Turn,
+  { run, step, node, attempt }: Key & { attempt: number },
+): Promise<void> {
   const running = await turn.db
     .selectFrom('tasker_run_steps')
     .select('node')
     .where('run', '=', run)
+    .where('step', '=', step)
     .where('state', '=', 'running')
     .executeTakeFirst()
-  if (!running) await turn.bus.send('tasker.advance', { id: `${run}.${step}.end`, payload: { run } }, turn.tx)
+  if (!running) await advanceLater(turn, run, `${step}.${node}.${attempt}.end`, 0)
+}
+
+/** Marks steps that the platform ends, and why: the end that comes then is told with this reason. */
+export async function markStopping(turn: Turn, rows: readonly Key[], reason: string): Promise<void> {
+  for (const row of rows)
+    await at(turn, row)
+      .set({ stopping: reason })
+      .where('state', '=', 'running')
+      .where('stopping', 'is', null)
+      .execute()
+}
+
+/** A condition that does not hold. */
+export async function skipStep(turn: Turn, step: Key, why: string): Promise<void> {
+  await at(turn, step)
+    .set({ state: 'skipped', error: why, ended_at: turn.now })
+    .where('state', '=', 'pending')
+    .execute()
+}
+
+/** A step that the platform did by itself. */
+export async function doneStep(turn: Turn, step: Key): Promise<void> {
+  await at(turn, step)
+    .set({ state: 'success', attempt: 1, exit: 0, started_at: turn.now, ended_at: turn.now })
+    .where('state', '=', 'pending')
+    .execute()
 }
 
 /** A step that could not be made ready: it never ran, and neither do the others beside it. */
@@ -94,7 +150,7 @@ type Told = Key & { repo: string; task: string }
 function noteStep(
   turn: Turn,
   { repo, task, run, step, node }: Told,
-  level: 'info' | 'error',
+  level: 'info' | 'warn' | 'error',
   text: string,
 ): void {
   turn.note({ repo, node, task, work: run, step, level, text: `step ${step + 1} on ${node} ${text}` })

@@ -1,9 +1,11 @@
+import type { EventData } from '#contracts'
 import { Problem } from '#kit/problem.ts'
 import type { RunStepRow, WorkRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { findWork } from '../works.ts'
 import { finishRun } from './finish.ts'
-import { endStep, skipPending, stepsOf } from './steps.ts'
+import { settle } from './finished.ts'
+import { type Ending, markStopping, skipPending, stepsOf } from './steps.ts'
 
 /** Stops a run that runs. Its lock is held until the last of its steps has ended. */
 export async function cancelRun(tasker: Tasker, work: WorkRow, by: string): Promise<void> {
@@ -28,12 +30,35 @@ export async function stopSteps(tasker: Tasker, run: string): Promise<boolean> {
   const work = await findWork(tasker.db, run)
   if (work?.state !== 'running') return true
   const running = (await stepsOf(tasker.db, run)).filter((step) => step.state === 'running')
-  const stopped = await Promise.all(running.map((step) => stopStep(tasker, work, step)))
+  const stopped = await Promise.all(
+    running.map((step) => stopStep(tasker, work, step, { state: 'stopped', error: stoppedBy(work) })),
+  )
   await tasker.turns.take((turn) => finishRun(turn, run))
   return stopped.every(Boolean)
 }
 
-async function stopStep(tasker: Tasker, work: WorkRow, row: RunStepRow): Promise<boolean> {
+const stoppedBy = (work: WorkRow): string => `stopped: cancelled by ${work.cancelled_by}`
+
+/** Ends steps whose time is over. Returns whether all have ended. */
+export async function stopLate(
+  tasker: Tasker,
+  work: WorkRow,
+  rows: readonly RunStepRow[],
+  reason: string,
+): Promise<boolean> {
+  await tasker.turns.take((turn) => markStopping(turn, rows, reason))
+  const ended = await Promise.all(
+    rows.map((row) => stopStep(tasker, work, row, { state: 'failure', error: reason })),
+  )
+  return ended.every(Boolean)
+}
+
+async function stopStep(
+  tasker: Tasker,
+  work: WorkRow,
+  row: RunStepRow,
+  told: Pick<Ending, 'state' | 'error'>,
+): Promise<boolean> {
   const { run, step, node, attempt } = row
   try {
     const { stopped } = await tasker.bus.ask('shazam.stop_step', {
@@ -51,8 +76,11 @@ async function stopStep(tasker: Tasker, work: WorkRow, row: RunStepRow): Promise
     )
     return false
   }
-  const error = `stopped: cancelled by ${work.cancelled_by}`
-  const ending = { state: 'stopped', exit: null, error, stdout: '' } as const
-  await tasker.turns.take((turn) => endStep(turn, work, row, ending))
+  const stopped: EventData<'step.finished'> = {
+    ...{ repo: work.repo, run, step, node, attempt, exit: null, stdout: '', outputs: {} },
+    outcome: told.state === 'failure' ? 'failure' : 'stopped',
+    error: told.error,
+  }
+  await tasker.turns.take((turn) => settle(turn, work, row, stopped))
   return true
 }

@@ -183,11 +183,12 @@ export class World implements AsyncDisposable {
     job: StepJob,
     outcome: 'success' | 'failure' | 'unknown' | 'stopped' = 'success',
     stdout = '',
+    outputs: Record<string, string> = {},
   ): Promise<void> {
     const { repo, run, step, node, attempt } = job
     const exit = outcome === 'success' ? 0 : outcome === 'failure' ? 1 : null
     const error = outcome === 'unknown' ? 'the link was lost' : null
-    const data = { repo, run, step, node, attempt, outcome, exit, error, stdout }
+    const data = { repo, run, step, node, attempt, outcome, exit, error, stdout, outputs }
     await this.bus.publish('step.finished', { subject: run, data })
   }
 

@@ -1,0 +1,87 @@
+import type { Input } from '#contracts'
+import type { Action } from '#contracts/profiles.ts'
+import type { Cause } from '#contracts/tasker.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
+import { hasEnded } from '../states.ts'
+import type { WorkRow } from '../tables.ts'
+import type { Tasker } from '../tasker.ts'
+import { findWork } from '../works.ts'
+import { findConsent, giveConsent, judgeConsent, judgeStarter, withholdConsent } from './consent.ts'
+import { createRun, type Done } from './create.ts'
+import { isBroken } from './next.ts'
+import { findSnapshot } from './snapshot.ts'
+import { stepsOf } from './steps.ts'
+
+/** What each role may and the one below it may not. */
+const marks: Record<'write' | 'admin' | 'owner', Action> = {
+  write: 'task.run',
+  admin: 'collaborator.write',
+  owner: 'repo.delete',
+}
+
+export async function consent(tasker: Tasker, input: Input<'tasker.consent'>): Promise<WorkRow> {
+  const { repo, run, by, approve, why } = input
+  const asked = await findConsent(tasker.db, run)
+  const role = typeof asked?.by === 'string' ? await has(tasker, repo, by, marks[asked.by]) : false
+  return tasker.turns.take(async (turn) => {
+    const work = await findWork(turn.db, run)
+    if (work?.repo !== repo) throw new Problem('not_found', { what: `run ${run} in ${repo}` })
+    const waited = judgeConsent(work, await findConsent(turn.db, run), by, role)
+    if (approve) {
+      judgeStarter(work, waited, by)
+      await giveConsent(turn, work, waited, by)
+    } else await withholdConsent(turn, work, `refused by ${by}${why ? `: ${why}` : ''}`)
+    return work
+  })
+}
+
+async function has({ bus }: Tasker, repo: string, user: string, action: Action): Promise<boolean> {
+  try {
+    await bus.ask('profiles.authorize', { user, action, repo })
+    return true
+  } catch (error) {
+    if (isProblem(error, 'forbidden') || isProblem(error, 'not_found')) return false
+    throw error
+  }
+}
+
+export async function retryRun(tasker: Tasker, input: Input<'tasker.retry_run'>): Promise<WorkRow> {
+  const { repo, run, by, failed } = input
+  const snapshot = await findSnapshot(tasker.db, run)
+  if (snapshot?.work.repo !== repo) throw new Problem('not_found', { what: `run ${run} in ${repo}` })
+  const { work, task, scripts, vars, event, payload } = snapshot
+  if (!hasEnded(work.state))
+    throw new Problem('conflict', { reason: `Run ${run} has not ended: it is ${work.state}` })
+  const done = failed ? await doneBy(tasker, run) : undefined
+  // The nodes may have changed since: only those that are there can be run on.
+  const tip = await tasker.bus.ask('git.infrastructure', {
+    repo,
+    ...(work.commit && { commit: work.commit }),
+  })
+  const cause: Cause = { kind: 'retry', by, detail: run, depth: 0 }
+  const wish = { tip: { ...tip, scripts: { ...tip.scripts, ...scripts } }, task, vars, cause, payload }
+  return tasker.turns.take((turn) =>
+    createRun(turn, { ...wish, ...(event ? { event } : {}), ...(done && { done }) }),
+  )
+
+  async function doneBy({ db }: Tasker, id: string): Promise<Done> {
+    const rows = (await stepsOf(db, id)).filter((row) => row.step < task.steps.length)
+    const good = rows.filter(
+      (row) =>
+        row.state === 'success' ||
+        (row.state === 'failure' && !isBroken(task, row)) ||
+        (row.state === 'skipped' && row.error !== null),
+    )
+    const nodes = [...new Set(rows.map(({ node }) => node))]
+    const over = nodes.filter((node) => rows.every((row) => row.node !== node || good.includes(row)))
+    if (over.length === nodes.length)
+      throw new Problem('conflict', {
+        reason: `Nothing of run ${id} failed: every step was done on every node`,
+      })
+    return { nodes: over, rows: good.map(pickDone) }
+  }
+}
+
+const pickDone = ({ step, node, state, exit, stdout, outputs, ended_at }: Done['rows'][number]) => ({
+  ...{ step, node, state, exit, stdout, outputs, ended_at },
+})

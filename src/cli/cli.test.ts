@@ -534,11 +534,27 @@ test('the value of a secret comes from stdin, a file, or with a warning from the
   assert.match((await run(api.url, `${set} --file nope`)).err, /cannot be read: ENOENT/)
 })
 
+test('trust and unlink name the node; a fingerprint that is none is refused', async () => {
+  await using api = await startTestApi()
+  const key = `SHA256:${'k'.repeat(43)}`
+  const trusted = await run(api.url, `trust web ${key} --repo ann/shop`)
+  assert.equal(trusted.out, `web is known by ${key} now, no more by SHA256:abc.\n`)
+  assert.match((await run(api.url, 'trust web SHA256:x --repo ann/shop')).err, /is no fingerprint/)
+  const gone = await run(api.url, 'unlink old --repo ann/shop')
+  assert.equal(gone.out, 'destroy of old succeeded in 5.0 s\n')
+})
+
 test('link asks for what is not given, and never shows the password', async () => {
   await using api = await startTestApi()
-  const asked = await run(api.url, 'link web --repo ann/shop', { input: '192.0.2.9\n\nadmin\nhunter2\n' })
+  const asked = await run(api.url, 'link web --repo ann/shop', {
+    input: '192.0.2.9\n\nadmin\nhunter2\nyes\n',
+  })
   assert.equal(asked.out, 'Linked web to 192.0.2.9:22, Debian 12.\nIts host key is SHA256:abc.\n')
   assert.ok(!asked.err.includes('hunter2'))
+  assert.match(
+    asked.err,
+    /runs Debian 12 and shows SHA256:abc.\nLinking it as web changes there:\n {2}makes the user/,
+  )
   const expected = {
     repo: 'ann/shop',
     node: 'web',
@@ -547,10 +563,19 @@ test('link asks for what is not given, and never shows the password', async () =
     user: 'admin',
     password: 'hunter2',
   }
-  assert.deepEqual(api.world.asked.at(-1)?.input, expected)
+  const links = () => api.world.asked.filter(({ name }) => name === 'shazam.link').map(({ input }) => input)
+  assert.deepEqual(links(), [
+    { ...expected, only_look: true },
+    { ...expected, host_key: 'SHA256:abc' },
+  ])
+  const no = await run(api.url, 'link web --repo ann/shop', { input: '192.0.2.9\n\nadmin\nhunter2\n\n' })
+  assert.match(no.err, /Nothing was changed/)
+  assert.equal(links().length, 3)
+  const unagreed = await run(api.url, 'link web --repo ann/shop --host a --password-stdin')
+  assert.match(unagreed.err, /Agree beforehand with --yes/)
   const piped = await run(
     api.url,
-    'link web --repo ann/shop --host 192.0.2.9 --user admin --password-stdin',
+    'link web --repo ann/shop --host 192.0.2.9 --user admin --password-stdin --yes',
     { input: 'hunter2\n' },
   )
   assert.equal(piped.code, 0)

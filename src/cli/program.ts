@@ -3,7 +3,6 @@ import { approve, refuse } from './commands/approve.ts'
 import { audit } from './commands/audit.ts'
 import { cancel } from './commands/cancel.ts'
 import { collaborator } from './commands/collaborator.ts'
-import { credential } from './commands/credential.ts'
 import { info } from './commands/info.ts'
 import { init } from './commands/init.ts'
 import { key } from './commands/key.ts'
@@ -24,6 +23,8 @@ import { ssh, sshConfig } from './commands/ssh.ts'
 import { status } from './commands/status.ts'
 import { sync } from './commands/sync.ts'
 import { token } from './commands/token.ts'
+import { trust } from './commands/trust.ts'
+import { unlink } from './commands/unlink.ts'
 import { user } from './commands/user.ts'
 import { validate } from './commands/validate.ts'
 import { variable } from './commands/variable.ts'
@@ -51,6 +52,8 @@ const commands = [
   ssh,
   sshConfig,
   link,
+  unlink,
+  trust,
   variable,
   secret,
   password,
@@ -58,7 +61,6 @@ const commands = [
   collaborator,
   key,
   token,
-  credential,
   audit,
   user,
 ]

@@ -33,7 +33,7 @@ export const problems = {
   host_key: [
     502,
     'Node {node} shows another host key than before: {reason}',
-    'If the change is yours, run `devops link` again; if not, somebody may be in between.',
+    'If the change is yours, accept it with `devops trust NODE SHA256:…`; if not, somebody may be in between.',
   ],
   sudo_refused: [502, 'Node {node} refuses sudo to user {user}', 'Give the user passwordless sudo.'],
   rolled_back: [

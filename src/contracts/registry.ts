@@ -5,6 +5,20 @@ import { CommitId, Name, RepoId, Time } from './ids.ts'
 
 const Tree = Type.Record(Type.String(), Type.Unknown())
 
+/** Over whom a server is entered: another node, or a machine that lets the platform's key in. */
+export const Jump = Type.Union([
+  strict({ node: Name }),
+  strict({
+    host: Type.String(),
+    port: Type.Integer({ minimum: 1, maximum: 65535 }),
+    user: Type.String(),
+    host_keys: Type.Array(Type.String()),
+  }),
+])
+
+/** What linking brought to a machine that its owner did not have there: it leaves with the node. */
+export const Brought = Type.Union([Type.Literal('user'), Type.Literal('sudo'), Type.Literal('key')])
+
 /** How a server is reached, and what the provider knows it by. */
 export const Server = strict({
   provider: Type.String(),
@@ -17,6 +31,10 @@ export const Server = strict({
   host_keys: Type.Array(Type.String()),
   /** The provider part of the descriptor that it was made from. */
   made_from: Tree,
+  /** The token of its creation, by which the provider finds it, also when it was resized since. */
+  token: Type.Optional(Type.String()),
+  jump: Type.Optional(Jump),
+  brought: Type.Optional(Type.Array(Brought)),
 })
 
 /** What was last applied: the manifest of what we own on the node. */
@@ -247,6 +265,8 @@ export const events = {
 
 export const queues = {}
 
+export type Jump = Type.Static<typeof Jump>
+export type Brought = Type.Static<typeof Brought>
 export type Server = Type.Static<typeof Server>
 export type Applied = Type.Static<typeof Applied>
 export type NodeRecord = Type.Static<typeof NodeRecord>

@@ -127,8 +127,29 @@ export const calls = {
       private_key: Type.Optional(Type.String()),
       /** `SHA256:…`; when absent the key shown is pinned and returned. */
       host_key: Type.Optional(Type.String()),
+      /** Node, or `user@host[:port]`, over which the way leads; that of the descriptor when absent. */
+      jump: Type.Optional(Type.String({ maxLength: 300 })),
+      /** Looks, and tells what would be done, and does nothing. */
+      only_look: Type.Optional(Type.Boolean()),
     }),
-    strict({ host_key: Type.String(), os: Type.String() }),
+    strict({
+      host_key: Type.String(),
+      os: Type.String(),
+      /** What was, or would be, done to the machine, a sentence each; empty when it was prepared already. */
+      changes: Type.Array(Type.String()),
+    }),
+  ),
+  /**
+   * Accepts another host key for a node whose server shows it now. Throws `host_key` when it shows a third one, and
+   * `unreachable`; then nothing is changed.
+   */
+  'shazam.trust': call(
+    strict({
+      repo: RepoId,
+      node: Name,
+      host_key: Type.String({ pattern: '^SHA256:[A-Za-z0-9+/]{43}$' }),
+    }),
+    strict({ before: Type.Array(Type.String()) }),
   ),
   /** The script that a step `devops SERVICE COMMAND` or `devops scripts/FILE` comes down to, before rendering. */
   'shazam.command': call(

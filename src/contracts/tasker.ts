@@ -135,6 +135,8 @@ export const calls = {
     strict({ repo: RepoId, node: Type.Optional(Name), by: Type.String() }),
     Type.Array(Work),
   ),
+  /** Queues the removal of all that is ours from a linked machine. Throws `conflict` when the node is no such. */
+  'tasker.unlink': call(strict({ repo: RepoId, node: Name, by: Type.String() }), Work),
   /** Looks at the servers; of one node or of all. */
   'tasker.make_plan': call(strict({ repo: RepoId, node: Type.Optional(Name), by: Type.String() }), Plan),
   'tasker.get_plan': call(strict({ repo: RepoId, plan: Type.String() }), Plan),

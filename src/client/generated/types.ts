@@ -130,17 +130,6 @@ export interface components {
       user: string
       role: "read" | "write" | "admin" | "owner"
     }
-    Credential: {
-      user: string
-      name: string
-      provider: string
-      fields: string[]
-      repos: string[]
-      set_at: number
-      checked_at: number | null
-      said: string | null
-      used_at: number | null
-    }
     Drift: {
       resource: string
       attribute: string
@@ -207,6 +196,7 @@ export interface components {
     Linked: {
       host_key: string
       os: string
+      changes: string[]
     }
     NewToken: {
       token: string
@@ -221,7 +211,6 @@ export interface components {
         size?: string | number
         location?: string | number
         image?: string | number
-        credential?: string
         [key: string]: unknown
       }
       services: {
@@ -372,6 +361,16 @@ export interface components {
       made_from: {
         [key: string]: unknown
       }
+      token?: string
+      jump?: {
+        node: string
+      } | {
+        host: string
+        port: number
+        user: string
+        host_keys: string[]
+      }
+      brought?: ("user" | "sudo" | "key")[]
     }
     Settings: {
       branch: string
@@ -916,106 +915,6 @@ export interface paths {
         200: {
           content: {
             "application/json": components["schemas"]["AuditVerdict"]
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-  }
-  "/v1/users/{user}/credentials": {
-    /** Provider credentials of a user, without their values */
-    get: {
-      parameters: {
-        path: {
-          user: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": components["schemas"]["Credential"][]
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-  }
-  "/v1/users/{user}/credentials/{name}": {
-    /** Sets a provider credential, once the provider has taken it; of `repos` only, when they are named */
-    put: {
-      parameters: {
-        path: {
-          user: string
-          name: string
-        }
-      }
-      requestBody: {
-        content: {
-          "application/json": {
-            provider: string
-            fields: {
-              [key: string]: string
-            }
-            repos?: string[]
-          }
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": components["schemas"]["Credential"]
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-    /** Removes a credential by which no server was made */
-    delete: {
-      parameters: {
-        path: {
-          user: string
-          name: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": {}
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-  }
-  "/v1/users/{user}/credentials/{name}/check": {
-    /** Asks the provider whether it still takes a credential */
-    post: {
-      parameters: {
-        path: {
-          user: string
-          name: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": components["schemas"]["Credential"]
           }
         }
         default: {
@@ -1771,6 +1670,8 @@ export interface paths {
             password?: string
             private_key?: string
             host_key?: string
+            jump?: string
+            only_look?: boolean
           }
         }
       }
@@ -1778,6 +1679,61 @@ export interface paths {
         200: {
           content: {
             "application/json": components["schemas"]["Linked"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+    /** Lets a linked machine go: what is ours on it is removed, it itself stays */
+    delete: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          node: string
+        }
+      }
+      responses: {
+        202: {
+          content: {
+            "application/json": components["schemas"]["Work"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/nodes/{node}/host-key": {
+    /** Accepts the new host key that the server of a node shows, in place of the former */
+    put: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          node: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            host_key: string
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {
+              before: string[]
+            }
           }
         }
         default: {

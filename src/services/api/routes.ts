@@ -1,6 +1,5 @@
 import type { Route } from './route.ts'
 import { audit } from './routes/audit.ts'
-import { credentials } from './routes/credentials.ts'
 import { files } from './routes/files.ts'
 import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
@@ -18,7 +17,6 @@ import { tasks } from './routes/tasks.ts'
 export const routes: readonly Route[] = [
   ...people,
   ...audit,
-  ...credentials,
   ...repositories,
   ...settings,
   ...rollback,

@@ -1,6 +1,6 @@
 import Type from 'typebox'
+import { calls } from '#contracts'
 import { AuditEntry, AuditVerdict } from '#contracts/audit.ts'
-import { Credential } from '#contracts/credentials.ts'
 import { nullable, strict } from '#contracts/define.ts'
 import { Finding, Node, Task } from '#contracts/descriptors.ts'
 import {
@@ -48,7 +48,7 @@ export const NodeView = strict({
 export const TaskView = strict({ task: Task, last_run: nullable(Run) })
 export const RepositoryView = strict({ ...Repository.properties, role: Role })
 export const Webhook = strict({ path: Type.String(), task: Name })
-export const Linked = strict({ host_key: Type.String(), os: Type.String() })
+export const Linked = calls['shazam.link'].output
 export const NewToken = strict({ token: Type.String(), record: Token })
 export const Lines = strict({
   lines: Type.Array(Line),
@@ -78,7 +78,6 @@ export const models = {
   Cause,
   Change,
   Collaborator,
-  Credential,
   Drift,
   Finding,
   Health,

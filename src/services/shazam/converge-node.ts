@@ -27,8 +27,9 @@ export async function convergeNode(effort: Effort): Promise<number> {
     return 0
   }
   const before = await shazam.bus.ask('registry.get_node', { repo, node: job.node })
-  keepVerdict(job.promised, serverVerdict(before, node))
-  const anew = before.created_at === null || serverVerdict(before, node) !== 'keep'
+  const verdict = serverVerdict(shazam, before, node)
+  keepVerdict(job.promised, verdict)
+  const anew = before.created_at === null || verdict === 'create' || verdict === 'replace'
   await effort.begin(anew ? 'create' : 'update')
   const { record, connection } = await haveServer(effort, node, before)
   const graph = await wish(effort, infrastructure, node)
@@ -65,13 +66,18 @@ interface Reached {
 }
 
 async function haveServer(effort: Effort, node: Node, before: NodeRecord): Promise<Reached> {
-  const { feed, servers, signal } = effort
+  const { feed, servers, signal, shazam } = effort
   const place = { repo: before.repo, node: before.node }
+  const verdict = serverVerdict(shazam, before, node)
   let record = before
-  if (before.server && serverVerdict(before, node) === 'replace') {
+  if (before.server && verdict === 'replace') {
     feed.line('platform', `the wish for the server has changed: ${before.server.id.slice(0, 12)} is replaced`)
-    await servers.destroy(place, before.server)
+    await servers.destroy(place, before.server, 'keep')
     record = await forgetServer(effort)
+  }
+  if (before.server && verdict === 'resize') {
+    feed.line('platform', `the wish for the size has changed: ${before.server.id.slice(0, 12)} is resized`)
+    record = await write(effort, { server: await servers.resize(place, before.server, node.provider) })
   }
   if (!record.server) return await makeServer(effort, node)
   try {

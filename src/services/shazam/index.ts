@@ -1,7 +1,6 @@
 import type { Service } from '#contracts/descriptors.ts'
 import { defineService } from '#kit/service.ts'
 import { findCommand } from './commands.ts'
-import { checkCredential } from './credentials.ts'
 import { findDrift } from './drift.ts'
 import { linkNode } from './linking.ts'
 import { workOnNode } from './nodes.ts'
@@ -13,6 +12,7 @@ import type { Shazam } from './shazam.ts'
 import { workOnStep } from './steps/index.ts'
 import { stopStep } from './steps/stop.ts'
 import { openTransport } from './transport/index.ts'
+import { trustKey } from './trust.ts'
 
 export interface ShazamOptions {
   catalog: readonly Service[]
@@ -37,8 +37,8 @@ export const shazam = defineService<ShazamOptions>({
 
     stack.defer(bus.answer('shazam.plan', planNodes(parts)))
     stack.defer(bus.answer('shazam.drift', findDrift(parts)))
-    stack.defer(bus.answer('shazam.check_credential', checkCredential(parts)))
     stack.defer(bus.answer('shazam.link', linkNode(parts)))
+    stack.defer(bus.answer('shazam.trust', trustKey(parts)))
     stack.defer(bus.answer('shazam.command', findCommand(parts)))
     stack.defer(bus.answer('shazam.stop_step', stopStep(parts)))
     stack.defer(bus.work('shazam.nodes', workOnNode(parts), { concurrency: concurrency.nodes ?? 8 }))

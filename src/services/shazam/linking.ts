@@ -1,10 +1,12 @@
 import type { Input, Output } from '#contracts'
+import type { Brought, Server } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
+import { jumpAddress, readJump } from './jump.ts'
 import { quote } from './quote.ts'
 import { enter, type Shazam } from './shazam.ts'
 import { type Link, openLink } from './transport/link.ts'
-import { welcome } from './welcome.ts'
+import { missing, welcome } from './welcome.ts'
 
 type Asked = Input<'shazam.link'>
 
@@ -20,24 +22,48 @@ export const linkNode =
   async (asked: Asked): Promise<Output<'shazam.link'>> => {
     const { bus, transport } = shazam
     const { repo, node, host, port } = asked
-    const made_from = await describedProvider(shazam, asked)
-    const { link, os } = await enterAsOwner(shazam, asked)
-    const server = {
+    const { made_from, former } = await describedProvider(shazam, asked)
+    const wish: Server = {
       provider: 'ssh',
       id: `${host}:${port}`,
       host,
       port,
       user: 'devops',
-      host_keys: [link.hostKey],
+      host_keys: [],
       made_from,
+      ...jumpOf(asked, made_from),
     }
+    const { hostKey, os, brought } = await enterAsOwner(shazam, asked, wish)
+    const told = { host_key: hostKey, os, changes: brought.map((what) => sentences[what]) }
+    if (asked.only_look) return told
+    // What a former link of the same machine brought is still ours.
+    const ours = former?.id === wish.id ? (former.brought ?? []) : []
+    const server = { ...wish, host_keys: [hostKey], brought: [...new Set([...ours, ...brought])] }
     transport.close(repo, node)
     await enter(shazam, asked, server).exec('sudo -n true')
-    await bus.ask('registry.record_node', { repo, node, server })
-    return { host_key: link.hostKey, os }
+    // The way there may have pinned its own key meanwhile.
+    const { server: now } = await bus.ask('registry.get_node', { repo, node })
+    const jump = now?.id === server.id && now.jump ? { jump: now.jump } : {}
+    await bus.ask('registry.record_node', { repo, node, server: { ...server, ...jump } })
+    return told
   }
 
-async function describedProvider({ bus }: Shazam, { repo, node }: Asked): Promise<Record<string, unknown>> {
+const sentences: Record<Brought, string> = {
+  user: 'makes the user devops',
+  sudo: 'lets devops use sudo without a password (/etc/sudoers.d/10-devops)',
+  key: 'lets the platform in as devops by its key (~devops/.ssh/authorized_keys)',
+}
+
+function jumpOf({ jump, repo, node }: Asked, provider: Record<string, unknown>): Pick<Server, 'jump'> {
+  const text = jump ?? provider.jump
+  if (text === undefined) return {}
+  const read = readJump(String(text), repo)
+  if ('node' in read && read.node === node)
+    throw new Problem('invalid', { reason: `the way to ${node} cannot lead over itself` })
+  return { jump: read }
+}
+
+async function describedProvider({ bus }: Shazam, { repo, node }: Asked) {
   const infrastructure = await bus.ask('git.infrastructure', { repo })
   const found = infrastructure.nodes.find((one) => one.id === node)
   if (!found) throw new Problem('not_found', { what: `node ${node} in ${repo}: push its descriptor first` })
@@ -46,11 +72,17 @@ async function describedProvider({ bus }: Shazam, { repo, node }: Asked): Promis
     throw new Problem('conflict', {
       reason: `Node ${node} has a server at ${server.provider} already: remove the node and push, then link`,
     })
-  return found.provider
+  return { made_from: found.provider as Record<string, unknown>, former: server }
 }
 
-async function enterAsOwner(shazam: Shazam, asked: Asked): Promise<{ link: Link; os: string }> {
-  const { clock, bus } = shazam
+interface Entered {
+  hostKey: string
+  os: string
+  brought: Brought[]
+}
+
+async function enterAsOwner(shazam: Shazam, asked: Asked, wish: Server): Promise<Entered> {
+  const { clock, bus, transport } = shazam
   const { repo, node, host, port, user, password, private_key, host_key } = asked
   if ((password === undefined) === (private_key === undefined))
     throw new Problem('invalid', { reason: 'give either password or private_key' })
@@ -60,11 +92,14 @@ async function enterAsOwner(shazam: Shazam, asked: Asked): Promise<{ link: Link;
     hostKeys: host_key === undefined ? [] : [host_key],
   }
   const { public_key } = await bus.ask('registry.platform_key', { repo })
-  const link = await openLink({ node, host, port, user }, login, { clock, timeout: TIMEOUT })
+  const target = { node, host, port, user }
+  const way = wish.jump && (await transport.forward(await jumpAddress(shazam, asked, wish), target))
+  const link = await openLink(target, login, { clock, timeout: TIMEOUT, ...(way && { way }) })
   try {
     const os = await checkSystem(link)
-    await asRootOnce(link, asked, welcome(public_key))
-    return { link, os }
+    const brought = (await asRootOnce(link, asked, missing(public_key))).split(/\s+/).filter(Boolean)
+    if (!asked.only_look) await asRootOnce(link, asked, welcome(public_key))
+    return { hostKey: link.hostKey, os, brought: brought as Brought[] }
   } finally {
     link.close()
   }
@@ -81,13 +116,13 @@ async function checkSystem(link: Link): Promise<string> {
 }
 
 /** sudo may ask for the password that was given; it gets it on its input and shows it to nobody. */
-async function asRootOnce(link: Link, { node, user, password }: Asked, script: string): Promise<void> {
+async function asRootOnce(link: Link, { node, user, password }: Asked, script: string): Promise<string> {
   const shell = `sh -c ${quote(script)}`
   const sudo = password === undefined ? 'sudo -n' : "sudo -S -p ''"
   const command = user === 'root' ? shell : `${sudo} ${shell}`
   const stdin = user !== 'root' && password !== undefined ? `${password}\n` : ''
-  const { code, stderr } = await link.exec(command, { stdin })
-  if (code === 0) return
+  const { code, stdout, stderr } = await link.exec(command, { stdin })
+  if (code === 0) return stdout
   if (/sudo: |not in the sudoers|command not found/.test(stderr))
     throw new Problem('sudo_refused', { node, user }, { cause: new Error(stderr) })
   throw new Problem('internal', {

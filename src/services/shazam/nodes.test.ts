@@ -23,7 +23,7 @@ describe('nodes', { timeout: 600_000 }, () => {
   after(async () => {
     await service?.[Symbol.asyncDispose]()
     await desk?.[Symbol.asyncDispose]()
-    await dockerProvider({ plane }).destroy({ repo, node: 'web', id: '' })
+    await dockerProvider({ plane }).destroy({ repo, node: 'web', id: '' }, 'remove')
     await fleet?.[Symbol.asyncDispose]()
   })
 
@@ -73,7 +73,21 @@ describe('nodes', { timeout: 600_000 }, () => {
       nodes: [aNode('web', { provider: { name: 'docker', size: 'large' } })],
     }
     const [plan] = await desk.bus.ask('shazam.plan', { repo, next: grown, live: false })
-    assert.equal(plan?.verdict, 'replace')
+    assert.equal(plan?.verdict, 'change')
+    assert.deepEqual(
+      plan?.changes.filter(({ verdict }) => verdict === 'change').map(({ summary }) => summary),
+      ['resize the server where it is: size none -> large'],
+    )
+    const other = [aNode('web', { provider: { name: 'docker', image: 'another:1' } })]
+    const [anew] = await desk.bus.ask('shazam.plan', { repo, next: { ...grown, nodes: other }, live: false })
+    assert.equal(anew?.verdict, 'replace')
+    const wrong = [aNode('web', { provider: { name: 'docker', size: 'huge' } })]
+    const [unknown] = await desk.bus.ask('shazam.plan', {
+      repo,
+      next: { ...grown, nodes: wrong },
+      live: false,
+    })
+    assert.match(unknown?.reason ?? '', /must be one of small, medium, large/)
     const [gone] = await desk.bus.ask('shazam.plan', { repo, next: { ...grown, nodes: [] }, live: false })
     assert.equal(gone?.verdict, 'destroy')
   })
@@ -105,9 +119,28 @@ describe('nodes', { timeout: 600_000 }, () => {
     assert.equal((await look())?.verdict, 'no change')
   })
 
+  test('another size is given to the server where it is: same server, same data, found again', async () => {
+    const before = desk.records.get('web')?.server
+    await sh(before?.id ?? '', 'echo mine >/root/data')
+    const node = desk.infrastructure.nodes.find(({ id }) => id === 'web')
+    if (node) node.provider = { name: 'docker', size: 'small' }
+    desk.events.length = 0
+    await send('web', 'w2c')
+    await told('node.web.update.success')
+    const after = desk.records.get('web')?.server
+    assert.equal(after?.id, before?.id)
+    assert.deepEqual(after?.made_from, { name: 'docker', size: 'small' })
+    assert.equal(await sh(after?.id ?? '', 'cat /root/data'), 'mine\n')
+    const docker = await requireDocker()
+    const { HostConfig } = await docker.getContainer(after?.id ?? '').inspect()
+    assert.equal(HostConfig.Memory, 512 * 1024 * 1024)
+    const found = await dockerProvider({ plane }).find({ repo, node: 'web', token: after?.token ?? '' })
+    assert.equal(found?.id, before?.id)
+  })
+
   test('a server that has vanished at its provider is made anew', async () => {
     const before = desk.records.get('web')?.server?.id
-    await dockerProvider({ plane }).destroy({ repo, node: 'web', id: '' })
+    await dockerProvider({ plane }).destroy({ repo, node: 'web', id: '' }, 'remove')
     desk.events.length = 0
     await send('web', 'w3')
     await told('node.web.update.success')

@@ -73,13 +73,15 @@ async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<No
   const plan = { node: node.id, changes: [], as_of: asOf(record) }
   try {
     const graph = await look.wishes(node)
-    const verdict = record ? serverVerdict(record, node) : 'create'
-    if (verdict !== 'keep') {
+    look.shazam.providers.get(node.provider.name)?.check(node.provider)
+    const verdict = record ? serverVerdict(look.shazam, record, node) : 'create'
+    const resize = verdict === 'resize' && record ? [resizing(record, node)] : []
+    if (verdict === 'create' || verdict === 'replace') {
       const digest = digestOfWish(graph, node.provider)
       return { ...plan, verdict, changes: planRecorded(graph, null), digest, ...linkHint(node, verdict) }
     }
-    if (look.asked.live && record) return await planOnServer(look, graph, record)
-    return { ...plan, ...judged(planRecorded(graph, manifestOf(record))) }
+    if (look.asked.live && record) return await planOnServer(look, graph, record, resize)
+    return { ...plan, ...judged([...resize, ...planRecorded(graph, manifestOf(record))]) }
   } catch (error) {
     if (look.signal.aborted) throw error
     return {
@@ -94,6 +96,20 @@ const placeOf = ({ commit, next }: Asked) => ({
   ...(next ? { next } : commit !== undefined && { commit }),
 })
 
+const resizing = ({ server }: NodeRecord, node: Node): Change => {
+  const from = (server?.made_from ?? {}) as Record<string, unknown>
+  const to = node.provider as Record<string, unknown>
+  const moved = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(
+    (key) => from[key] !== to[key],
+  )
+  const said = moved.map((key) => `${key} ${from[key] ?? 'none'} -> ${to[key] ?? 'none'}`)
+  return {
+    resource: 'server',
+    verdict: 'change',
+    summary: `resize the server where it is: ${said.join(', ')}`,
+  }
+}
+
 const linkHint = (node: Node, verdict: string) =>
   verdict === 'create' && node.provider.name === 'ssh'
     ? { reason: `waits to be linked: devops link ${node.id}` }
@@ -101,7 +117,12 @@ const linkHint = (node: Node, verdict: string) =>
 
 const manifestOf = (record?: NodeRecord) => (record?.applied?.manifest ?? null) as Entry[] | null
 
-async function planOnServer({ shazam, signal }: Look, graph: Graph, record: NodeRecord): Promise<NodePlan> {
+async function planOnServer(
+  { shazam, signal }: Look,
+  graph: Graph,
+  record: NodeRecord,
+  resize: Change[],
+): Promise<NodePlan> {
   if (!record.server) throw new Problem('not_found', { what: `server of ${record.node}` })
   const connection = enter(shazam, record, record.server)
   const applied = manifestOf(record) ?? []
@@ -109,7 +130,7 @@ async function planOnServer({ shazam, signal }: Look, graph: Graph, record: Node
   await fetchContents(connection, graph, state)
   const live = planLive(graph, state, applied)
   const digest = digestOf(graph, state, live, applied)
-  return { node: record.node, as_of: shazam.clock.now(), digest, ...judged(live.changes) }
+  return { node: record.node, as_of: shazam.clock.now(), digest, ...judged([...resize, ...live.changes]) }
 }
 
 const judged = (changes: Change[]): Pick<NodePlan, 'verdict' | 'changes'> => ({

@@ -1,14 +1,19 @@
 import type { Change, Promised } from '#contracts/shazam.ts'
 import { Problem } from '#kit/problem.ts'
 import type { ConvergeInput } from './converge.ts'
-import type { serverVerdict } from './servers.ts'
+import type { ServerVerdict } from './servers.ts'
 
 /** A plan that makes a server, or another one, is no permission for less, and the other way round. */
-export function keepVerdict(promised: Promised | undefined, verdict: ReturnType<typeof serverVerdict>): void {
+export function keepVerdict(promised: Promised | undefined, verdict: ServerVerdict): void {
   if (!promised) return
   const looked = promised.verdict === 'create' || promised.verdict === 'replace' ? promised.verdict : 'keep'
-  if (looked === verdict) return
-  const said = { create: 'it has no server', replace: 'its server is another', keep: 'it has a server' }
+  if (looked === verdict || (looked === 'keep' && verdict === 'resize')) return
+  const said = {
+    create: 'it has no server',
+    replace: 'its server is another',
+    keep: 'it has a server',
+    resize: 'it has a server',
+  }
   throw moved(promised, `${said[verdict]} now`)
 }
 

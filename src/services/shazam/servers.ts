@@ -1,9 +1,9 @@
 import type { Node } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
 import { sleep } from '#kit/clock.ts'
-import { openProvider } from './credentials.ts'
+import { Problem } from '#kit/problem.ts'
 import { isUnreachable } from './failures.ts'
-import { canonical, type Made, tokenOf } from './providers/index.ts'
+import { canonical, type Made, type Provider, tokenOf } from './providers/index.ts'
 import { enter, type Place, type Shazam } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
 
@@ -22,8 +22,10 @@ export interface ServerKeeper {
   find(place: Place, server: Server): Promise<Server | undefined>
   /** The server where it is now, recorded, when it has moved; undefined when it has not, is gone, or is linked. */
   relocate(place: Place, server: Server): Promise<Server | undefined>
-  /** Gone at its provider; a linked machine stays as it is. */
-  destroy(place: Place, server: Server): Promise<void>
+  /** Another size where it is. */
+  resize(place: Place, server: Server, descriptor: Descriptor): Promise<Server>
+  /** Gone at its provider; a linked machine stays as it is. What outlives a server is kept for the next, or goes too. */
+  destroy(place: Place, server: Server, data: 'keep' | 'remove'): Promise<void>
   /** Waits until the server lets us in. Throws `unreachable` and all that is worse. */
   reach(
     place: Place,
@@ -34,18 +36,21 @@ export interface ServerKeeper {
 }
 
 export function keepServers(shazam: Shazam): ServerKeeper {
-  const { bus, clock, transport } = shazam
+  const { bus, clock, transport, providers } = shazam
+
+  function providerOf(name: string): Provider {
+    const provider = providers.get(name)
+    if (provider) return provider
+    const reason = `provider ${name} is not known here, known are ${[...providers.keys()].join(', ')}`
+    throw new Problem('provider', { provider: name, reason, kind: 'final' })
+  }
 
   const find: ServerKeeper['find'] = async ({ repo, node }, server) => {
     const descriptor = server.made_from as Descriptor
-    const provider = await openProvider(shazam, { repo, node }, openerOf(server), 'find')
-    const found = await provider.find({
-      repo,
-      node,
-      token: tokenOf(repo, node, descriptor),
-    })
+    const token = tokenFor({ repo, node }, server)
+    const found = await providerOf(server.provider).find({ repo, node, token })
     // Its keys are what they were: another address is no reason to trust another machine.
-    return found && { ...toServer(found, descriptor), host_keys: server.host_keys }
+    return found && { ...toServer(found, descriptor, token), host_keys: server.host_keys }
   }
 
   return {
@@ -58,16 +63,22 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       return found
     },
     async create({ repo, node }, descriptor) {
-      const provider = await openProvider(shazam, { repo, node }, descriptor, 'create')
+      const provider = providerOf(descriptor.name)
       const { public_key } = await bus.ask('registry.platform_key', { repo })
       const token = tokenOf(repo, node, descriptor)
       const made = await provider.create({ repo, node, descriptor, publicKey: public_key, token })
-      return toServer(made, descriptor)
+      return toServer(made, descriptor, token)
     },
-    async destroy({ repo, node }, server) {
+    async resize({ repo, node }, server, descriptor) {
+      const { public_key } = await bus.ask('registry.platform_key', { repo })
+      const token = tokenFor({ repo, node }, server)
+      const wish = { repo, node, descriptor, publicKey: public_key, token }
+      const made = await providerOf(server.provider).resize(wish)
+      return { ...toServer(made, descriptor, token), host_keys: server.host_keys }
+    },
+    async destroy({ repo, node }, server, data) {
       transport.close(repo, node)
-      const provider = await openProvider(shazam, { repo, node }, openerOf(server), 'destroy')
-      await provider.destroy({ repo, node, id: server.id })
+      await providerOf(server.provider).destroy({ repo, node, id: server.id }, data)
     },
     async reach(place, server, state, signal) {
       const end = clock.now() + PATIENCE[state === 'known' && server.provider === 'ssh' ? 'linked' : state]
@@ -85,21 +96,25 @@ export function keepServers(shazam: Shazam): ServerKeeper {
   }
 }
 
-/** The credential by which it was made opens it ever after. */
-const openerOf = ({ provider, made_from }: Server): Descriptor => ({
-  ...(made_from as Descriptor),
-  name: provider,
-})
-
-function toServer({ id, host, port, user, hostKeys }: Made, descriptor: Descriptor): Server {
-  return { provider: descriptor.name, id, host, port, user, host_keys: hostKeys, made_from: descriptor }
+function toServer({ id, host, port, user, hostKeys }: Made, made_from: Descriptor, token: string): Server {
+  return { provider: made_from.name, id, host, port, user, host_keys: hostKeys, made_from, token }
 }
 
-/** A linked machine is never replaced; one that we made is, when its wish has changed. */
-export const isOutdated = (server: Server, descriptor: Descriptor): boolean =>
-  server.provider !== 'ssh' && canonical(server.made_from) !== canonical(descriptor)
+/** A server that was resized has the token of its creation still. */
+const tokenFor = ({ repo, node }: Place, { token, made_from }: Server): string =>
+  token ?? tokenOf(repo, node, made_from as Descriptor)
 
-export const serverVerdict = (record: NodeRecord, node: Node): 'create' | 'replace' | 'keep' => {
-  if (!record.server) return 'create'
-  return isOutdated(record.server, node.provider) ? 'replace' : 'keep'
+export type ServerVerdict = 'create' | 'replace' | 'resize' | 'keep'
+
+/** A linked machine is never replaced. One that we made is, when its wish has changed and it cannot be resized. */
+export function serverVerdict(
+  { providers }: Pick<Shazam, 'providers'>,
+  { server }: NodeRecord,
+  node: Node,
+): ServerVerdict {
+  if (!server) return 'create'
+  const from = server.made_from as Descriptor
+  if (server.provider === 'ssh' || canonical(from) === canonical(node.provider)) return 'keep'
+  const provider = from.name === node.provider.name ? providers.get(server.provider) : undefined
+  return provider?.canResize(from, node.provider) ? 'resize' : 'replace'
 }

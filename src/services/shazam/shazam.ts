@@ -2,9 +2,10 @@ import type { Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
 import { Secret } from '#kit/secret.ts'
 import type { Parts } from '#kit/service.ts'
+import { jumpAddress } from './jump.ts'
 import type { Provider } from './providers/index.ts'
 import type { Connection } from './transport/connection.ts'
-import type { Transport } from './transport/index.ts'
+import type { Address, Transport } from './transport/index.ts'
 
 /** What every part of the service works with. */
 export interface Shazam extends Omit<Parts, 'stack' | 'store'> {
@@ -16,8 +17,13 @@ export interface Shazam extends Omit<Parts, 'stack' | 'store'> {
 export type Place = Pick<NodeRecord, 'repo' | 'node'>
 
 /** The way into a node. A key seen at first contact is recorded before anything is done. */
-export function enter({ bus, transport }: Shazam, { repo, node }: Place, server: Server): Connection {
-  return transport.connection({
+export const enter = (shazam: Shazam, place: Place, server: Server): Connection =>
+  shazam.transport.connection(addressOf(shazam, place, server))
+
+/** `length`: over how many servers the way has led so far. */
+export function addressOf(shazam: Shazam, { repo, node }: Place, server: Server, length = 1): Address {
+  const { bus } = shazam
+  return {
     repo,
     node,
     host: server.host,
@@ -31,7 +37,8 @@ export function enter({ bus, transport }: Shazam, { repo, node }: Place, server:
     async pin(hostKey) {
       await bus.ask('registry.record_node', { repo, node, server: { ...server, host_keys: [hostKey] } })
     },
-  })
+    ...(server.jump && { jump: () => jumpAddress(shazam, { repo, node }, server, length) }),
+  }
 }
 
 export const servicesAt = (shazam: Pick<Shazam, 'catalog'>, own: readonly Service[]): Service[] => {

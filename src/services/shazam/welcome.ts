@@ -1,3 +1,4 @@
+import type { Brought } from '#contracts/registry.ts'
 import { quote } from './quote.ts'
 
 /**
@@ -21,3 +22,31 @@ if ! [ -s /etc/sudoers.d/10-devops ]; then
   mv /etc/sudoers.d/10-devops.new /etc/sudoers.d/10-devops
 fi
 `
+
+/** Prints what of it is not there yet: `user`, `sudo`, `key`. Changes nothing. */
+export const missing = (publicKey: string): string => `set -eu
+id devops >/dev/null 2>&1 || echo user
+[ -s /etc/sudoers.d/10-devops ] || echo sudo
+home=$(getent passwd devops | cut -d: -f6)
+key=${quote(publicKey.trim())}
+[ -n "$home" ] && grep -qxF "$key" "$home/.ssh/authorized_keys" 2>/dev/null || echo key
+`
+
+/**
+ * Takes away what a welcome brought, and our notes, for root. We are in as the user who leaves, so that is done when we are gone; with
+ * the user everything goes that was his.
+ */
+export const farewell = (publicKey: string, brought: readonly Brought[]): string => {
+  const lines: string[] = []
+  if (brought.includes('key'))
+    lines.push(
+      'keys=$(getent passwd devops | cut -d: -f6)/.ssh/authorized_keys',
+      `if [ -f "$keys" ]; then grep -vxF ${quote(publicKey.trim())} "$keys" >"$keys.new" || true; cat "$keys.new" >"$keys"; rm -f "$keys.new"; fi`,
+    )
+  if (brought.includes('sudo')) lines.push('rm -f /etc/sudoers.d/10-devops')
+  if (brought.includes('user'))
+    lines.push(
+      "setsid sh -c 'sleep 1; loginctl disable-linger devops; pkill -KILL -u devops; sleep 1; userdel -rf devops' </dev/null >/dev/null 2>&1 &",
+    )
+  return `${['set -eu', 'rm -rf /var/lib/devops /run/devops', ...lines].join('\n')}\n`
+}

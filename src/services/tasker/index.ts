@@ -17,6 +17,7 @@ import type { Tables } from './tables.ts'
 import type { Tasker } from './tasker.ts'
 import { onTrigger, triggerEvents } from './triggers.ts'
 import { createTurns } from './turn.ts'
+import { unlink } from './unlink.ts'
 
 export interface TaskerOptions {
   /** Works that may run at the same time on the platform; 50 when absent. */
@@ -34,6 +35,7 @@ export const tasker = defineService<TaskerOptions>({
     const self: Tasker = { bus, db: store.db, clock, log, turns, limit }
 
     stack.defer(bus.answer('tasker.sync', (input) => answers.sync(self, input)))
+    stack.defer(bus.answer('tasker.unlink', (input) => unlink(self, input)))
     stack.defer(bus.answer('tasker.make_plan', (input, { signal }) => makePlan(self, input, signal)))
     stack.defer(bus.answer('tasker.get_plan', (input) => getPlan(self, input)))
     stack.defer(bus.answer('tasker.sync_plan', (input, { signal }) => syncPlan(self, input, signal)))

@@ -14,6 +14,7 @@ const LINK = 60_000
 const Live = strict({
   live: Type.Optional(Type.Boolean({ description: 'read the servers; false when absent' })),
 })
+const { host_key } = calls['shazam.trust'].input.properties
 const { repo: _repo, node: _node, ...link } = calls['shazam.link'].input.properties
 
 export const nodes: Route[] = [
@@ -83,6 +84,34 @@ export const nodes: Route[] = [
     },
     ({ repo, params, body }, { bus }) =>
       bus.ask('shazam.link', { repo, node: params.node, ...body }, { deadline: LINK }),
+  ),
+  route(
+    {
+      id: 'trustNode',
+      method: 'PUT',
+      path: '/v1/repos/:owner/:repo/nodes/:node/host-key',
+      access: 'node.link',
+      scope: 'repo',
+      summary: 'Accepts the new host key that the server of a node shows, in place of the former',
+      body: strict({ host_key }),
+      response: calls['shazam.trust'].output,
+    },
+    ({ repo, params, body }, { bus }) =>
+      bus.ask('shazam.trust', { repo, node: params.node, ...body }, { deadline: LINK }),
+  ),
+  route(
+    {
+      id: 'unlinkNode',
+      method: 'DELETE',
+      path: '/v1/repos/:owner/:repo/nodes/:node/link',
+      access: 'node.link',
+      scope: 'repo',
+      summary: 'Lets a linked machine go: what is ours on it is removed, it itself stays',
+      status: 202,
+      response: Work,
+    },
+    ({ repo, params, identity }, { bus }) =>
+      bus.ask('tasker.unlink', { repo, node: params.node, by: identity.user }),
   ),
   route(
     {

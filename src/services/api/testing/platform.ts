@@ -207,7 +207,12 @@ function answerRest(bus: Answerer, world: World): void {
     address === 'vars.version' ? ['web'] : ['db', 'web'],
   )
   bus.answer('shazam.plan', async () => world.plans)
-  bus.answer('shazam.link', async () => ({ host_key: 'SHA256:abc', os: 'Debian 12' }))
+  bus.answer('shazam.trust', async () => ({ before: ['SHA256:abc'] }))
+  bus.answer('shazam.link', async () => ({
+    host_key: 'SHA256:abc',
+    os: 'Debian 12',
+    changes: ['makes the user devops'],
+  }))
 }
 
 const fits = (line: Line, filter: Record<string, unknown>) =>

@@ -31,6 +31,12 @@ export function answerTasker(bus: Answerer, world: World): void {
   bus.answer('tasker.sync', async ({ node }) =>
     world.works.filter((one) => node === undefined || one.nodes.includes(node)),
   )
+  bus.answer('tasker.unlink', async ({ node }) => {
+    const ended = { state: 'succeeded' as const, ended_at: AT + 5000 }
+    const gone = newWork('u1', { kind: 'destroy', nodes: [node], ...ended })
+    world.works.push(gone)
+    return gone
+  })
   bus.answer('tasker.make_plan', async ({ repo, node }) => ({
     id: 'p1',
     repo,

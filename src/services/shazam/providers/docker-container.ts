@@ -11,6 +11,9 @@ export interface ContainerWish {
   cpus?: number
   binds?: string[]
   ports?: Docker.PortMap
+  /** A network of the engine, by name; its bridge when absent. */
+  network?: string
+  restart?: string
 }
 
 /**
@@ -33,13 +36,19 @@ export function containerOptions(wish: ContainerWish, cgroup: '1' | '2'): Docker
       Tmpfs: { '/run': 'exec,mode=755', '/run/lock': '', '/tmp': 'exec,mode=1777' },
       Binds: [`/sys/fs/cgroup:/sys/fs/cgroup:${cgroup === '1' ? 'ro' : 'rw'}`, ...(wish.binds ?? [])],
       CgroupnsMode: 'host',
-      RestartPolicy: { Name: 'unless-stopped' },
+      RestartPolicy: { Name: wish.restart ?? 'unless-stopped' },
+      ...(wish.network && { NetworkMode: wish.network }),
       PortBindings: wish.ports,
-      Memory: wish.memory,
-      NanoCpus: wish.cpus && Math.round(wish.cpus * 1e9),
+      ...limitsOf(wish),
     } as Docker.HostConfig,
   }
 }
+
+/** Twice as much with swap is the engine's own default, which has to be said again when it is changed. */
+export const limitsOf = ({ memory, cpus }: Pick<ContainerWish, 'memory' | 'cpus'>) => ({
+  ...(memory && { Memory: memory, MemorySwap: memory * 2 }),
+  ...(cpus && { NanoCpus: Math.round(cpus * 1e9) }),
+})
 
 export async function cgroupVersion(docker: Docker): Promise<'1' | '2'> {
   const info = (await docker.info()) as { CgroupVersion?: string }
@@ -84,13 +93,6 @@ async function collect(stream: AsyncIterable<Buffer>): Promise<string> {
 export const awaken = `set -e
 timeout 60 sh -c 'until systemctl list-units >/dev/null 2>&1; do sleep 0.05; done'
 ssh-keygen -A >/dev/null
-# A container cannot hide processes from a unit that has users of its own (redis, for one): such a unit would not start.
-visible=/etc/systemd/system/service.d/devops-container.conf
-if [ ! -e $visible ]; then
-  mkdir -p \${visible%/*}
-  printf '[Service]\\nProtectProc=default\\n' >$visible
-  systemctl daemon-reload
-fi
 systemctl enable ssh >/dev/null 2>&1
 systemctl start ssh
 timeout 60 sh -c 'while [ -e /run/nologin ]; do sleep 0.05; done'

@@ -41,17 +41,49 @@ export function volumes(descriptor: Descriptor, prefix: string): string[] {
   })
 }
 
-/** `ports: ['8080:80', '127.0.0.1:5432:5432', '53:53/udp']`, host first. */
+/** `ports: ['8080:80', '127.0.0.1:5432:5432', '127.0.0.1::80', '53:53/udp']`, host first; none: any free one. */
 export function ports(descriptor: Descriptor): Docker.PortMap {
   const map: Docker.PortMap = {}
   for (const text of list(descriptor, 'ports')) {
-    const found = /^(?:(\d+\.\d+\.\d+\.\d+):)?(\d+):(\d+)(?:\/(tcp|udp))?$/.exec(text)
+    const found = /^(?:(\d+\.\d+\.\d+\.\d+):)?(\d*):(\d+)(?:\/(tcp|udp))?$/.exec(text)
     if (!found) throw wrong(`port \`${text}\` must be HOST:CONTAINER, like 8080:80`)
     const [, ip, outside, inside, protocol = 'tcp'] = found
     const key = `${inside}/${protocol}`
     map[key] = [...(map[key] ?? []), { HostIp: ip ?? '', HostPort: outside }]
   }
   return map
+}
+
+/** Keys that can be changed while the container runs. */
+const sizing = new Set(['size', 'memory', 'cpus'])
+
+export const withoutSizing = (descriptor: Descriptor): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(descriptor).filter(([key]) => !sizing.has(key)))
+
+/** A network that exists, by name; the host's own would hand the host to whoever may push. */
+export function network(descriptor: Descriptor): { network?: string } {
+  const name = (descriptor as { network?: unknown }).network
+  if (name === undefined) return {}
+  if (
+    typeof name === 'string' &&
+    /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) &&
+    name !== 'host' &&
+    name !== 'none'
+  )
+    return { network: name }
+  throw wrong(`network is \`${String(name)}\`, must be the name of a network of the engine, not host or none`)
+}
+
+const policies = ['unless-stopped', 'always', 'no']
+
+/** What the engine does when the container ends, or the engine begins. */
+export function restart(descriptor: Descriptor): { restart?: string } {
+  // YAML 1.1 tools write `no` as false.
+  const given = (descriptor as { restart?: unknown }).restart
+  const policy = given === false ? 'no' : given
+  if (policy === undefined) return {}
+  if (policies.includes(String(policy))) return { restart: String(policy) }
+  throw wrong(`restart is \`${String(policy)}\`, must be one of ${policies.join(', ')}`)
 }
 
 function list(descriptor: Descriptor, key: string): string[] {

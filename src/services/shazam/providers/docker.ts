@@ -4,10 +4,9 @@ import type { RepoId } from '#contracts/ids.ts'
 import { isProblem } from '#kit/problem.ts'
 import { fingerprintOfLine } from '../transport/algorithms.ts'
 import { welcome } from '../welcome.ts'
-import { awaken, cgroupVersion, containerOptions, execIn } from './docker-container.ts'
-import { openEngine } from './docker-engine.ts'
-import { limits, ports, sizes, volumes } from './docker-options.ts'
-import { type Made, type Provider, refusal, type Wish } from './index.ts'
+import { awaken, cgroupVersion, containerOptions, execIn, limitsOf } from './docker-container.ts'
+import { limits, network, ports, restart, sizes, volumes, withoutSizing } from './docker-options.ts'
+import { canonical, type Made, type Provider, refusal, type Wish } from './index.ts'
 
 export const nodeImage = 'devops-node:12'
 
@@ -34,20 +33,40 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
   const remove = async (id: string) => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(unlessGone)
   }
+  const volumePrefix = (repo: RepoId) => `devops-${short(plane)}-${repo.replace('/', '-')}`
+
+  /** Volumes of a container that are ours, by name. Another node may use them too: then the engine keeps them. */
+  async function removeVolumes(repo: RepoId, mounts: readonly { Type?: string; Name?: string }[]) {
+    for (const { Type, Name = '' } of mounts)
+      if (Type === 'volume' && Name.startsWith(`${volumePrefix(repo)}-`))
+        await docker.getVolume(Name).remove().catch(unlessGone)
+  }
+
+  async function byToken(who: Who & { token: string }): Promise<Docker.Container | undefined> {
+    const found = await look(who)
+    return found?.Labels['ps.devo.token'] === who.token ? docker.getContainer(found.Id) : undefined
+  }
+
+  async function existing(who: Who & { token: string }): Promise<Docker.Container> {
+    const container = await byToken(who)
+    if (!container) throw refusal('docker', 'final', `there is no container of ${who.repo} ${who.node}`)
+    return container
+  }
 
   /** Another name than before is another container: the engine refuses a second of the same name, so racing is safe. */
   async function make(wish: Wish): Promise<Docker.Container> {
     const { repo, node, descriptor, token } = wish
-    const prefix = `devops-${short(plane)}-${repo.replace('/', '-')}`
     const options = containerOptions(
       {
         name: containerName(plane, wish),
         hostname: node,
         image: String(descriptor.image ?? nodeImage),
         labels: { ...labels({ repo, node }), 'ps.devo.token': token },
-        binds: volumes(descriptor, prefix),
+        binds: volumes(descriptor, volumePrefix(repo)),
         ports: ports(descriptor),
         ...limits(descriptor),
+        ...network(descriptor),
+        ...restart(descriptor),
       },
       await cgroupVersion(docker),
     )
@@ -69,10 +88,7 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
   }
 
   async function start(container: Docker.Container): Promise<void> {
-    // 304: it runs already.
-    await container.start().catch((error: unknown) => {
-      if (statusOf(error) !== 304) throw error
-    })
+    await container.start().catch(unlessDone)
   }
 
   async function made(container: Docker.Container): Promise<Made> {
@@ -98,26 +114,47 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
     },
     async find(wish) {
       return await sorted(async () => {
-        const found = await look(wish)
-        if (found?.Labels['ps.devo.token'] !== wish.token) return undefined
-        const container = docker.getContainer(found.Id)
+        const container = await byToken(wish)
+        if (!container) return undefined
         await start(container)
         return await made(container)
       })
     },
-    async destroy(server) {
+    async destroy(server, data) {
       await sorted(async () => {
         const found = await look(server)
-        if (found) await remove(found.Id)
+        if (!found) return
+        await remove(found.Id)
+        if (data === 'remove') await removeVolumes(server.repo, found.Mounts)
       })
     },
-    credential: {
-      check: (fields) =>
-        sorted(async () => {
-          const { ServerVersion } = (await openEngine(fields).info()) as { ServerVersion: string }
-          return `Docker ${ServerVersion}`
-        }),
-      open: (fields) => dockerProvider({ plane, docker: openEngine(fields) }),
+    check(descriptor) {
+      limits(descriptor)
+      network(descriptor)
+      restart(descriptor)
+      ports(descriptor)
+      volumes(descriptor, '')
+    },
+    canResize: (from, to) => canonical(withoutSizing(from)) === canonical(withoutSizing(to)),
+    async resize(wish) {
+      return await sorted(async () => {
+        const container = await existing(wish)
+        const { memory, cpus } = limits(wish.descriptor)
+        // The engine cannot take a limit back: as much as there is comes to the same.
+        const { MemTotal, NCPU } = (await docker.info()) as { MemTotal: number; NCPU: number }
+        await container.update(limitsOf({ memory: memory ?? MemTotal, cpus: cpus ?? NCPU }))
+        await start(container)
+        return await made(container)
+      })
+    },
+    async power(server, act) {
+      await sorted(async () => {
+        const container = await existing(server)
+        if (act === 'reboot') await container.restart()
+        if (act === 'stop') await container.stop().catch(unlessDone)
+        if (act === 'start') await start(container)
+        if (act !== 'stop') await execIn(docker, container, awaken)
+      })
     },
     async sizes() {
       return Object.entries(sizes).map(([id, { memory, cpus }]) => ({
@@ -140,6 +177,11 @@ export const containerName = (plane: string, { repo, node }: Who): string =>
 const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 8)
 
 const statusOf = (error: unknown): number | undefined => (error as { statusCode?: number }).statusCode
+
+/** 304: it is so already. */
+function unlessDone(error: unknown): void {
+  if (statusOf(error) !== 304) throw error
+}
 
 /** 404: no such container. 409: its removal is under way. */
 function unlessGone(error: unknown): void {
@@ -175,6 +217,8 @@ function sort(error: unknown) {
       error,
     )
   }
+  if (statusCode === 404 && /network \S+ not found/i.test(message))
+    return refusal('docker', 'final', `${message}: make it with docker network create`, error)
   if (/port is already allocated|address already in use/i.test(message))
     return refusal('docker', 'final', message, error)
   if (/no space left|cannot allocate memory/i.test(message)) return refusal('docker', 'quota', message, error)

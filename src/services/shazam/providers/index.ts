@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { CredentialFields } from '#contracts/credentials.ts'
 import type { Node } from '#contracts/descriptors.ts'
 import type { RepoId } from '#contracts/ids.ts'
 import { Problem } from '#kit/problem.ts'
@@ -38,19 +37,22 @@ export interface Provider {
   create(wish: Wish): Promise<Made>
   /** The server of this token as it is now (its address may have moved); undefined when there is none. */
   find(wish: Pick<Wish, 'repo' | 'node' | 'token'>): Promise<Made | undefined>
-  /** One that is gone already is no error. */
-  destroy(server: { repo: RepoId; node: string; id: string }): Promise<void>
-  /** Absent: takes no credential. */
-  readonly credential?: {
-    /** Asks the provider; gives what it says of itself. Throws `invalid`, `provider`. */
-    check(fields: CredentialFields): Promise<string>
-    /** The same provider, opened by a credential. */
-    open(fields: CredentialFields): Provider
-  }
+  /** One that is gone already is no error. `data`: what outlives the server (volumes) is kept, or goes too. */
+  destroy(server: { repo: RepoId; node: string; id: string }, data: 'keep' | 'remove'): Promise<void>
+  /** Throws `final` when a descriptor asks for what there is not, as far as that can be told without asking anybody. */
+  check(descriptor: Descriptor): void
+  /** Whether a server made from the one can be brought to the other where it is. Pure. */
+  canResize(from: Descriptor, to: Descriptor): boolean
+  /** Brings the server of this token to a descriptor that `canResize` allows; it keeps its id, data and token. */
+  resize(wish: Wish): Promise<Made>
+  /** Resolves when it is done; to start what runs, or to stop what is stopped, is no error. */
+  power(server: Pick<Wish, 'repo' | 'node' | 'token'>, act: Power): Promise<void>
   sizes(): Promise<Offer[]>
   locations(): Promise<Offer[]>
   images(): Promise<Offer[]>
 }
+
+export type Power = 'start' | 'stop' | 'reboot'
 
 /** `retry`: may pass by itself. `quota`, `credentials`, `final`: a person has to act first. */
 export type RefusalKind = 'retry' | 'quota' | 'credentials' | 'final'

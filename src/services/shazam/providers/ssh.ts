@@ -10,6 +10,14 @@ export const sshProvider: Provider = {
   /** Its owner's machine stays as it is. */
   destroy: async () => {},
   sizes: async () => [],
+  check: () => {},
+  canResize: () => false,
+  async resize({ node }) {
+    throw refusal('ssh', 'final', `${node} is its owner’s: its size is not ours to change`)
+  },
+  async power({ node }) {
+    throw refusal('ssh', 'final', `${node} is its owner’s: its power is not ours to switch`)
+  },
   locations: async () => [],
   images: async () => [],
 }

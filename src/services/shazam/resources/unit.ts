@@ -35,7 +35,7 @@ export const unitKind: Kind<Unit> = {
       !found || found.needs_reload || found.load === 'not-found' ? ['systemctl daemon-reload'] : []
     const lines = steps.map((step) => `systemctl --no-ask-password ${step} -- ${quote(wish.name)}`)
     return change(`unit ${wish.name}: ${said.join(', ')}`, [...reload, ...lines].join('\n'), {
-      creates: (state.units.get(wish.name)?.load ?? 'not-found') === 'not-found',
+      creates: found?.load === 'not-found',
     })
   },
   before({ name }, state) {

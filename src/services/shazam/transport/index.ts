@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { type Clock, sleep } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
@@ -24,6 +25,8 @@ export interface Address extends Target {
   hostKeys: readonly string[]
   /** Asked for only when a link is opened. */
   privateKey(): Promise<Secret>
+  /** A server over which the way leads, asked for only when a link is opened. */
+  jump?(): Promise<Address>
   /** Records the key that was shown at first contact; the first command waits for it. */
   pin?(hostKey: string): Promise<void>
 }
@@ -31,6 +34,8 @@ export interface Address extends Target {
 export interface Transport extends AsyncDisposable {
   /** Costs nothing: a link is opened by the first command, and shared by everybody with the same address. */
   connection(address: Address): Connection
+  /** A stream to somebody over a server that we can enter. */
+  forward(over: Address, to: Target): Promise<Duplex>
   /** Closes the links of a node, for instance because its server is no more. */
   close(repo: string, node: string): void
   /** Links that are open or being opened. */
@@ -65,8 +70,11 @@ export function openTransport(options: TransportOptions): Transport {
     }
     try {
       const privateKey = await address.privateKey()
+      // Before the gate: the server over which the way leads has to get through it too.
+      const way = address.jump && (await forward(await address.jump(), address))
+      const login = { privateKey, hostKeys: address.hostKeys }
       const link = await handshakes.run(() =>
-        openLink(address, { privateKey, hostKeys: address.hostKeys }, { clock, timeout, onDead: gone }),
+        openLink(address, login, { clock, timeout, onDead: gone, ...(way && { way }) }),
       )
       await pinned(entry, link).catch((error: unknown) => {
         link.close()
@@ -78,6 +86,12 @@ export function openTransport(options: TransportOptions): Transport {
       gone()
       throw error
     }
+  }
+
+  function forward(over: Address, to: Target): Promise<Duplex> {
+    const entry = entryOf(over)
+    entry.cancelIdle?.()
+    return entry.links.forward(to)
   }
 
   /** From here on only the key that was seen first is accepted, whether or not recording it succeeded. */
@@ -99,7 +113,8 @@ export function openTransport(options: TransportOptions): Transport {
       links: nodeLinks(
         (onDead) => enter(entry, onDead),
         () => {
-          entry.cancelIdle = clock.after(idle, () => forget(key, entry))
+          // What ends because it was closed leaves no timer.
+          if (entries.get(key) === entry) entry.cancelIdle = clock.after(idle, () => forget(key, entry))
         },
         () => sleep(clock, 20),
       ),
@@ -109,9 +124,9 @@ export function openTransport(options: TransportOptions): Transport {
   }
 
   function forget(key: string, entry: Entry) {
+    if (entries.get(key) === entry) entries.delete(key)
     entry.cancelIdle?.()
     entry.links.close()
-    if (entries.get(key) === entry) entries.delete(key)
   }
 
   return {
@@ -128,6 +143,7 @@ export function openTransport(options: TransportOptions): Transport {
         },
       }
     },
+    forward,
     close(repo, node) {
       for (const [key, entry] of entries)
         if (entry.address.repo === repo && entry.address.node === node) forget(key, entry)

@@ -1,4 +1,5 @@
 import { connect as connectSocket, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Client, type ConnectConfig } from 'ssh2'
 import type { Clock } from '#kit/clock.ts'
 import { Problem } from '#kit/problem.ts'
@@ -21,6 +22,8 @@ export interface Link {
   readonly hostKey: string
   readonly dead: boolean
   exec(command: string, options?: ExecOptions): Promise<ExecResult>
+  /** A stream to somebody whom the server can reach. Throws `unreachable` in the name of `to`. */
+  forward(to: Target): Promise<Duplex>
   close(): void
 }
 
@@ -29,12 +32,14 @@ export interface OpenOptions {
   /** Milliseconds for TCP, key exchange and login together. */
   timeout: number
   onDead?(): void
+  /** The way there, when it leads over another server; a connection of our own when absent. */
+  way?: Duplex
 }
 
 /** Enters a server. The host key is checked before anything of ours is shown to it. */
 export async function openLink(target: Target, login: Login, options: OpenOptions): Promise<Link> {
   const client = new Client()
-  const socket = connectSocket({ host: target.host, port: target.port, noDelay: true })
+  const socket = options.way ?? connectSocket({ host: target.host, port: target.port, noDelay: true })
   const seen = { key: '' }
   try {
     await handshake(client, socket, target, login, options, seen)
@@ -49,7 +54,7 @@ export async function openLink(target: Target, login: Login, options: OpenOption
 
 function handshake(
   client: Client,
-  socket: Socket,
+  socket: Duplex,
   target: Target,
   login: Login,
   options: OpenOptions,
@@ -72,9 +77,9 @@ function handshake(
   })
 }
 
-function configuration(socket: Socket, target: Target, login: Login, seen: { key: string }): ConnectConfig {
+function configuration(socket: Duplex, target: Target, login: Login, seen: { key: string }): ConnectConfig {
   return {
-    sock: socket,
+    sock: socket as Socket,
     username: target.user,
     privateKey: login.privateKey?.reveal(),
     password: login.password?.reveal(),
@@ -121,6 +126,17 @@ function keepLink(client: Client, target: Target, hostKey: string, options: Open
         die()
         client.destroy()
         return unreachable(target, cause ?? { message: 'the connection was cut' })
+      }),
+    forward: (to) =>
+      new Promise((resolve, reject) => {
+        const undo = options.clock.after(options.timeout, () =>
+          reject(unreachable(to, { code: 'ETIMEDOUT' })),
+        )
+        client.forwardOut('127.0.0.1', 0, to.host, to.port, (error, channel) => {
+          undo()
+          if (!error) return resolve(channel)
+          reject(unreachable(to, { message: `${target.host} finds no way there: ${error.message}` }))
+        })
       }),
     close() {
       client.end()

@@ -1,4 +1,5 @@
-import type { ExecOptions, ExecResult } from './connection.ts'
+import type { Duplex } from 'node:stream'
+import type { ExecOptions, ExecResult, Target } from './connection.ts'
 import type { Link } from './link.ts'
 import { SessionRefused } from './session.ts'
 
@@ -16,6 +17,8 @@ interface Kept {
 
 export interface NodeLinks {
   exec(command: string, options?: ExecOptions): Promise<ExecResult>
+  /** A stream to somebody behind the node; while it is open the node is not idle. */
+  forward(to: Target): Promise<Duplex>
   /** Sessions that run now. */
   readonly busy: number
   close(): void
@@ -104,6 +107,21 @@ export function nodeLinks(
         }
       } finally {
         if (--busy === 0) idle()
+      }
+    },
+    async forward(to) {
+      busy++
+      const done = () => {
+        if (--busy === 0) idle()
+      }
+      try {
+        // No session: it counts as none of those that sshd allows.
+        const stream = await (await (links[0] ?? enter()).link).forward(to)
+        stream.once('close', done)
+        return stream
+      } catch (error) {
+        done()
+        throw error
       }
     },
     close() {

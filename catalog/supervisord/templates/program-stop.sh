@@ -1,4 +1,0 @@
-#!/bin/sh
-set -eu
-name={{ options.name }}
-supervisorctl stop "$name"

@@ -54,6 +54,7 @@ export function server(program: Command, session: Session): void {
 function rekey(server: Command, session: Session): void {
   const command = server
     .command('rekey')
+    .configureHelp({ showGlobalOptions: false })
     .description('give a platform that is stopped another master key; killed half-way, run it again')
     .option('--data <dir>', 'folder of everything that lasts')
     .action(async (_, self: Command) => {

@@ -4,6 +4,7 @@ import type { Input } from '#contracts'
 import type { Source, Variable, VariableVersion } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
+import { nearest } from '#language'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
 import { findDependents, findUsers } from './uses.ts'
@@ -139,8 +140,7 @@ export function createVariables({ bus, clock, store: any }: Parts) {
 
     async unset({ by, ...key }: Input<'registry.unset_variable'>): Promise<Record<string, never>> {
       await store.transaction(async (tx) => {
-        if (!(await find(tx.db, key)))
-          throw new Problem('not_found', { what: `variable ${key.name} in ${key.scope}` })
+        if (!(await find(tx.db, key))) throw await missing(tx.db, key)
         await tx.db
           .deleteFrom('registry_variables')
           .where('repo', '=', key.repo)
@@ -158,4 +158,13 @@ export function createVariables({ bus, clock, store: any }: Parts) {
 
     history: (key: Key): Promise<VariableVersion[]> => findHistory(store.db, key),
   }
+}
+
+async function missing(db: Db, { repo, scope, name }: Key): Promise<Problem> {
+  const names = (await findVariables(db, repo))
+    .filter((each) => each.scope === scope)
+    .map((each) => each.name)
+  const near = nearest(name, names)
+  const hint = near === undefined ? '' : `, did you mean ${near}?`
+  return new Problem('not_found', { what: `variable ${name} in ${scope === 'repo' ? repo : scope}${hint}` })
 }

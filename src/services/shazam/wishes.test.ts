@@ -12,7 +12,7 @@ const service: Service = {
   base: true,
   options: { text: { type: 'string', default: 'hi' } },
   commands: {},
-  resources: [{ file: '/etc/motd', content: '{{ motd.text }} {{ other.ip }}' }],
+  resources: [{ file: '/etc/motd', content: '{{ motd.text }} {{ other.ip }} {{ color }} {{ vars.color }}' }],
   handlers: {},
   templates: {},
   facts: {},
@@ -56,7 +56,7 @@ test('a node is compiled again only when something that went into it is another'
   const { scope, infrastructure, open } = place()
   const look = async (one = node('web')) => (await open(infrastructure, {}))(one)
   const first = await look()
-  assert.match(JSON.stringify(first.manifest), /hello 192\.0\.2\.1/)
+  assert.match(JSON.stringify(first.manifest), /hello 192\.0\.2\.1 blue blue/)
   assert.equal(await look(), first)
   scope.unrelated = { ip: '192.0.2.9' }
   assert.equal(await look(), first)

@@ -59,14 +59,14 @@ export function createWishes(shazam: Shazam) {
   }
 }
 
-/** The tree of `registry.resolve` without a node as it would be with one: its variables stand bare, over the repository's. */
+/** The tree of `registry.resolve` without a node as it would be with one: its variables stand bare and in `vars`, over the repository's. */
 function seenFrom(id: string, scope: Known['scope']): Tree {
   const vars = (scope[id] as { vars?: Tree } | undefined)?.vars ?? {}
   const common = (scope.vars ?? {}) as Tree
   const bare = Object.entries(vars).filter(
     ([name]) => !Object.hasOwn(scope, name) || (Object.hasOwn(common, name) && scope[name] === common[name]),
   )
-  return { ...scope, ...Object.fromEntries(bare) }
+  return { ...scope, ...Object.fromEntries(bare), vars: { ...common, ...vars } }
 }
 
 function valuesAt(addresses: readonly string[], scope: Tree): string {

@@ -2,6 +2,7 @@ import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts
 import { checkAddressCycles, checkEventCycles } from './cycles.ts'
 import { readDescriptors } from './descriptors.ts'
 import { type Known, type ReadNode, readNode, templatesOf } from './node.ts'
+import { privateKeyFindings } from './private-keys.ts'
 import { checkTemplate, type World } from './references.ts'
 import { checkRepositoryServices, readRepositoryServices } from './repository-services.ts'
 import { checkScripts, readScripts } from './scripts.ts'
@@ -40,6 +41,7 @@ const providersOfToday = ['docker', 'ssh']
 export function checkRepository(files: readonly File[], options: CheckOptions): Checked {
   const findings: Finding[] = []
   const sorted = [...files].sort((a, b) => compare(a.path, b.path))
+  findings.push(...privateKeyFindings(sorted))
   const own = readRepositoryServices(sorted, options.catalog, findings)
   const services = new Map([...options.catalog, ...own.services].map((service) => [service.id, service]))
   checkRepositoryServices(own, services, findings)

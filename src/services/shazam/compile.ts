@@ -57,7 +57,8 @@ export function compile(input: CompileInput): Graph {
     manifest: resources.map((wish) => {
       const { id, kind, notify, keep } = wish
       const told = withoutSecrets(kindOf(kind).entry(wish, { hide }), hide)
-      return { id, kind, notify, ...told, ...(keep ? { keep: true, from: from(id) } : {}) }
+      const marks = { ...(keep && { keep, from: from(id) }), ...(wish.cuts_link && { cuts_link: true }) }
+      return { id, kind, notify, ...told, ...marks }
     }),
     uses: usesOf(input, services),
     secrets,
@@ -135,12 +136,19 @@ function serviceScope(
 function compileService(service: Service, scope: Tree, drafts: Map<string, Draft>): void {
   const packages: string[] = []
   const placed: string[] = []
+  const written: string[] = []
+  const flushed: string[] = []
   for (const item of expand(service, scope)) {
     const draft = toResource(service, item)
     const { id, kind } = draft
     draft.requires.push(...packages.filter((other) => other !== id))
     // A unit is started when its files are in place.
     if (kind === 'unit') draft.requires.push(...placed)
+    // What is written after a flush comes after it, what is written before it before.
+    if (kind === 'flush') draft.requires.push(...written)
+    draft.requires.push(...flushed)
+    if (kind === 'flush') flushed.push(id)
+    written.push(id)
     if (kind === 'package' || kind === 'apt_repository') packages.push(id)
     if (kind === 'file' || kind === 'link' || kind === 'absent') placed.push(id)
     const twin = drafts.get(id)
@@ -162,7 +170,7 @@ function toResource(service: Service, item: Item): Draft {
   const kind = kinds.get(headOf(item))
   const at = JSON.stringify(item).slice(0, 120)
   if (!kind) throw broken(service, at, `names no kind of resource${meant(Object.keys(item))}`)
-  const { requires = [], notify = [], except, ...own } = item
+  const { requires = [], notify = [], except, cuts_link, ...own } = item
   check(service, kind, own, at)
   const list = (value: unknown) => (Array.isArray(value) ? value : [value]).map(String)
   return {
@@ -171,6 +179,7 @@ function toResource(service: Service, item: Item): Draft {
     requires: list(requires),
     notify: list(notify).map((name) => (/[/:]/.test(name) ? name : `${service.id}/${name}`)),
     ...(except === 'container' ? { except } : {}),
+    ...(cuts_link === true ? { cuts_link } : {}),
     from: [service.id],
   }
 }

@@ -150,11 +150,13 @@ async function keepResult(
     ...(whole && record.created_at === null && { created_at: at }),
   })
   if (result.lost !== undefined) throw new Problem('unreachable', { node: job.node, reason: result.lost })
-  if (!whole) throw new NotApplied(failureText(result.failed))
+  if (!whole) throw new NotApplied(failureText(result), result.cut)
 }
 
-function failureText(failed: Converged['failed']): string {
+function failureText({ failed, stopped }: Converged): string {
   const shown = failed.slice(0, 5).map(({ resource, reason }) => `${resource}: ${reason}`)
   const more = failed.length > shown.length ? `; and ${failed.length - shown.length} more` : ''
-  return `${shown.join('; ')}${more}`
+  const rest = stopped.length > 10 ? ` and ${stopped.length - 10} more` : ''
+  const skipped = stopped.length ? `; skipped because of that: ${stopped.slice(0, 10).join(', ')}${rest}` : ''
+  return `${shown.join('; ')}${more}${skipped}`
 }

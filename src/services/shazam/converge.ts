@@ -23,6 +23,8 @@ export interface ConvergeInput {
   /** Throws before anything is done when it is not content with what would be done. */
   consent?(digest: string, changes: readonly Change[]): void
   signal?: AbortSignal
+  /** See ApplyOptions. */
+  patience?: number
 }
 
 export interface Converged {
@@ -30,12 +32,16 @@ export interface Converged {
   changed: number
   failed: { resource: string; reason: string }[]
   skipped: { resource: string; reason: string }[]
+  /** Of the skipped those that a failure stopped. */
+  stopped: string[]
   facts: Facts
   /** What we own now, also after a failure: to be recorded in any case. */
   manifest: Entry[]
   changes: Change[]
   /** The link was lost in the middle, and why: what is told is what was done until then. Try again. */
   lost?: string
+  /** A change shut us out, and the node took it back: the same again would end the same. */
+  cut: boolean
 }
 
 /** How often the node is looked at anew because another apply was at work on it. */
@@ -54,8 +60,8 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     const idle = plan.actions.length === 0 && plan.pending.length === 0
     if (!idle) input.onPlan?.(plan.changes)
     const result: Applied = idle
-      ? { outcomes: [], again: false }
-      : await apply(connection, graph, plan, onLine, signal)
+      ? { outcomes: [], again: false, cut: false }
+      : await apply(connection, graph, plan, { ...input, onLine })
     if (result.again && round < ROUNDS) continue
     const after = await factsAfter(input, state, plan, result)
     return summary(input, plan, state, result, after, hide)
@@ -66,7 +72,7 @@ function summary(
   { graph, applied }: ConvergeInput,
   plan: Plan,
   state: State,
-  { outcomes, lost, again }: Applied,
+  { outcomes, lost, again, cut }: Applied,
   after: State,
   hide: (text: string) => string,
 ): Converged {
@@ -81,9 +87,11 @@ function summary(
     ).length,
     failed: [...told('failed'), ...told('unfinished')],
     skipped: [...planned.map(({ resource, summary }) => ({ resource, reason: summary })), ...told('skipped')],
+    stopped: told('skipped').map(({ resource }) => resource),
     facts: factsOf(after, hide),
     manifest: nextManifest(graph, plan, state, applied, outcomes),
     changes: plan.changes,
+    cut,
     ...(lost === undefined ? {} : { lost }),
     ...(again ? { lost: 'another apply keeps the node busy' } : {}),
   }

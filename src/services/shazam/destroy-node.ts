@@ -49,6 +49,8 @@ async function leave(effort: Effort, record: NodeRecord): Promise<number> {
       connection,
       graph: emptyGraph(record.node),
       applied: (record.applied?.manifest ?? []) as Entry[],
+      // We are not to come back.
+      patience: 0,
       onLine: ({ stream, text }) => feed.line(stream, text),
       signal,
     })

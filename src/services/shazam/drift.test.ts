@@ -98,6 +98,7 @@ const fields: [what: string, Resource, (state: State) => void, string[]][] = [
     (state) =>
       state.units.set('cron', {
         load: 'loaded',
+        sub: 'running',
         active: 'inactive',
         enabled: 'disabled',
         needs_reload: false,

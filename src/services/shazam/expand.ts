@@ -24,7 +24,7 @@ const structure = new Set([
 const shell = ['run', 'unless', 'only_if', 'check'] as const
 
 /** Of every kind. */
-export const commonKeys = new Set(['requires', 'notify', 'except'])
+export const commonKeys = new Set(['requires', 'notify', 'except', 'cuts_link'])
 
 /** The first key names the kind: `user:` is a kind, and also whom a command is run as. */
 export const headOf = (item: Item): string => Object.keys(item).find((key) => !commonKeys.has(key)) ?? ''

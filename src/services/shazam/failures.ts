@@ -8,12 +8,20 @@ export interface Failure {
 }
 
 /** Of resources that could not be applied. Mirrors are away for a while, disks are emptied: trying again may help. */
-export class NotApplied extends Error {}
+export class NotApplied extends Error {
+  /** Trying again would only shut us out again. */
+  readonly final: boolean
+
+  constructor(message: string, final = false) {
+    super(message)
+    this.final = final
+  }
+}
 
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof NotYet) return { error: { code: 'unresolved', message: thrown.message }, retry: true }
   if (thrown instanceof NotApplied)
-    return { error: { code: 'not_applied', message: thrown.message }, retry: true }
+    return { error: { code: 'not_applied', message: thrown.message }, retry: !thrown.final }
   const problem = Problem.of(thrown)
   return { error: { code: problem.code, message: problem.message }, retry: mayPass(problem) }
 }

@@ -1,5 +1,6 @@
 import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
+import { cutsLink } from './cuts.ts'
 import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { purgeHint, purges } from './keep.ts'
@@ -18,6 +19,10 @@ export interface Action {
   made: boolean
   /** The resource leaves. */
   removes: boolean
+  /** It can cut the link to the node. */
+  cuts: boolean
+  /** Lines for sh that take it back, beyond giving back files. */
+  undo?: string
 }
 
 export interface Plan {
@@ -41,7 +46,12 @@ export function planLive(graph: Graph, state: State, applied: readonly Entry[]):
   for (const wish of graph.resources) {
     const stale = wish.requires.some((id) => moving.has(id))
     const entry = owned.get(wish.id)
-    const step = stepFor(wish, state, { stale, hide, ...(entry ? { owned: entry } : {}) })
+    const step = stepFor(wish, state, {
+      stale,
+      hide,
+      notified: [...plan.pending, ...plan.actions.flatMap(({ notify }) => notify)],
+      ...(entry ? { owned: entry } : {}),
+    })
     if (step.script && changesOthers.has(wish.kind)) moving.add(wish.id)
     add(plan, hide, wish, step, false)
   }
@@ -97,6 +107,8 @@ function add(
     notify,
     made: step.creates === true,
     removes,
+    cuts: cutsLink(of),
+    ...(step.undo === undefined ? {} : { undo: step.undo }),
   })
 }
 

@@ -62,6 +62,7 @@ const silent = new Set([
   'skipped',
   'from',
   'before',
+  'cuts_link',
   'kept',
 ])
 

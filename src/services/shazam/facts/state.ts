@@ -90,6 +90,7 @@ export interface PackageFact {
 export interface UnitFact {
   load: string
   active: string
+  sub: string
   /** `enabled`, `disabled`, `static`, `masked` …; empty when there is no unit file. */
   enabled: string
   needs_reload: boolean

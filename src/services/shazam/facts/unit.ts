@@ -8,7 +8,7 @@ export const units: Fact = {
     batches(units)
       .map(
         (group) =>
-          `systemctl show -p LoadState,ActiveState,UnitFileState,NeedDaemonReload -- ${quote(group)}`,
+          `systemctl show -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload -- ${quote(group)}`,
       )
       .join('\necho\n'),
   read(answer, state, questions) {
@@ -18,6 +18,7 @@ export const units: Fact = {
       state.units.set(name, {
         load: fields.LoadState ?? 'not-found',
         active: fields.ActiveState ?? 'inactive',
+        sub: fields.SubState ?? '',
         enabled: fields.UnitFileState ?? '',
         needs_reload: fields.NeedDaemonReload === 'yes',
       })

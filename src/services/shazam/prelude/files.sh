@@ -41,13 +41,20 @@ write_file() {
   sync /proc/self/fd/9
   exec 9>&-
   check "$PWD/$new" || { echo "the check of $path refuses the new content: the old one stays"; exit 1; }
+  remember "$path"
   place "$new" "${path##*/}"
   sync .
 }
 check() { :; }
 
+drop_file() {
+  remember "$1"
+  rm -f -- "$1"
+}
+
 # remove_file PATH [theirs]: what was there before us is given back.
 remove_file() {
+  remember "$1"
   cd -P -- "$(dirname -- "$1")"
   copy=$(before_of "$1")
   if [ -e "$copy" ] || [ -L "$copy" ]; then
@@ -66,6 +73,7 @@ remove_file() {
 make_link() {
   cd -P -- "$(dirname -- "$2")"
   [ "${3-}" != keep ] || keep_before "$2"
+  remember "$2"
   ln -s -- "$1" ".devops-$token"
   mv -fT -- ".devops-$token" "${2##*/}"
 }

@@ -7,17 +7,8 @@ forget_made() {
   mv -fT "$MADE.new" "$MADE"
 }
 
-failed=' '
-notified=' '
-left=
-# run ACTION DEPENDENCIES HANDLERS MADE: what must hold even if we die here is written down before it is done.
-run() {
-  code=1
-  for need in $2; do
-    case $failed in *" $need "*) failed="$failed$1 " && mark skip "$1" "$need" && return ;; esac
-  done
-  [ -z "$4" ] || note_made "$4"
-  for handler in $3; do printf '%s\n' "$handler" >>"$PENDING"; done
+# One job, in a shell of its own that ends at its first failure.
+act() {
   mark start "$1"
   token=$secret-$1
   (
@@ -25,8 +16,28 @@ run() {
     "action_$1"
   ) </dev/null 2>&1 8>&-
   code=$?
+}
+
+failed=' '
+changed=' '
+notified=' '
+handled=' '
+broken=
+left=
+# run ACTION DEPENDENCIES HANDLERS MADE CUTS: what must hold even if we die here is written down before it is done.
+run() {
+  code=1
+  for need in $2; do
+    case $failed in *" $need "*) failed="$failed$1 " && mark skip "$1" "$need" && return ;; esac
+  done
+  [ -z "$4" ] || note_made "$4"
+  for handler in $3; do printf '%s\n' "$handler" >>"$PENDING"; done
+  undo=
+  [ -z "$3$5" ] || undo=$undo_root/$1
+  [ -z "$5" ] || mkdir -p -m 0700 -- "$undo"
+  act "$1"
   case $code in
-  0) notified="$notified$3 " ;;
+  0) notified="$notified$3 " changed="$changed$1 " ;;
   77) ;;
   *) failed="$failed$1 " ;;
   esac
@@ -35,27 +46,59 @@ run() {
 
 # Several packages at once: a failure here is no failure, for each is tried by itself afterwards.
 bulk() {
-  mark start "$1"
-  (
-    set -e
-    "action_$1"
-  ) </dev/null 2>&1 8>&-
-  mark end "$1" $?
+  undo=
+  act "$1"
+  mark end "$1" $code
 }
 
-# handle ACTION HANDLER OTHERS: not when one of the others does more, or did the same.
+# handle ACTION HANDLER OTHERS SOURCES: not when one of the others does more, or did the same. When it fails, the
+# sources get back what they had, and it is tried with that.
 handle() {
   case $notified in *" $2 "*) ;; *) return ;; esac
   for other in $3; do case $notified in *" $other "*) return ;; esac; done
-  mark start "$1"
-  (
-    set -e
-    "action_$1"
-  ) </dev/null 2>&1 8>&-
-  code=$?
+  undo=
+  act "$1"
+  mark end "$1" $code
+  if [ $code = 0 ]; then
+    handled="$handled$1 "
+    eval "sources_$1=\$4"
+    return
+  fi
+  broken="$broken $2"
+  back=
+  for source in $4; do
+    case $changed in *" $source "*) ;; *) continue ;; esac
+    token=$secret-$source
+    give_back "$undo_root/$source" || continue
+    back="$back $source"
+    failed="$failed$source "
+    mark back "$source" "$1"
+  done
+  if [ -n "$back" ]; then
+    retrying=yes
+    act "$1"
+    mark restored "$1" $code
+    again_others "$back"
+    retrying=
+  fi
   [ $code = 0 ] || left="$left$2
 "
-  mark end "$1" $code
+}
+
+# again_others SOURCES: handlers that have taken what is given back now.
+again_others() {
+  for done in $handled; do
+    eval "from=\$sources_$done"
+    for source in $1; do
+      case " $from " in *" $source "*) act "$done" && mark restored "$done" $code && break ;; esac
+    done
+  done
+}
+
+# Handlers up to here have run: from here on others may be notified anew.
+flushed() {
+  [ -z "$broken" ] || { echo "failed:$broken"; return 1; }
+  return 77
 }
 
 enter() {
@@ -72,10 +115,18 @@ enter() {
     exit 0
   fi
   touch /run/devops/began
+  rm -rf /run/devops/undo
+  [ ! -e "$GUARD" ] || settle_guard
   mark begin
+}
+
+# What a former apply left armed: we are here, so it did not cut the link; or it did, and was undone.
+settle_guard() {
+  while [ "$(confirm_change)" = wait ]; do sleep 1; done
 }
 
 leave() {
   printf %s "$left" >"$PENDING"
+  rm -rf /run/devops/undo
   mark done
 }

@@ -49,13 +49,34 @@ set_host() {
   } | rewrite /etc/hosts
 }
 
-# A unit that does not run is left alone; one whose file has changed is read anew.
-read_unit() { [ "$(systemctl show -P NeedDaemonReload -- "$1")" = no ] || systemctl daemon-reload; }
-reload_unit() {
-  read_unit "$1"
-  systemctl try-reload-or-restart -- "$1"
+# A unit that does not run is left alone; one that has just failed for us is not: `retrying`.
+handle_unit() {
+  [ "$(systemctl show -P NeedDaemonReload -- "$2")" = no ] || systemctl daemon-reload
+  case $(systemctl show -P ActiveState -- "$2") in
+  inactive | failed)
+    [ -n "$retrying" ] || return 0
+    systemctl reset-failed -- "$2" || :
+    ;;
+  esac
+  systemctl "$1" -- "$2" || why_not "$2"
+  [ "$1" != restart ] || settled "$2"
 }
-restart_unit() {
-  read_unit "$1"
-  systemctl try-restart -- "$1"
+retrying=
+reload_unit() { handle_unit reload-or-restart "$1"; }
+restart_unit() { handle_unit restart "$1"; }
+start_unit() {
+  systemctl --no-ask-password start -- "$1" || why_not "$1"
+  settled "$1"
+}
+
+# A simple unit counts as started before its program has said a word: one that falls over at once is seen a moment later.
+settled() {
+  sleep 0.3
+  case $(systemctl show -P ActiveState,SubState -- "$1" | tr '\n' ' ') in
+  failed* | *auto-restart*) why_not "$1" ;;
+  esac
+}
+why_not() {
+  journalctl -q -n 5 --no-pager -o cat -u "$1" 2>/dev/null || :
+  return 1
 }

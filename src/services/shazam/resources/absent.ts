@@ -17,7 +17,7 @@ export const absentKind: Kind<Absent> = {
     const found = state.files.get(wish.path)
     const path = quote(wish.path)
     if (!found && stale) {
-      const script = `[ -e ${path} ] || [ -L ${path} ] || exit 77\nrm -f -- ${path}`
+      const script = `[ -e ${path} ] || [ -L ${path} ] || exit 77\ndrop_file ${path}`
       return {
         verdict: 'unknown until it runs',
         summary: `remove ${wish.path} if a package brings it`,
@@ -27,7 +27,7 @@ export const absentKind: Kind<Absent> = {
     if (!found) return unchanged(`${wish.path} is not there, as wished`)
     if (found.type === 'directory')
       return { verdict: 'skipped', summary: `${wish.path} is a directory: left alone` }
-    return change(`remove ${wish.path}`, `rm -f -- ${path}`)
+    return change(`remove ${wish.path}`, `drop_file ${path}`)
   },
   entry: ({ path }) => ({ path }),
 }

@@ -5,6 +5,7 @@ import { certificateKind } from './certificate.ts'
 import { commandKind } from './command.ts'
 import { directoryKind } from './directory.ts'
 import { fileKind } from './file.ts'
+import { flushKind } from './flush.ts'
 import { gitCheckoutKind } from './git-checkout.ts'
 import { groupKind } from './group.ts'
 import { hostKind } from './host.ts'
@@ -43,6 +44,7 @@ export const kinds: ReadonlyMap<string, Kind> = new Map(
     gitCheckoutKind,
     ...languagePackageKinds,
     commandKind,
+    flushKind,
   ].map((kind) => [kind.name, kind as unknown as Kind]),
 )
 

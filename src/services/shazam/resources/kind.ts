@@ -16,6 +16,8 @@ export interface Resource {
   except?: 'container'
   /** Holds data: it stays when it is wished no more, unless the node says `purge`. */
   keep?: boolean
+  /** A mistake in it can shut us out: it is taken back by the node itself when we cannot come back. */
+  cuts_link?: boolean
 }
 
 /** An entry of the manifest: what we own on a node, with all that is needed to compare and to remove it. */
@@ -35,6 +37,7 @@ export interface Entry {
   from?: string[]
   /** It is wished no more and was kept: still ours, so that it can be purged. */
   kept?: boolean
+  cuts_link?: boolean
   notify: string[]
   [key: string]: unknown
 }
@@ -49,6 +52,8 @@ export interface Step {
   script?: string
   /** The thing was not on the node before. */
   creates?: boolean
+  /** Lines for sh that take back what giving back files does not. */
+  undo?: string
 }
 
 /** How one kind of resource is wished, looked at, made and removed. All pure. */
@@ -79,6 +84,8 @@ export interface Context {
   owned?: Entry
   /** Something that it needs will change before it: what was looked at may not hold any more. */
   stale: boolean
+  /** Handlers that are notified before this resource's turn. */
+  notified: readonly string[]
   /** Replaces secrets by `***`. */
   hide(text: string): string
 }

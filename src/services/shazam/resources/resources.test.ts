@@ -15,6 +15,7 @@ interface Case {
   purge?: boolean
   state?: WrittenState
   stale?: boolean
+  notified?: string[]
   secrets?: string[]
   verdict: string
   summary?: string
@@ -47,11 +48,15 @@ function judge(kind: string, expected: Case): void {
   assert.equal(step.script !== undefined, ['change', 'unknown until it runs'].includes(step.verdict))
 }
 
-function planned(name: string, { item = {}, owned, state, stale = false, secrets = [] }: Case): Step {
+function planned(
+  name: string,
+  { item = {}, owned, state, stale = false, notified = [], secrets = [] }: Case,
+): Step {
   const kind = kindOf(name)
   const wish = { kind: name, requires: [], notify: [], ...kind.wish(String(item[name]), item) } as Resource
   return kind.plan(wish, stateFrom(state), {
     stale,
+    notified,
     hide: hider(secrets),
     ...(owned ? { owned } : {}),
   })

@@ -33,9 +33,13 @@ export const unitKind: Kind<Unit> = {
     if (steps.length === 0) return unchanged(`unit ${wish.name} is as wished`)
     const reload =
       !found || found.needs_reload || found.load === 'not-found' ? ['systemctl daemon-reload'] : []
-    const lines = steps.map((step) => `systemctl --no-ask-password ${step} -- ${quote(wish.name)}`)
+    const lines = steps.map((step) => doing(step, wish.name))
     return change(`unit ${wish.name}: ${said.join(', ')}`, [...reload, ...lines].join('\n'), {
       creates: found?.load === 'not-found',
+      undo: steps
+        .map((step) => `systemctl ${opposite[step]} -- ${quote(wish.name)}`)
+        .reverse()
+        .join('\n'),
     })
   },
   before({ name }, state) {
@@ -57,9 +61,20 @@ export const unitKind: Kind<Unit> = {
     if (!before) return unchanged(`unit ${name} is left as it is`)
     const { steps, said } = difference({ name, ...touched(owned, before) } as Unit, found)
     if (steps.length === 0) return unchanged(`unit ${name} is as it was before`)
-    const lines = steps.map((step) => `systemctl --no-ask-password ${step} -- ${quote(name)}`)
+    const lines = steps.map((step) => doing(step, name))
     return change(`unit ${name}: ${said.join(', ')}`, lines.join('\n'))
   },
+}
+
+const doing = (step: string, name: string) =>
+  step === 'start' ? `start_unit ${quote(name)}` : `systemctl --no-ask-password ${step} -- ${quote(name)}`
+
+const opposite: Record<string, string> = {
+  enable: 'disable',
+  disable: 'enable',
+  start: 'stop',
+  stop: 'start',
+  unmask: 'mask',
 }
 
 /** Only what was wished by us is given back. */
@@ -68,7 +83,9 @@ const touched = (owned: Entry, before: Record<string, unknown>) => ({
   ...(owned.running === undefined ? {} : { running: before.running }),
 })
 
-const runs = ({ active }: UnitFact) => ['active', 'activating', 'reloading'].includes(active)
+/** One that falls over again and again is `activating` most of the time, and does not run. */
+const runs = ({ active, sub }: UnitFact) =>
+  ['active', 'activating', 'reloading'].includes(active) && sub !== 'auto-restart'
 
 function difference(wish: Unit, found: UnitFact | undefined): { steps: string[]; said: string[] } {
   const steps: string[] = []

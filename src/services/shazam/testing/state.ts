@@ -17,7 +17,7 @@ export interface WrittenState {
 }
 
 const file = { type: 'file', mode: '644', owner: 'root', group: 'root', size: 0, to: '' }
-const unit = { load: 'loaded', active: 'active', enabled: 'enabled', needs_reload: false }
+const unit = { load: 'loaded', active: 'active', sub: 'running', enabled: 'enabled', needs_reload: false }
 const user = { uid: 1000, gid: 1000, comment: '', home: '', shell: '/bin/bash', groups: [] }
 
 export function stateFrom(written: WrittenState = {}): State {

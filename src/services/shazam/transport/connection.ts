@@ -21,6 +21,8 @@ export interface ExecOptions {
   onStdout?(chunk: Buffer): void | Promise<void>
   onStderr?(chunk: Buffer): void | Promise<void>
   signal?: AbortSignal
+  /** By a new link of its own, to see whether one gets in. */
+  fresh?: boolean
 }
 
 export interface ExecResult {

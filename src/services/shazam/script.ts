@@ -1,0 +1,116 @@
+import { gzipSync } from 'node:zlib'
+import type { Graph, Handler } from './graph.ts'
+import { undoText } from './guard.ts'
+import type { Action, Plan } from './plan.ts'
+import { prelude } from './prelude.ts'
+import { quote } from './quote.ts'
+
+/** What the script of an apply runs, numbered by position. */
+export interface Job {
+  name: string
+  script: string
+  /** Undefined: a handler, or the packages of several actions at once, tried first. */
+  action?: Action
+  handler?: Handler
+}
+
+export function listJobs(graph: Graph, plan: Plan): Job[] {
+  const jobs: Job[] = []
+  const notified = new Set(plan.pending)
+  const handlers = () =>
+    graph.handlers
+      .filter(({ id }) => notified.has(id))
+      .map((handler) => ({ name: `handler:${handler.id}`, script: handlerScript(handler), handler }))
+  for (const [at, action] of plan.actions.entries()) {
+    const bulk = bulkAt(plan.actions, at)
+    if (bulk.length > 1) jobs.push({ name: 'packages', script: bulkScript(bulk) })
+    if (action.kind === 'flush') {
+      jobs.push(...handlers())
+      notified.clear()
+    }
+    jobs.push({ name: action.resource, script: action.script, action })
+    for (const id of action.notify) notified.add(id)
+  }
+  return [...jobs, ...handlers()]
+}
+
+/** The run of package installations that begins here; empty when none begins here. */
+function bulkAt(actions: Action[], at: number): Action[] {
+  const installs = (action: Action | undefined) => action?.script.startsWith('install_packages ') ?? false
+  if (installs(actions[at - 1])) return []
+  const end = actions.findIndex((action, i) => i >= at && !installs(action))
+  return actions.slice(at, end < 0 ? undefined : end)
+}
+
+/** One apt-get for all is much faster than one for each; should it fail, each is tried by itself. */
+function bulkScript(actions: Action[]): string {
+  const targets = actions.map(({ script }) => (script.split('\n')[0] ?? '').replace('install_packages ', ''))
+  const notes = actions.filter(({ made }) => made).map(({ resource }) => `note_made ${quote(resource)}`)
+  return [...notes, `install_packages ${targets.join(' ')}`].join('\n')
+}
+
+export function handlerScript({ unit, do: act, run, check }: Handler): string {
+  const lines = check ? [check] : []
+  if (unit) lines.push(`${act === 'restart' ? 'restart' : 'reload'}_unit ${quote(unit)}`)
+  if (run) lines.push(run)
+  return lines.join('\n')
+}
+
+/** Handlers that make this one needless: a restart of the same unit, or the same act under another name. */
+function overruling(handler: Handler, all: readonly Handler[]): string[] {
+  if (!handler.unit) return []
+  const same = all.filter(({ id, unit }) => unit === handler.unit && id !== handler.id)
+  const before = all.slice(0, all.indexOf(handler))
+  return same
+    .filter(
+      (other) =>
+        (handler.do !== 'restart' && other.do === 'restart') ||
+        (other.do === handler.do && before.includes(other)),
+    )
+    .map(({ id }) => id)
+}
+
+export interface ScriptOptions {
+  /** Begins our own marks in the output. */
+  nonce: string
+  /** Part of the names of our temporary files. */
+  secret: string
+  /** Seconds that the node waits for us after a change that may have cut the link; 0: it does not take it back. */
+  patience: number
+}
+
+export function applyScript(graph: Graph, jobs: Job[], plan: Plan, options: ScriptOptions): string {
+  const { nonce, secret, patience } = options
+  const cuts = patience > 0 ? jobs.findIndex(({ action }) => action?.cuts) : -1
+  const bodies = jobs.map(({ script }, at) => `action_${at}() {\n${script || ':'}\n}`)
+  const lines = lineForEach(graph, jobs)
+  if (cuts >= 0) lines.splice(cuts, 0, arming(jobs, patience, secret))
+  const start = plan.pending.map((id) => `notified="$notified"${quote(`${id} `)}`)
+  const main = ['main() {', 'enter', ...start, ...lines, 'leave', '}'].join('\n')
+  const settings = [`nonce=${nonce}`, `secret=${secret}`, ...(cuts >= 0 ? ['undo_root=$GUARD'] : [])]
+  return [prelude, ...settings, ...bodies, main, 'main', ''].join('\n')
+}
+
+/** What `main` does for each job. */
+function lineForEach(graph: Graph, jobs: Job[]): string[] {
+  const numbers = new Map(
+    jobs.flatMap(({ action }, at) => (action && !action.removes ? [[action.resource, at] as const] : [])),
+  )
+  return jobs.map(({ action, handler }, at) => {
+    if (handler) {
+      const sources = jobs.flatMap((job, i) => (i < at && job.action?.notify.includes(handler.id) ? [i] : []))
+      const words = [String(at), handler.id, overruling(handler, graph.handlers).join(' '), sources.join(' ')]
+      return `handle ${quote(words)}`
+    }
+    if (!action) return `bulk ${at}`
+    const needs = action.requires.map((id) => numbers.get(id)).filter((number) => number !== undefined)
+    const flags = [action.made ? action.resource : '', action.cuts ? 'cuts' : '']
+    const run = `run ${quote([String(at), needs.join(' '), action.notify.join(' '), ...flags])}`
+    return action.removes ? `${run}\n[ $code != 0 ] || forget_made ${quote(action.resource)}` : run
+  })
+}
+
+function arming(jobs: Job[], patience: number, secret: string): string {
+  const undo = gzipSync(undoText(jobs, secret)).toString('base64')
+  return `arm ${patience} <<'BASE64'\n${undo.replace(/.{1,76}/g, '$&\n')}BASE64`
+}

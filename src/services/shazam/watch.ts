@@ -60,6 +60,7 @@ export class Watch {
   }
 
   #armed(seconds: string | undefined): void {
+    this.armed = true
     const text = `from here on a change may cut the link: if we are not back ${seconds} s after the end, the node takes it back`
     this.report({ stream: 'platform', text })
   }

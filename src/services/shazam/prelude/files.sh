@@ -183,3 +183,22 @@ make_certificate() {
   (base64 "$work/key" | write_file "$2" "$3" 600 '' "${7-}")
   (base64 "$work/certificate" | write_file "$1" "$3" 644 '' "${7-}")
 }
+
+# make_folder PATH: with those above it that are missing. Which these are is noted: they leave with it.
+make_folder() {
+  above=$(dirname -- "$1")
+  [ -d "$above" ] || mkdir -p -m 0755 /var/lib/devops/folders
+  while [ ! -d "$above" ]; do
+    printf '%s\n' "$above" >>"/var/lib/devops/folders/$(digest_of "$1")"
+    above=$(dirname -- "$above")
+  done
+  mkdir -p -- "$1"
+}
+
+remove_folder() {
+  rmdir --ignore-fail-on-non-empty -- "$1"
+  note=/var/lib/devops/folders/$(digest_of "$1")
+  [ -f "$note" ] || return 0
+  while read -r above; do rmdir --ignore-fail-on-non-empty -- "$above" || :; done <"$note"
+  rm -f -- "$note"
+}

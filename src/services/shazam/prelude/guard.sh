@@ -33,7 +33,7 @@ arm() {
   rm -rf -- "$GUARD"
   mkdir -p -m 0700 "$GUARD"
   base64 -d | gzip -dc >"$GUARD/undo.sh"
-  : >"$GUARD/armed"
+  printf %s "$secret" >"$GUARD/armed"
   sync "$GUARD"
   if [ -d /run/systemd/system ] && systemd-run --quiet --collect --unit="devops-guard-$secret" sh "$GUARD/undo.sh" $$ "$1" 2>/dev/null; then :; else
     setsid sh "$GUARD/undo.sh" $$ "$1" </dev/null >/dev/null 2>&1 8>&- &
@@ -41,15 +41,18 @@ arm() {
   mark armed "$1"
 }
 
+# By this apply, and not by a later one.
+armed() { [ "$(cat -- "$GUARD/armed" 2>/dev/null)" = "$secret" ]; }
+
 # wait_for_us PID SECONDS: the apply may take its time, and then we may. Half an hour is too long for either.
 wait_for_us() {
   export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   cd /
   waited=0
-  while kill -0 "$1" && [ $waited -lt 1800 ] && [ ! -e "$GUARD/now" ]; do sleep 1; waited=$((waited + 1)); done
+  while armed && kill -0 "$1" && [ $waited -lt 1800 ] && [ ! -e "$GUARD/now" ]; do sleep 1; waited=$((waited + 1)); done
   waited=0
-  while [ -e "$GUARD/armed" ] && [ ! -e "$GUARD/now" ] && [ $waited -lt "$2" ]; do sleep 1; waited=$((waited + 1)); done
-  mv -- "$GUARD/armed" "$GUARD/firing" || exit 0
+  while armed && [ ! -e "$GUARD/now" ] && [ $waited -lt "$2" ]; do sleep 1; waited=$((waited + 1)); done
+  armed && mv -- "$GUARD/armed" "$GUARD/firing" || exit 0
 }
 
 # taken_back ACTION: only what was begun.

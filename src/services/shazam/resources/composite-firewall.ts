@@ -13,6 +13,7 @@ export const firewall: Composite = (item) => {
   const own = rest(item, 'firewall')
   return [
     { package: 'nftables', ...own },
+    { directory: '/etc/devops', ...own },
     { directory: folder, ...own },
     { file: `${folder}.nft`, ...own, content: table(policy), notify: 'reload:devops-firewall' },
     { file: `${folder}-load`, ...own, content: load, mode: '0755', notify: 'reload:devops-firewall' },
@@ -75,11 +76,11 @@ delete table inet devops
 table inet devops {
   chain input {
     type filter hook input priority filter; policy ${policy};
+    tcp dport $ssh accept
     ct state established,related accept
     ct state invalid drop
     iif lo accept
     meta l4proto { icmp, ipv6-icmp } accept
-    tcp dport $ssh accept
     include "${folder}/*.nft"
   }
 }

@@ -34,7 +34,7 @@ export const directoryKind: Kind<Directory> = {
   plan(wish, state) {
     const found = state.files.get(wish.path)
     if (!found) {
-      const script = `mkdir -p -- ${quote(wish.path)}\n${own(wish, wish.path)}`
+      const script = `make_folder ${quote(wish.path)}\n${own(wish, wish.path)}`
       return change(`create directory ${wish.path}`, script, { creates: true })
     }
     if (found.type !== 'directory') {
@@ -56,9 +56,6 @@ export const directoryKind: Kind<Directory> = {
       )
     if (owned.keep || owned.present_before)
       return { verdict: 'skipped', summary: `directory ${path} is kept with what is in it` }
-    return change(
-      `remove directory ${path} if it is empty`,
-      `rmdir --ignore-fail-on-non-empty -- ${quote(path)}`,
-    )
+    return change(`remove directory ${path} if it is empty`, `remove_folder ${quote(path)}`)
   },
 }

@@ -3,7 +3,7 @@ import { type Clock, sleep } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Secret } from '#kit/secret.ts'
-import type { Connection, ExecResult, Target } from './connection.ts'
+import type { Connection, ExecOptions, ExecResult, Target } from './connection.ts'
 import { openGate } from './gate.ts'
 import { type Link, openLink } from './link.ts'
 import { type NodeLinks, nodeLinks } from './node-links.ts'
@@ -94,6 +94,15 @@ export function openTransport(options: TransportOptions): Transport {
     return entry.links.forward(to)
   }
 
+  async function freshly(entry: Entry, command: string, execOptions: ExecOptions): Promise<ExecResult> {
+    const link = await enter(entry, () => {})
+    try {
+      return await link.exec(command, execOptions)
+    } finally {
+      link.close()
+    }
+  }
+
   /** From here on only the key that was seen first is accepted, whether or not recording it succeeded. */
   async function pinned(entry: Entry, link: Link): Promise<void> {
     if (entry.address.hostKeys.length > 0) return
@@ -138,6 +147,7 @@ export function openTransport(options: TransportOptions): Transport {
         async exec(command, execOptions): Promise<ExecResult> {
           if (closed) throw new Problem('cancelled', { call: 'the command' })
           const entry = entryOf(address)
+          if (execOptions?.fresh) return await freshly(entry, command, execOptions)
           entry.cancelIdle?.()
           return await entry.links.exec(command, execOptions)
         },

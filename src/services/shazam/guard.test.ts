@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { systemClock } from '#kit/clock.ts'
+import { silentLog } from '#kit/log.ts'
+import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
+import { until } from '#testing/until.ts'
+import { type Converged, converge } from './converge.ts'
+import type { Entry } from './resources/kind.ts'
+import { graphOf } from './testing/graphs.ts'
+import type { Connection } from './transport/connection.ts'
+import { openTransport, type Transport } from './transport/index.ts'
+
+/** Changes that shut us out, on a server that is entered by SSH as any other. */
+describe('guard', { timeout: 240_000 }, () => {
+  let fleet: Fleet
+  let machine: Machine
+  let transport: Transport
+  let connection: Connection
+  let applied: Entry[] = []
+  const lines: string[] = []
+  before(async () => {
+    fleet = await startFleet(1, { plane: 'guard' })
+    machine = fleet.machines[0] as Machine
+    transport = openTransport({ clock: systemClock, log: silentLog, timeout: 3000 })
+    const { ip: host, hostKeys } = machine
+    const privateKey = async () => fleet.key.privateKey
+    connection = transport.connection({
+      repo: 'ann/site',
+      node: 'web',
+      host,
+      port: 22,
+      user: 'devops',
+      hostKeys,
+      privateKey,
+    })
+  })
+  after(async () => {
+    await transport?.[Symbol.asyncDispose]()
+    await fleet?.[Symbol.asyncDispose]()
+  })
+
+  async function make(resources: string): Promise<Converged> {
+    lines.length = 0
+    const result = await converge({
+      connection,
+      graph: graphOf(resources),
+      applied,
+      onLine: ({ text }) => void lines.push(text),
+      patience: 4,
+    })
+    applied = result.manifest
+    return result
+  }
+  const failed = ({ failed }: Converged) => failed.map(({ resource }) => resource)
+  const left = () =>
+    machine.sh(
+      'ls -d /var/lib/devops/guard /run/devops/undo 2>/dev/null; systemctl list-units | grep -c devops-guard || true',
+    )
+
+  const sshd = (text: string) => `resources:
+  - file: /etc/ssh/sshd_config.d/test.conf
+    content: "${text}\\n"
+    notify: reload:ssh`
+
+  test('a change of sshd that lets us in goes through, and nothing is left of the undo', async () => {
+    const result = await make(sshd('LogLevel VERBOSE'))
+    assert.deepEqual([failed(result), result.cut], [[], false])
+    assert.ok(lines.some((line) => /the node takes it back/.test(line)))
+    await until(async () => (await left()) === '0\n')
+  })
+
+  test('a port of sshd that shuts us out is taken back, and the sync says so', async () => {
+    const result = await make(sshd('Port 2222'))
+    assert.deepEqual([failed(result), result.cut], [['file:/etc/ssh/sshd_config.d/test.conf'], true])
+    assert.match(result.failed[0]?.reason ?? '', /no new connection got in after it, so the node gave back/)
+    assert.equal(
+      (await connection.exec('cat /etc/ssh/sshd_config.d/test.conf', { fresh: true })).stdout,
+      'LogLevel VERBOSE\n',
+    )
+    assert.deepEqual([result.manifest[0]?.incomplete, await left()], [true, '0\n'])
+  })
+
+  test('a firewall that drops all, the open link too, is taken back by the node alone', async () => {
+    await make('resources: []')
+    await machine.sh('apt-get -qq update && apt-get -qq -y install nftables >/dev/null')
+    const result = await make(`resources:
+  - file: /etc/block.nft
+    content: "table inet block { chain input { type filter hook input priority 0; policy drop; }; }\\n"
+    cuts_link: true
+    notify: load
+handlers:
+  load: {run: 'if [ -e /etc/block.nft ]; then nft -f /etc/block.nft; else nft delete table inet block; fi'}`)
+    assert.deepEqual([failed(result), result.cut], [['file:/etc/block.nft'], true])
+    assert.equal(await machine.sh('ls /etc/block.nft 2>/dev/null; nft list tables'), '')
+  })
+
+  test('our own firewall opens what is wished and the port of sshd, whatever the rules say', async () => {
+    const listen = (port: number) => `systemd-socket-activate --inetd -a -l ${port} cat`
+    await machine.sh([80, 81, 82].map((port) => `systemd-run -q ${listen(port)}`).join('; '))
+    await until(() => answers(80))
+    const firewall = (rules: string) => `resources:
+  - firewall: drop
+  - {firewall_rule: web, ports: [80, '8000-8010']}
+  - {firewall_rule: no-ssh, ports: 22, action: drop}
+${rules}`
+    const result = await make(
+      firewall("  - {firewall_rule: other, ports: 82, from: [192.0.2.0/24, 'fd00::/8']}"),
+    )
+    assert.deepEqual([failed(result), result.cut], [[], false])
+    assert.deepEqual([await answers(80), await answers(81), await answers(82)], [true, false, false])
+    const again = await make(
+      firewall("  - {firewall_rule: other, ports: 82, from: [192.0.2.0/24, 'fd00::/8']}"),
+    )
+    assert.ok(again.changes.every(({ verdict }) => verdict === 'no change'))
+    await machine.sh('nft delete table inet devops')
+    assert.deepEqual(
+      (await make(firewall(''))).changes
+        .filter(({ verdict }) => verdict === 'change')
+        .map(({ resource }) => resource),
+      ['file:/etc/devops/firewall/other.nft', 'command:load the firewall'],
+    )
+    assert.deepEqual([await answers(80), await answers(82)], [true, false])
+    assert.deepEqual(failed(await make('resources: []')), [])
+    assert.equal(await answers(81), true)
+    assert.equal(await machine.sh('nft list tables; ls -d /etc/devops 2>/dev/null || true'), '')
+  })
+
+  const answers = (port: number) =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect({ host: machine.ip, port, timeout: 1000 })
+      const end = (came: boolean) => {
+        socket.destroy()
+        resolve(came)
+      }
+      socket.once('connect', () => end(true))
+      socket.once('timeout', () => end(false))
+      socket.once('error', () => end(false))
+    })
+})

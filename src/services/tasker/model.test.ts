@@ -25,6 +25,23 @@ const tasks = [
   aTask('one', ['x', 'y'], { targets: ['a'], events: ['node.*.update.success', 'node.*.create.success'] }),
   aTask('two', ['x', { run: 'y', targets: ['b'] }], { targets: ['a', 'b'], events: ['task.one.run'] }),
   aTask('three', ['x'], { targets: ['c', 'b'], events: ['task.*.run.error'] }),
+  {
+    ...aTask(
+      'four',
+      [
+        { id: 'x', run: 'x', retries: { count: 1, pause: 3 } },
+        { run: 'y', timeout: 30 },
+        { run: 'z', needs: ['x'] },
+      ],
+      {
+        targets: ['a', 'b', 'c'],
+      },
+    ),
+    batch: { size: 1, max_failures: 1 },
+    on_failure: [{ run: 'tell', targets: ['a'] }],
+    concurrency: 'replace' as const,
+    timeout: 300,
+  },
 ]
 
 const pick = fc.nat(20)
@@ -35,7 +52,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ do: fc.constant('run' as const), task: fc.constantFrom('one', 'two', 'three') }),
+    arbitrary: fc.record({
+      do: fc.constant('run' as const),
+      task: fc.constantFrom('one', 'two', 'three', 'four'),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('sync' as const) }) },
   {

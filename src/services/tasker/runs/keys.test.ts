@@ -5,6 +5,7 @@ import type { Run } from '#contracts/tasker.ts'
 import { until } from '#testing/until.ts'
 import { aTask, tip } from '../testing/descriptors.ts'
 import { REPO, World } from '../testing/world.ts'
+import { stepFollows } from './steps.ts'
 
 const start = (world: World, vars = {}, by = 'ann') =>
   world.bus.ask('tasker.start_run', { repo: REPO, task: 't', vars, by })
@@ -350,4 +351,20 @@ test('a retry of what failed takes the failed nodes from the step that failed, w
   assert.equal(world.stepJobs.length, 5)
   const nothing = world.bus.ask('tasker.retry_run', { repo: REPO, run: again.id, by: 'ann', failed: true })
   await assert.rejects(nothing, /Nothing of run .* failed/)
+})
+
+test('what may follow a state of a step is a table: ended ones stay, and only what runs or waits moves', () => {
+  assert.deepEqual(
+    Object.entries(stepFollows).flatMap(([from, states]) => states.map((to) => `${from} -> ${to}`)),
+    [
+      ...['pending -> running', 'pending -> success', 'pending -> failure', 'pending -> skipped'],
+      ...[
+        'running -> success',
+        'running -> failure',
+        'running -> unknown',
+        'running -> stopped',
+        'running -> pending',
+      ],
+    ],
+  )
 })

@@ -15,12 +15,42 @@ export const stepsOf = (db: Kysely<Tables>, run: string): Promise<RunStepRow[]> 
 
 type Key = Pick<RunStepRow, 'run' | 'step' | 'node'>
 
+type StepState = RunStepRow['state']
+
+/** Which state of a step may follow which. What is not here cannot happen. */
+export const stepFollows: Readonly<Record<StepState, readonly StepState[]>> = {
+  /** Ended without having run: it could not be made ready, the platform did it by itself, or it is not wanted. */
+  pending: ['running', 'success', 'failure', 'skipped'],
+  /** Pending again: another try. */
+  running: ['success', 'failure', 'unknown', 'stopped', 'pending'],
+  success: [],
+  failure: [],
+  unknown: [],
+  skipped: [],
+  stopped: [],
+}
+
 const at = (turn: Turn, { run, step, node }: Key) =>
   turn.db
     .updateTable('tasker_run_steps')
     .where('run', '=', run)
     .where('step', '=', step)
     .where('node', '=', node)
+
+/** The only way by which a step changes its state. False: it is not in `from` any more, or another attempt runs. */
+async function moveStep(
+  turn: Turn,
+  key: Key & { attempt?: number },
+  from: StepState,
+  { state, ...patch }: { state: StepState } & Partial<RunStepRow>,
+): Promise<boolean> {
+  if (!stepFollows[from].includes(state)) throw new Error(`a step that is ${from} cannot become ${state}`)
+  let move = at(turn, key)
+    .set({ ...patch, state })
+    .where('state', '=', from)
+  if (from === 'running') move = move.where('attempt', '=', key.attempt ?? 0)
+  return (await move.executeTakeFirst()).numUpdatedRows === 1n
+}
 
 export interface Ending {
   state: 'success' | 'failure' | 'unknown' | 'stopped'
@@ -33,11 +63,8 @@ export interface Ending {
 /** Hands out the steps that are still pending, each once: state and job commit together. */
 export async function startSteps(turn: Turn, jobs: readonly StepJob[]): Promise<void> {
   for (const job of jobs) {
-    const { numUpdatedRows } = await at(turn, job)
-      .set({ state: 'running', attempt: job.attempt, error: null, retry_at: null, started_at: turn.now })
-      .where('state', '=', 'pending')
-      .executeTakeFirst()
-    if (numUpdatedRows !== 1n) continue
+    const begun = { attempt: job.attempt, error: null, retry_at: null, started_at: turn.now }
+    if (!(await moveStep(turn, job, 'pending', { state: 'running', ...begun }))) continue
     const id = `${job.run}.${job.step}.${job.node}.${job.attempt}`
     await turn.bus.send('shazam.steps', { id, payload: job }, turn.tx)
   }
@@ -50,12 +77,8 @@ export async function endStep(
   step: Key & { attempt: number },
   { outputs = {}, ...ending }: Ending,
 ): Promise<boolean> {
-  const { numUpdatedRows } = await at(turn, step)
-    .set({ ...ending, outputs: JSON.stringify(outputs), stopping: null, ended_at: turn.now })
-    .where('state', '=', 'running')
-    .where('attempt', '=', step.attempt)
-    .executeTakeFirst()
-  if (numUpdatedRows !== 1n) return false
+  const ended = { ...ending, outputs: JSON.stringify(outputs), stopping: null, ended_at: turn.now }
+  if (!(await moveStep(turn, step, 'running', ended))) return false
   const why = ending.error ?? (ending.exit ? `exit ${ending.exit}` : '')
   const level = ending.state === 'success' ? 'info' : 'error'
   const told = { ...step, repo: work.repo, task: work.task ?? '' }
@@ -71,12 +94,8 @@ export async function retryStep(
   step: Key & { attempt: number },
   { pause, error, tries }: { pause: number; error: string; tries: number },
 ): Promise<void> {
-  const { numUpdatedRows } = await at(turn, step)
-    .set({ state: 'pending', retry_at: turn.now + pause, error, stopping: null })
-    .where('state', '=', 'running')
-    .where('attempt', '=', step.attempt)
-    .executeTakeFirst()
-  if (numUpdatedRows !== 1n) return
+  const again = { retry_at: turn.now + pause, error, stopping: null }
+  if (!(await moveStep(turn, step, 'running', { state: 'pending', ...again }))) return
   const told = { ...step, repo: work.repo, task: work.task ?? '' }
   noteStep(turn, told, 'warn', `failed, try ${step.attempt + 1} of ${tries} in ${duration(pause)}: ${error}`)
   await advanceLater(turn, step.run, `${step.step}.${step.node}.${step.attempt}.retry`, pause)
@@ -114,26 +133,19 @@ export async function markStopping(turn: Turn, rows: readonly Key[], reason: str
 
 /** A condition that does not hold. */
 export async function skipStep(turn: Turn, step: Key, why: string): Promise<void> {
-  await at(turn, step)
-    .set({ state: 'skipped', error: why, ended_at: turn.now })
-    .where('state', '=', 'pending')
-    .execute()
+  await moveStep(turn, step, 'pending', { state: 'skipped', error: why, ended_at: turn.now })
 }
 
 /** A step that the platform did by itself. */
 export async function doneStep(turn: Turn, step: Key): Promise<void> {
-  await at(turn, step)
-    .set({ state: 'success', attempt: 1, exit: 0, started_at: turn.now, ended_at: turn.now })
-    .where('state', '=', 'pending')
-    .execute()
+  const done = { attempt: 1, exit: 0, started_at: turn.now, ended_at: turn.now }
+  await moveStep(turn, step, 'pending', { state: 'success', ...done })
 }
 
 /** A step that could not be made ready: it never ran, and neither do the others beside it. */
 export async function failUnstarted(turn: Turn, step: Key, error: string): Promise<void> {
-  await at(turn, step)
-    .set({ state: 'failure', error, started_at: turn.now, ended_at: turn.now })
-    .where('state', '=', 'pending')
-    .execute()
+  const failed = { error, started_at: turn.now, ended_at: turn.now }
+  await moveStep(turn, step, 'pending', { state: 'failure', ...failed })
 }
 
 export async function skipPending(turn: Turn, run: string): Promise<void> {

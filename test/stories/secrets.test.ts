@@ -119,9 +119,15 @@ test('steps get it, print it in every form and fail with it, and later steps see
       ${forms}
   - run: echo before {{ steps.print.stdout }} {{ word }}
     vars: { word: "w{{ secrets.token }}" }
+  - id: write
+    env: { HUSH: "{{ secrets.token }}" }
+    outputs: [key]
+    run: printf 'key=k%s\\n' "$HUSH" >"$DEVOPS_OUTPUT"; env | grep HUSH
+  - run: echo after {{ steps.write.outputs.key }}
   - run: test {{ secrets.token }} = other || { echo wrong {{ secrets.token }}; exit 3; }
 `,
     ),
+    'tasks/copy.yml': task('copy', '  - run: devops var set copy "{{ secrets.token }}"\n'),
     'tasks/broken.yml': task(
       'broken',
       '  - run: "echo {{ secrets.token | times: 2 }} {{ payload.nothing }}"\n',
@@ -132,7 +138,10 @@ test('steps get it, print it in every form and fail with it, and later steps see
   assert.match(shown.text, /script: \*\*\*/)
   assert.match(shown.text, /before \*\*\* w\*\*\*/)
   assert.match(shown.text, /wrong \*\*\*/)
+  assert.match(shown.text, /HUSH=\*\*\*/)
+  assert.match(shown.text, /after k\*\*\*/)
   await devops('run', 'broken')
+  assert.match((await devops('run', 'copy')).text, /holds a secret, and variables are shown/)
   await see.idle()
 })
 

@@ -29,8 +29,8 @@ export const registry = defineService<RegistryOptions>({
     const store = parts.store.as<Tables>()
     await checkSeal(seal, sealRow(store))
     const nodes = createNodes(parts)
-    const variables = createVariables(parts)
     const vault = createVault(seal)
+    const variables = createVariables(parts, vault)
     const secrets = createSecrets(parts, vault)
     const passwords = createPasswords(parts, vault)
     const resolving = { ...parts, catalog, vault, passwords }

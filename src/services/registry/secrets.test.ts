@@ -158,6 +158,18 @@ test('a change of a secret is announced to the nodes that use it, once, without 
   )
 })
 
+test('a variable cannot be set to what holds a secret, also a former one', async () => {
+  await using plane = await startRegistry()
+  const { bus } = plane
+  for (const value of ['hunter2hunter2', 'swordfish'])
+    await bus.ask('registry.set_secret', set('token', value))
+  const put = (value: unknown) =>
+    bus.ask('registry.set_variable', { repo, scope: 'repo', name: 'copy', value, by: 'ann' })
+  for (const value of ['x hunter2hunter2', ['swordfish'], { a: Buffer.from('swordfish').toString('base64') }])
+    await assert.rejects(put(value), /the value of copy holds a secret, and variables are shown/)
+  await put('sword and fish')
+})
+
 test('names of secrets may be those of JavaScript', async () => {
   await using plane = await startRegistry()
   plane.answer(infrastructure({}, { a: '{{ secrets.__proto__ }}', b: '{{ secrets.constructor }}' }))

@@ -2,12 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Bus } from '#bus'
 import type { Input } from '#contracts'
 import type { Source, Variable, VariableVersion } from '#contracts/registry.ts'
+import { hider } from '#kit/mask.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
-import { nearest } from '#language'
+import { hideable, nearest } from '#language'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
 import { findDependents, findUsers } from './uses.ts'
+import type { Vault } from './vault.ts'
 
 type Db = Store<Tables>['db']
 type Row = Tables['registry_variables']
@@ -98,7 +100,7 @@ async function announce(bus: Bus, tx: Tx<Tables>, key: Key, by: string): Promise
   await bus.publish('var.changed', { subject: repo, data: { repo, address, nodes, by } }, tx)
 }
 
-export function createVariables({ bus, clock, store: any }: Parts) {
+export function createVariables({ bus, clock, store: any }: Parts, vault: Vault) {
   const store = any.as<Tables>()
 
   const find = (db: Db, { repo, scope, name }: Key) =>
@@ -120,6 +122,11 @@ export function createVariables({ bus, clock, store: any }: Parts) {
       if (text === undefined) throw new Problem('invalid', { reason: 'a variable needs a value' })
       if (text.length > LONGEST)
         throw new Problem('invalid', { reason: `the value of ${name} is longer than ${LONGEST} characters` })
+      const { texts } = await vault.openAll(store.db, repo)
+      if (hider(hideable(texts))(text) !== text)
+        throw new Problem('invalid', {
+          reason: `the value of ${name} holds a secret, and variables are shown: write {{ secrets.… }} where it is needed`,
+        })
       const change = { set_at: clock.now(), set_by: by, source: source ? JSON.stringify(source) : null }
       const row = { repo, scope, name, value: text, ...change }
       return store.transaction(async (tx) => {

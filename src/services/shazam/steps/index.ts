@@ -62,10 +62,12 @@ export const workOnStep =
       ending = { outcome: walk.begun ? 'unknown' : 'failure', exit: null, error: Problem.of(error).message }
     }
     walk.output.end()
-    ending.error &&= hider(walk.text.secrets)(ending.error)
+    const hide = hider(walk.text.secrets)
+    ending.error &&= hide(ending.error)
     if (ending.error) feed.line('platform', ending.error, 'error')
     await feed.flush()
-    const { outputs = {} } = ending
+    const written = Object.entries(ending.outputs ?? {})
+    const outputs = Object.fromEntries(written.map(([name, value]) => [name, hide(value)]))
     const data = { repo, run, step, node, attempt, ...ending, outputs, stdout: walk.output.tail() }
     const id = `${run}/${step}/${node}/${attempt}`
     await lease.once(async (tx) => void (await bus.publish('step.finished', { id, subject: run, data }, tx)))

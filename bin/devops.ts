@@ -1,6 +1,12 @@
 import { homedir } from 'node:os'
 import { runCli } from '../src/cli/index.ts'
 
+/** Who reads has had enough, as `head` does: no failure. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 /** The platform's parts are loaded by the commands that need them: the others start in a fraction of the time. */
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,

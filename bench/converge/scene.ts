@@ -32,6 +32,9 @@ export async function setScene(): Promise<Scene> {
   const clone = await ann.repository('bench')
   const see = watch(ann, clone.repo, plane)
   const path = `/v1/repos/${clone.repo}`
+  const over = new AbortController()
+  stack.defer(() => over.abort())
+  const news = await follow(`${plane.url}${path}/events`, ann.token, over.signal)
   const scene = {
     plane,
     ann,
@@ -44,7 +47,7 @@ export async function setScene(): Promise<Scene> {
         'tasks/hello.yml': task(count),
       })
       await pushed(clone, `${count} nodes, ${served} of them served`)
-      await ended(async () => ann.api<Work[]>('GET', `${path}/works?limit=1000`))
+      await ended(news, async () => ann.api<Work[]>('GET', `${path}/works?limit=1000`))
       const nodes = await see.nodes()
       const bad = nodes.find(({ status }) => status?.status !== 'synced')
       if (bad) throw new Error(`${bad.node}: ${JSON.stringify(bad.status)}`)
@@ -64,13 +67,13 @@ export async function setScene(): Promise<Scene> {
             )
           ).flat()
       const ids = new Set(works.map(({ id }) => id))
-      await ended(async () =>
+      await ended(news, async () =>
         (await ann.api<Work[]>('GET', `${path}/works?limit=${ids.size}`)).filter(({ id }) => ids.has(id)),
       )
     },
     async command() {
       const { id } = await ann.api<Run>('POST', `${path}/tasks/hello/runs`, {})
-      await ended(async () => [await ann.api<Work>('GET', `${path}/works/${id}`)])
+      await ended(news, async () => [await ann.api<Work>('GET', `${path}/works/${id}`)])
     },
   }
   const undo = stack.move()
@@ -105,15 +108,57 @@ async function pushed(clone: Clone, message: string): Promise<void> {
   if (code !== 0) throw new Error(text)
 }
 
-/** One question for all works: asking for each would be a load of its own. */
-async function ended(look: () => Promise<Work[]>): Promise<void> {
+/** Waits as a face does that watches: woken by events, for asking again and again would be a load of its own. */
+async function ended(news: News, look: () => Promise<Work[]>): Promise<void> {
   for (;;) {
+    const seen = news.count
     const works = await look()
     const failed = works.find(({ state }) => state === 'failed' || state === 'cancelled')
     if (failed) throw new Error(`${failed.kind} of ${failed.nodes[0]}: ${failed.error}`)
-    if (works.every(({ state }) => state !== 'waiting' && state !== 'running')) return
-    await new Promise((done) => setTimeout(done, 5))
+    const open = works.filter(({ state }) => state === 'waiting' || state === 'running')
+    if (open.length === 0) return
+    await news.ends(open.length, seen)
   }
+}
+
+interface News {
+  /** How many works have ended since the stream began. */
+  readonly count: number
+  /** Resolves when so many more have ended since `count` was `since`, or after a second. */
+  ends(more: number, since: number): Promise<void>
+}
+
+async function follow(url: string, token: string, signal: AbortSignal): Promise<News> {
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` }, signal })
+  const wakes = new Set<() => void>()
+  const news = {
+    count: 0,
+    ends: (more: number, since: number) =>
+      new Promise<void>((done) => {
+        const timer = setTimeout(finish, 1000)
+        function finish() {
+          clearTimeout(timer)
+          wakes.delete(look)
+          done()
+        }
+        function look() {
+          if (news.count >= since + more) finish()
+        }
+        wakes.add(look)
+        look()
+      }),
+  }
+  const read = async () => {
+    for await (const chunk of answer.body ?? []) {
+      news.count +=
+        Buffer.from(chunk)
+          .toString()
+          .match(/"state":"(succeeded|failed|superseded|cancelled)"/g)?.length ?? 0
+      for (const wake of wakes) wake()
+    }
+  }
+  read().catch(() => {})
+  return news
 }
 
 /** Ansible needs Python on the nodes; we do not. */

@@ -534,6 +534,15 @@ test('the value of a secret comes from stdin, a file, or with a warning from the
   assert.match((await run(api.url, `${set} --file nope`)).err, /cannot be read: ENOENT/)
 })
 
+test('a rollback names the commit by its id, and says what was done', async () => {
+  await using api = await startTestApi()
+  assert.match((await run(api.url, 'rollback ann/shop --to HEAD~1')).err, /`HEAD~1` is no commit/)
+  const done = await run(api.url, 'rollback ann/shop --to 3f2a1c0 --destroy db')
+  assert.equal(done.out, 'Rolled ann/shop back to 3f2a1c0 by the new commit 3f2a1c0, 1 commit taken back.\n')
+  const { input } = api.world.asked.findLast(({ name }) => name === 'git.rollback') ?? {}
+  assert.deepEqual(input, { repo: 'ann/shop', to: '3f2a1c0', destroy: ['db'], by: 'ann' })
+})
+
 test('trust and unlink name the node; a fingerprint that is none is refused', async () => {
   await using api = await startTestApi()
   const key = `SHA256:${'k'.repeat(43)}`

@@ -10,6 +10,8 @@ import { type BusParts, reasonOf } from './parts.ts'
 /** Subjects handled at the same time. */
 const CONCURRENCY = 32
 const PAGE = 200
+/** Milliseconds that a completion waits for others: each commit is a sync of the disk, and nobody waits for this one. */
+const LINGER = 25
 /** Lanes with work before reading pauses. */
 const BUSY = 100
 
@@ -36,7 +38,7 @@ export class Subscription {
     this.#parts = parts
     this.#consumer = consumer
     this.#handling = new Handling(parts, { name: consumer, epoch, handler, signal: this.#stop.signal })
-    this.#completing = batched((rows) => this.#handling.complete(rows))
+    this.#completing = batched((rows) => this.#handling.complete(rows), LINGER)
   }
 
   /** Something was published for it. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { collect, examples, optionsOf } from '../command.ts'
+import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
 import { count, shortCommit } from '../text.ts'
 
@@ -18,6 +19,11 @@ export function rollback(program: Command, session: Session): void {
     .option('--replace <node>', 'a node whose server may be made anew (again and again)', collect)
     .action(async (repository: string | undefined, _, self: Command) => {
       const { repo: named, to, destroy, replace } = optionsOf<Options>(self)
+      if (!/^[0-9a-f]{4,40}$/.test(to))
+        throw wrongUsage(
+          `\`${to}\` is no commit.`,
+          'Give its id, or the first digits of it: `git log --oneline`.',
+        )
       const { id, path } = session.repo(repository ?? named)
       const done = must(
         await session.client().POST('/v1/repos/{owner}/{repo}/rollback', {

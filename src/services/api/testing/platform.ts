@@ -207,6 +207,7 @@ function answerRest(bus: Answerer, world: World): void {
     address === 'vars.version' ? ['web'] : ['db', 'web'],
   )
   bus.answer('shazam.plan', async () => world.plans)
+  bus.answer('git.rollback', async () => ({ commit: COMMIT, to: COMMIT, marked: [COMMIT] }))
   bus.answer('shazam.trust', async () => ({ before: ['SHA256:abc'] }))
   bus.answer('shazam.link', async () => ({
     host_key: 'SHA256:abc',

@@ -27,4 +27,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const { validateFolder } = await import('./validate.ts')
     return validateFolder(folder)
   },
+  schemas: async () => {
+    const { schemasOfCatalog } = await import('./validate.ts')
+    return schemasOfCatalog()
+  },
 })

@@ -1,38 +1,41 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Finding } from '#contracts/descriptors.ts'
-import { checkRepository, type File, isBinary, readCatalog } from '#language'
-import { folders } from '#services/git/descriptors.ts'
+import { join, relative, sep } from 'node:path'
+import type { Finding, Service } from '#contracts/descriptors.ts'
+import { checkRepository, jsonSchemas, readCatalog, sortFindings } from '#language'
+import { folders, judgeEntries } from '#services/git/descriptors.ts'
+import { defaultLimits } from '#services/git/limits.ts'
+import type { Entry } from '#services/git/objects.ts'
 import { catalogFolder } from './catalog.ts'
 
+/** What an editor of this program's users should know of. */
+export const schemasOfCatalog = () => jsonSchemas(readCatalog(catalogFolder))
+
 /** `devops validate`: what a push of this working tree would be told, without a platform. */
-export function validateFolder(folder: string): Finding[] {
-  const files: File[] = []
-  const findings: Finding[] = []
-  for (const path of folders.flatMap((name) => listFiles(folder, name))) {
-    if (lstatSync(join(folder, path)).isSymbolicLink())
-      findings.push(fault(path, 'is a symbolic link: put the file itself here'))
-    else files.push({ path, content: readFileSync(join(folder, path), isBinary(path) ? 'base64' : 'utf8') })
-  }
-  return [...findings, ...checkRepository(files, { catalog: readCatalog(catalogFolder) }).findings]
+export const validateFolder = (folder: string): Finding[] => judgeFolder(folder, readCatalog(catalogFolder))
+
+export function judgeFolder(folder: string, catalog: readonly Service[]): Finding[] {
+  const { files, findings } = judgeEntries(
+    folders.flatMap((name) => listEntries(folder, name)),
+    defaultLimits,
+    ({ path }) => readFileSync(join(folder, path)),
+  )
+  return sortFindings([...findings, ...checkRepository(files, { catalog }).findings])
 }
 
-function listFiles(folder: string, below: string): string[] {
-  try {
-    return readdirSync(join(folder, below), { recursive: true, withFileTypes: true })
-      .filter((entry) => !entry.isDirectory())
-      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length).replace(/^\/+/, ''))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
+/** As git would have them in a commit, in its order. */
+function listEntries(folder: string, below: string): Entry[] {
+  const root = lstatSync(join(folder, below), { throwIfNoEntry: false })
+  if (!root) return []
+  // Nothing is read through a link, wherever it leads.
+  if (!root.isDirectory()) return [entryOf(folder, below)]
+  const entries = readdirSync(join(folder, below), { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => entryOf(folder, relative(folder, join(entry.parentPath, entry.name))))
+  return entries.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)))
 }
 
-const fault = (path: string, message: string): Finding => ({
-  severity: 'error',
-  path,
-  line: 1,
-  column: 1,
-  at: '',
-  message,
-})
+function entryOf(folder: string, path: string): Entry {
+  const stat = lstatSync(join(folder, path))
+  const mode = stat.isSymbolicLink() ? '120000' : stat.mode & 0o100 ? '100755' : '100644'
+  return { mode, id: '', size: stat.size, path: path.split(sep).join('/') }
+}

@@ -619,13 +619,25 @@ test('init makes what validate is happy with, and keeps what is there', async ()
   )
   assert.match(
     readFileSync(join(home, 'fresh/nodes/web.yml'), 'utf8'),
-    /^# yaml-language-server: \$schema=http:\/\/127.0.0.1:7780\/v1\/schemas\/node\n/,
+    /^# yaml-language-server: \$schema=http:\/\/127.0.0.1:7780\/v1\/schemas\/node.json\n/,
   )
   const again = await run('http://127.0.0.1:7780', 'init fresh')
   assert.equal(
     again.out,
     'kept   nodes/web.yml\nkept   tasks/hello.yml\nkept   scripts/uptime.sh\nkept   README.md\n',
   )
+})
+
+test('init leaves schemas for editors in the repository, found without a network, and renews them', async () => {
+  let title = 'Node'
+  const schemas = async () => ({ node: { title }, task: {}, service: {} })
+  const first = await run('', 'init near', { schemas })
+  assert.match(first.out, /^wrote {2}\.devops\/schemas\/service\.json$/m)
+  const head = readFileSync(join(home, 'near/nodes/web.yml'), 'utf8').split('\n')[0] ?? ''
+  const [, path = ''] = /^# yaml-language-server: \$schema=(\S+)$/.exec(head) ?? []
+  title = 'Newer'
+  await run('', 'init near', { schemas })
+  assert.deepEqual(JSON.parse(readFileSync(join(home, 'near/nodes', path), 'utf8')), { title: 'Newer' })
 })
 
 test('validate prints findings as a push does and ends with 1 on errors', async () => {

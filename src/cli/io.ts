@@ -33,6 +33,8 @@ export interface Io {
   rekey?: (data: string | undefined) => Promise<{ renewed: number; file: string | null }>
   /** What a push of this folder would be told. */
   validate?: (folder: string) => Promise<Finding[]>
+  /** JSON Schemas of descriptors by kind. */
+  schemas?: () => Promise<object>
   /** Runs a program on this terminal; resolves to its exit code. */
   exec?: (command: string, args: string[]) => Promise<number>
   /** Calls `act` at Ctrl-C; returns its undo. */

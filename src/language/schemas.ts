@@ -1,5 +1,6 @@
-import { Node, type Option, Service, Task } from '#contracts/descriptors.ts'
+import { type Option, Service } from '#contracts/descriptors.ts'
 import { itemOf } from './options.ts'
+import { plain, writtenNode, writtenTask } from './written.ts'
 
 type Schema = Record<string, unknown>
 
@@ -9,9 +10,9 @@ type Schema = Record<string, unknown>
  */
 export function jsonSchemas(catalog: readonly Service[]): { node: Schema; task: Schema; service: Schema } {
   const selectable = catalog.filter((service) => !service.base)
-  const version = { type: 'string', description: "a version, '*' for the distribution's" }
+  const version = { type: ['string', 'null'], description: "a version, '*' for the distribution's" }
   const node = {
-    ...plain(Node.properties),
+    ...writtenNode,
     services: {
       anyOf: [
         {
@@ -27,14 +28,12 @@ export function jsonSchemas(catalog: readonly Service[]): { node: Schema; task: 
       properties: properties(catalog, (each) => ({ title: each.title, ...optionsSchema(each.options) })),
     },
   }
-  const triggers = plain(Task.properties.triggers)
   return {
     node: top('Node', node, ['id', 'type', 'provider']),
-    task: top('Task', { ...plain(Task.properties), triggers: { ...triggers, required: [] } }, [
-      'id',
-      'type',
-      'steps',
-    ]),
+    task: {
+      ...top('Task', writtenTask, ['id', 'type']),
+      anyOf: [{ required: ['steps'] }, { required: ['do'] }],
+    },
     service: top('Service', withoutFolders(plain(Service.properties)), []),
   }
 }
@@ -55,9 +54,6 @@ function top(title: string, fields: Schema, required: string[]): Schema {
   }
 }
 
-/** Without the library's own marks, which are no JSON. */
-const plain = (value: unknown): Schema => JSON.parse(JSON.stringify(value)) as Schema
-
 function optionsSchema(options: Record<string, Option>): Schema {
   const written = Object.entries(options).filter(([, option]) => option.removed === undefined)
   const required = written
@@ -71,7 +67,9 @@ function optionsSchema(options: Record<string, Option>): Schema {
   }
 }
 
+/** Whatever the type, a template may stand in its place; in the place of a text also within. Empty is unset. */
 const template = { type: 'string', pattern: '^\\{\\{.*\\}\\}$' }
+const withTemplate = { type: 'string', pattern: '\\{[{%]' }
 
 function optionSchema(option: Option): Schema {
   const { description } = option
@@ -79,8 +77,8 @@ function optionSchema(option: Option): Schema {
     ...(description !== undefined && { description }),
     ...(option.default !== undefined && { default: option.default }),
   }
-  // Whatever the type, a template may stand in its place.
-  return { ...notes, anyOf: [valueSchema(option), template] }
+  const templated = option.type === 'string' ? withTemplate : template
+  return { ...notes, anyOf: [valueSchema(option), templated, { type: 'null' }] }
 }
 
 function valueSchema(option: Option): Schema {

@@ -8,14 +8,24 @@ import type { Session } from '../session.ts'
 export function init(program: Command, session: Session): void {
   const command = program
     .command('init [dir]')
-    .description('make a repository with a first node and a first task; keeps files that are there')
-    .action((dir: string | undefined) => {
+    .description(
+      'make a repository with a first node, a first task and schemas for editors; keeps files that are there',
+    )
+    .action(async (dir: string | undefined) => {
       const folder = resolve(session.io.cwd, dir ?? '.')
-      for (const [path, text] of Object.entries(files(session.server))) {
+      const schemas = Object.entries((await session.io.schemas?.()) ?? {})
+      const at = schemas.length > 0 ? '../.devops/schemas/' : `${session.server}/v1/schemas/`
+      for (const [path, text] of Object.entries(files(at))) {
         const file = join(folder, path)
         const kept = existsSync(file)
         if (!kept) write(file, text)
         session.print(`${kept ? 'kept ' : 'wrote'}  ${path}\n`)
+      }
+      // Always anew: they are those of this program's catalog.
+      for (const [kind, schema] of schemas) {
+        const path = `.devops/schemas/${kind}.json`
+        write(join(folder, path), `${JSON.stringify(schema, null, 2)}\n`)
+        session.print(`wrote  ${path}\n`)
       }
       if (!isRepository(folder)) {
         execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: folder })
@@ -41,8 +51,9 @@ function isRepository(folder: string): boolean {
   }
 }
 
-const files = (server: string): Record<string, string> => ({
-  'nodes/web.yml': `# yaml-language-server: $schema=${server}/v1/schemas/node
+/** `schemas`: where editors find the JSON Schemas, seen from a file of `nodes/` or `tasks/`. */
+const files = (schemas: string): Record<string, string> => ({
+  'nodes/web.yml': `# yaml-language-server: $schema=${schemas}node.json
 id: web
 name: First web server
 type: server
@@ -60,7 +71,7 @@ configuration:
     http:
       gzip: 'on'
 `,
-  'tasks/hello.yml': `# yaml-language-server: $schema=${server}/v1/schemas/task
+  'tasks/hello.yml': `# yaml-language-server: $schema=${schemas}task.json
 id: hello
 name: Says hello from the web server
 type: task

@@ -17,19 +17,26 @@ export async function readDescriptors(
   limits: Limits,
 ): Promise<{ files: File[]; findings: Finding[] }> {
   const entries = await listEntries(git, place, commit, folders)
+  const good = entries.filter((entry) => !faultOfEntry(entry, limits))
+  const ids = excess(entries, limits) ? [] : good.map((entry) => entry.id)
+  const blobs = await readBlobs(git, place, ids, limits.total)
+  const contents = new Map(good.map((entry, i) => [entry.path, blobs[i]]))
+  return judgeEntries(entries, limits, ({ path }) => contents.get(path) ?? Buffer.alloc(0))
+}
+
+/** The files among entries, and what is wrong with the others; `contentOf` is asked for good ones only. */
+export function judgeEntries(
+  entries: readonly Entry[],
+  limits: Limits,
+  contentOf: (entry: Entry) => Buffer,
+): { files: File[]; findings: Finding[] } {
   const tooMuch = excess(entries, limits)
   if (tooMuch) return { files: [], findings: [fault('.', tooMuch)] }
   const findings = entries.flatMap((entry) => faultOfEntry(entry, limits) ?? [])
-  const good = entries.filter((entry) => !faultOfEntry(entry, limits))
-  const blobs = await readBlobs(
-    git,
-    place,
-    good.map((entry) => entry.id),
-    limits.total,
-  )
   const files: File[] = []
-  for (const [i, entry] of good.entries()) {
-    const blob = blobs[i] ?? Buffer.alloc(0)
+  for (const entry of entries) {
+    if (faultOfEntry(entry, limits)) continue
+    const blob = contentOf(entry)
     const content = isBinary(entry.path) ? blob.toString('base64') : textOf(blob)
     if (content === undefined) findings.push(fault(entry.path, 'must be text in UTF-8'))
     else files.push({ path: entry.path, content })

@@ -1,7 +1,7 @@
 import type { Bus } from '#bus'
 import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
-import { checkRepository, type File, formatFindings } from '#language'
+import { checkRepository, type File, formatFindings, sortFindings } from '#language'
 import { readDescriptors } from './descriptors.ts'
 import type { Git } from './git.ts'
 import type { Limits } from './limits.ts'
@@ -52,7 +52,10 @@ export function createReader({ git, bus, catalog, limits }: Parts): Reader {
   async function checkCommit(repo: string, place: Place, commit: string): Promise<Checked> {
     const { files, findings } = await readDescriptors(git, place, commit, limits)
     const checked = await check(repo, files)
-    return { infrastructure: checked.infrastructure, findings: [...findings, ...checked.findings] }
+    return {
+      infrastructure: checked.infrastructure,
+      findings: sortFindings([...findings, ...checked.findings]),
+    }
   }
 
   async function read(repo: string, place: Place, commit: string): Promise<Infrastructure> {

@@ -77,4 +77,9 @@ test('ssh hands the system ssh the address and only the pinned host key, and ret
   assert.equal(await devops('ssh', '--repo', 'ann/shop', 'web'), 1)
   assert.deepEqual(args, [])
   assert.match(err, /^error: web shows another host key than before. Nothing was sent to it.\n/)
+  const behind = record([host.fingerprint])
+  api.world.records = [{ ...behind, server: { ...behind.server, jump: { node: 'gate' } } }]
+  assert.equal(await devops('ssh', '--repo', 'ann/shop', 'web'), 1)
+  assert.deepEqual(args, [])
+  assert.match(err, /web lies behind gate[\s\S]*ssh -J gate devops@127.0.0.1/)
 })

@@ -44,6 +44,14 @@ function rows(view: NodeView, now: number): [string, string][] {
       'server',
       server ? printable(`${server.id}, ${server.user}@${server.host}:${server.port}`) : 'not made yet',
     ],
+    [
+      'entered over',
+      server?.jump
+        ? 'node' in server.jump
+          ? server.jump.node
+          : `${server.jump.user}@${server.jump.host}:${server.jump.port}`
+        : '',
+    ],
     ['host keys', server?.host_keys.join(', ') ?? ''],
     [
       'applied',

@@ -31,6 +31,7 @@ export function ssh(program: Command, session: Session): void {
         ? await split(session, repo, first, words)
         : await split(session, repo, undefined, first === undefined ? [] : [first, ...words])
       const server = serverOf(node)
+      refuseBehind(node.node, server)
       const folder = mkdtempSync(join(tmpdir(), 'devops-ssh-'))
       try {
         const known = join(folder, 'known_hosts')
@@ -108,6 +109,19 @@ function serverOf({ node, server }: NodeView): Server {
   return server
 }
 
+/** The keys of a server behind another cannot be asked for from here, and an unchecked one is no option. */
+function refuseBehind(node: string, { jump, host }: Server): void {
+  if (!jump) return
+  const over = jumpWord(jump)
+  throw new Failure(
+    `${node} lies behind ${over}, so its host key cannot be checked from here.`,
+    `Go by hand, and compare the key with \`devops info ${node}\`: ssh -J ${over} ${USER}@${host}`,
+  )
+}
+
+const jumpWord = (jump: NonNullable<Server['jump']>): string =>
+  'node' in jump ? jump.node : `${jump.user}@${jump.host}:${jump.port}`
+
 const sshOptions = ({ port }: Server, user: string, known: string): string[] => [
   ...['-p', String(port), '-l', user],
   ...['-o', `UserKnownHostsFile=${known}`, '-o', 'GlobalKnownHostsFile=/dev/null'],
@@ -115,12 +129,13 @@ const sshOptions = ({ port }: Server, user: string, known: string): string[] => 
 ]
 
 function hostBlock(node: NodeView): string {
-  const { host, port } = serverOf(node)
+  const { host, port, jump } = serverOf(node)
   return [
     `Host ${node.node}`,
     `  HostName ${host}`,
     `  Port ${port}`,
     `  User ${USER}`,
+    ...(jump ? [`  ProxyJump ${jumpWord(jump)}`] : []),
     '  ForwardAgent no',
     '',
   ].join('\n')

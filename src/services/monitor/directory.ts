@@ -22,7 +22,7 @@ export async function createDirectory(
   const stopping = new AbortController()
   for (const row of await records.list()) watch.follow({ key: keyOf(row), host: row.host, port: row.port })
   const undo = bus.on('monitor', changes, async ({ data: { repo, node } }, delivery) => {
-    const record = await bus.ask('registry.get_node', { repo, node }, { signal: delivery.signal })
+    const record = watchable(await bus.ask('registry.get_node', { repo, node }, { signal: delivery.signal }))
     await delivery.once((tx) => records.save(tx, record))
     apply(record)
   })
@@ -51,7 +51,7 @@ export async function createDirectory(
   async function readList(): Promise<boolean> {
     try {
       const list = await bus.ask('registry.list_nodes', {}, { signal: stopping.signal })
-      await reconcile(list)
+      await reconcile(list.map(watchable))
       return true
     } catch (error) {
       if (!stopping.signal.aborted)
@@ -67,7 +67,9 @@ export async function createDirectory(
     for (const key of new Set([...known.keys(), ...wanted.keys()])) {
       if (known.get(key) === wanted.get(key)) continue
       const [repo, node] = splitKey(key)
-      const record = await bus.ask('registry.get_node', { repo, node }, { signal: stopping.signal })
+      const record = watchable(
+        await bus.ask('registry.get_node', { repo, node }, { signal: stopping.signal }),
+      )
       await store.transaction((tx) => records.save(tx, record))
       apply(record)
     }
@@ -76,3 +78,7 @@ export async function createDirectory(
 
 const addressOf = (at: { host: string; port: number } | null): string | undefined =>
   at ? `${at.host} ${at.port}` : undefined
+
+/** What lies behind another server has an address that is none from here: nothing is said of it, rather than `down`. */
+const watchable = (record: NodeRecord): NodeRecord =>
+  record.server?.jump ? { ...record, server: null } : record

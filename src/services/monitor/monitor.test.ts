@@ -119,6 +119,17 @@ test('a node that greets is up; after two failed probes it is down, and then up 
   )
 })
 
+test('a server behind another is not said to be down for not answering here', async () => {
+  await using server = await sshd()
+  const behind = record('behind', 1)
+  if (behind.server) behind.server.jump = { node: 'gate' }
+  await using plane = await start(listOf(behind, record('gate', server.port)))
+  await pass(plane, async () => (await status(plane, 'gate'))?.state === 'up')
+  await plane.clock.advance(10 * interval)
+  assert.equal(await status(plane, 'behind'), undefined)
+  assert.ok(plane.events.every(({ type }) => type === 'node.gate.up'))
+})
+
 test('a port that is open but silent, or speaks otherwise, is no SSH server', async () => {
   await using silent = await listen(() => {})
   await using other = await listen((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))

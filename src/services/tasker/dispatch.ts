@@ -1,71 +1,53 @@
-import type { Work } from '#contracts/tasker.ts'
-
-/** What the decision needs of a work, in order of `seq`. */
-export interface Queued {
-  id: string
-  repo: string
-  kind: Work['kind']
-  nodes: readonly string[]
-  state: 'waiting' | 'running'
-  run_at: number
-}
-
-export type Blocker =
-  /** Its time has not come. */
-  | { why: 'time'; at: number }
-  /** Another work runs on one of its nodes, or came earlier and waits for it. */
-  | { why: 'node'; node: string; work: string }
-  /** As many works run as may. */
-  | { why: 'limit' }
-
-export interface Decision {
-  start: string[]
-  /** Why each of the others waits. */
-  blocked: Map<string, Blocker>
-  /** When the next work comes due. */
-  next_at: number | null
-}
+import type { Limits, Places } from './places.ts'
+import { limitNameOf } from './places.ts'
+import type { Candidate } from './queue.ts'
 
 /**
- * Who may start. First come, first served on each node: a due work that waits reserves all its nodes, so later works
- * cannot starve it, and as a work takes all its nodes at once, none can wait for each other. A work whose time has not
- * come reserves nothing.
+ * Which of the works that could start do. Repositories take turns: of those that have a work and may run one more, the
+ * one of which the fewest works run comes first, and among equals the one whose work came first.
  */
-export function decide(works: readonly Queued[], now: number, limit: number): Decision {
-  const decision: Decision = { start: [], blocked: new Map(), next_at: null }
-  const holders = new Map<string, string>()
-  const running = works.filter((work) => work.state === 'running')
-  for (const work of running) hold(holders, work)
-  let free = limit - running.length
-  for (const work of works) {
-    if (work.state !== 'waiting') continue
-    const blocker = blockerOf(work, holders, now, free)
-    if (blocker?.why !== 'time') hold(holders, work)
-    else decision.next_at = Math.min(blocker.at, decision.next_at ?? blocker.at)
-    if (blocker) {
-      decision.blocked.set(work.id, blocker)
-      continue
-    }
-    decision.start.push(work.id)
-    free--
+export function share(candidates: readonly Candidate[], places: Places): Candidate[] {
+  const lines = [...Map.groupBy(candidates, ({ repo }) => repo)].map(([repo, works]) =>
+    openLine(repo, works, places),
+  )
+  const chosen: Candidate[] = []
+  for (let free = places.limit - places.running; free > 0; free--) {
+    const next = lines.filter(({ works }) => works.length > 0).sort(byTurn)[0]
+    if (!next) break
+    chosen.push(...takeFirst(next))
   }
-  return decision
+  return chosen
 }
 
-function blockerOf(work: Queued, holders: Map<string, string>, now: number, free: number): Blocker | null {
-  if (work.run_at > now) return { why: 'time', at: work.run_at }
-  for (const node of work.nodes) {
-    const holder = holders.get(key(work.repo, node))
-    if (holder !== undefined) return { why: 'node', node, work: holder }
-  }
-  return free > 0 ? null : { why: 'limit' }
+/** A repository in its turn. */
+interface Line {
+  works: Candidate[]
+  running: Limits
+  limits: Limits
 }
 
-/** The first to hold a node stays its holder: that is whom the others wait for. */
-function hold(holders: Map<string, string>, work: Queued): void {
-  for (const node of work.nodes) {
-    if (!holders.has(key(work.repo, node))) holders.set(key(work.repo, node), work.id)
-  }
+function openLine(repo: string, works: readonly Candidate[], places: Places): Line {
+  const line = { works: [...works], running: { ...places.runningOf(repo) }, limits: places.limitsOf(repo) }
+  dropLimited(line)
+  return line
 }
 
-const key = (repo: string, node: string) => `${repo}/${node}`
+const count = ({ running }: Line): number => running.runs_at_once + running.node_works_at_once
+
+const byTurn = (a: Line, b: Line): number =>
+  count(a) - count(b) || (a.works[0]?.seq ?? 0) - (b.works[0]?.seq ?? 0)
+
+function takeFirst(line: Line): Candidate[] {
+  const taken = line.works.splice(0, 1)
+  for (const { kind } of taken) line.running[limitNameOf(kind)]++
+  dropLimited(line)
+  return taken
+}
+
+/** Only those stay whose limit leaves room. */
+function dropLimited(line: Line): void {
+  const { running, limits } = line
+  const full = (name: keyof Limits) => running[name] >= limits[name]
+  if (full('runs_at_once') || full('node_works_at_once'))
+    line.works = line.works.filter(({ kind }) => !full(limitNameOf(kind)))
+}

@@ -1,14 +1,16 @@
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
-import { decide, type Queued } from './dispatch.ts'
+import { share } from './dispatch.ts'
 import { clockTime, describeWork } from './lines.ts'
+import { readPlaces } from './places.ts'
+import { findCandidates, nextDue, wakeDue } from './queue.ts'
 import { findConsent, missing, withholdConsent } from './runs/consent.ts'
 import { findSnapshot } from './runs/snapshot.ts'
 import { advanceLater } from './runs/steps.ts'
 import { startWork } from './states.ts'
 import { causeOf, nodesOf, type WorkRow } from './tables.ts'
 import type { Turn, Turns } from './turn.ts'
-import { openWorks } from './works.ts'
+import { findWork, findWorks } from './works.ts'
 
 /** Milliseconds until a dispatch that failed is tried again. */
 const PAUSE_AFTER_ERROR = 1_000
@@ -66,31 +68,33 @@ export function createDispatcher(parts: { clock: Clock; log: Log; limit: number 
   }
 }
 
-export const queued = (row: WorkRow): Queued => ({
-  id: row.id,
-  repo: row.repo,
-  kind: row.kind,
-  nodes: nodesOf(row),
-  state: row.state === 'running' ? 'running' : 'waiting',
-  run_at: row.run_at,
-})
-
 /** Starts all that may start and hands it out in the same transaction. Returns when the next comes due. */
 async function startDueWorks(turn: Turn, limit: number): Promise<number | null> {
-  const rows = await openWorks(turn.db)
-  const decision = decide(rows.map(queued), turn.now, limit)
-  for (const id of decision.start) {
-    const row = rows.find((row) => row.id === id)
-    if (row) await handOut(turn, row)
+  for (const work of await wakeDue(turn)) await withholdUnapproved(turn, work)
+  const places = await readPlaces(turn.db, limit)
+  if (places.running < limit) {
+    const chosen = share(await findCandidates(turn.db), places)
+    const works = await findWorks(
+      turn.db,
+      chosen.map(({ work }) => work),
+    )
+    for (const { work: id } of chosen) {
+      const work = works.get(id)
+      if (work) await handOut(turn, work)
+    }
   }
-  return decision.next_at
+  return nextDue(turn.db)
+}
+
+/** A run whose approval is missing comes due at the end of its time. */
+async function withholdUnapproved(turn: Turn, id: string): Promise<void> {
+  const consent = await findConsent(turn.db, id)
+  const work = missing(consent) ? await findWork(turn.db, id) : undefined
+  if (work && missing(consent))
+    await withholdConsent(turn, work, `nobody approved it until ${clockTime(consent.until)}`)
 }
 
 async function handOut(turn: Turn, work: WorkRow): Promise<void> {
-  const consent = work.kind === 'run' ? await findConsent(turn.db, work.id) : null
-  // A run whose approval is missing comes due at the end of its time.
-  if (missing(consent))
-    return withholdConsent(turn, work, `nobody approved it until ${clockTime(consent.until)}`)
   await startWork(turn, work)
   if (work.kind === 'run') await handOutRun(turn, work)
   else await handOutNode(turn, work)

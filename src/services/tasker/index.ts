@@ -6,6 +6,7 @@ import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
 import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
 import { createPatrol, onSettings } from './patrol.ts'
+import { onLimits } from './places.ts'
 import { getPlan, makePlan, syncPlan } from './plans.ts'
 import { onPushed } from './pushes.ts'
 import { advanceRun } from './runs/advance.ts'
@@ -52,6 +53,7 @@ export const tasker = defineService<TaskerOptions>({
 
     stack.defer(bus.on('tasker.pushes', ['repo.pushed'], onPushed(self)))
     stack.defer(bus.on('tasker.deletions', ['repo.deleted'], onDeleted(turns)))
+    stack.defer(bus.on('tasker.limits', ['repo.settings_changed'], onLimits(turns)))
     stack.defer(bus.on('tasker.variables', ['var.changed'], onVariable(self)))
     stack.defer(bus.on('tasker.collaborators', ['collaborator.changed'], onCollaborator(self)))
     stack.defer(bus.on('tasker.profiles', ['profile.changed'], onProfile(self)))

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Migration } from '#store'
 import type { Tables } from './tables.ts'
 
@@ -34,6 +34,14 @@ export const migrations: readonly Migration[] = [
       await steps.addColumn('retry_at', 'bigint').execute()
       await steps.addColumn('stopping', 'text').execute()
       await db.schema.alterTable('tasker_runs').addColumn('consent', 'text').execute()
+    },
+  },
+  {
+    id: 'tasker/0006-queue',
+    async up(db) {
+      await createQueue(db)
+      await fillQueue(db)
+      await createLimits(db)
     },
   },
 ]
@@ -173,3 +181,49 @@ async function createLooks(db: Kysely<Tables>): Promise<void> {
     .addPrimaryKeyConstraint('tasker_looks_key', ['repo', 'node'])
     .execute()
 }
+
+async function createQueue(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_queue')
+    .addColumn('place', 'text', (column) => column.notNull())
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addColumn('work', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('seq', 'bigint', (column) => column.notNull())
+    .addColumn('run_at', 'bigint', (column) => column.notNull())
+    .addColumn('due', 'integer', (column) => column.notNull())
+    .addColumn('size', 'integer', (column) => column.notNull())
+    .addPrimaryKeyConstraint('tasker_queue_key', ['work', 'node'])
+    .execute()
+  const index = (name: string) => db.schema.createIndex(name).on('tasker_queue')
+  await index('tasker_queue_place').columns(['due', 'place', 'seq']).execute()
+  await index('tasker_queue_time').columns(['due', 'run_at']).execute()
+  await db.schema
+    .createIndex('tasker_works_task')
+    .on('tasker_works')
+    .columns(['repo', 'task', 'state', 'seq'])
+    .execute()
+  await db.schema.createIndex('tasker_work_nodes_work').on('tasker_work_nodes').column('work').execute()
+}
+
+/** Works that waited before there was a queue. The first turn finds out which are due. */
+async function fillQueue(db: Kysely<Tables>): Promise<void> {
+  await sql`
+    insert into tasker_queue (place, repo, node, work, kind, seq, run_at, due, size)
+    select nodes.repo || '/' || nodes.node, nodes.repo, nodes.node, works.id, works.kind, works.seq, works.run_at, 0,
+      sizes.size
+    from tasker_works as works
+    join tasker_work_nodes as nodes on nodes.work = works.id
+    join (select work, count(*) as size from tasker_work_nodes group by work) as sizes on sizes.work = works.id
+    where works.state = 'waiting'
+  `.execute(db)
+}
+
+const createLimits = (db: Kysely<Tables>): Promise<void> =>
+  db.schema
+    .createTable('tasker_limits')
+    .addColumn('repo', 'text', (column) => column.primaryKey())
+    .addColumn('runs_at_once', 'integer', (column) => column.notNull())
+    .addColumn('node_works_at_once', 'integer', (column) => column.notNull())
+    .execute()

@@ -1,6 +1,7 @@
 import type { BusEvent, Delivery } from '#bus'
 import { forgetDrift } from './drift.ts'
 import { describeWork, duration } from './lines.ts'
+import { reschedule } from './queue.ts'
 import { failWork, retryWork, succeedWork } from './states.ts'
 import { nodesOf, type WorkRow } from './tables.ts'
 import type { Turn, Turns } from './turn.ts'
@@ -78,14 +79,16 @@ async function forgetNode(turn: Turn, work: WorkRow): Promise<void> {
 
 /** A node has values now that others may have missed. Their last failure is forgiven: it was not theirs. */
 async function wakeUnresolved(turn: Turn, repo: string): Promise<void> {
-  await turn.db
+  const woken = await turn.db
     .updateTable('tasker_works')
-    .set((eb) => ({ run_at: turn.now, failures: eb('failures', '-', 1) }))
+    .set((eb) => ({ failures: eb('failures', '-', 1) }))
     .where('repo', '=', repo)
     .where('state', '=', 'waiting')
     .where('error_code', '=', UNRESOLVED)
     .where('run_at', '>', turn.now)
+    .returning('id')
     .execute()
+  for (const { id } of woken) await reschedule(turn, id, turn.now)
 }
 
 async function afterFailure(

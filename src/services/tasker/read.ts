@@ -1,37 +1,17 @@
 import type { Kysely } from 'kysely'
-import type { Consent, Run, RunStep, Work } from '#contracts/tasker.ts'
-import { type Decision, decide } from './dispatch.ts'
-import { queued } from './dispatcher.ts'
+import type { Run, RunStep, Work } from '#contracts/tasker.ts'
+import { consentsOf } from './runs/consent.ts'
 import { causeOf, nodesOf, type RunStepRow, type Tables, type WorkRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
-import { waitSentence } from './waits.ts'
-import { openWorks } from './works.ts'
+import { readWaits, type Waits } from './waits.ts'
 
-/** Why works wait, as of now: computed when asked, so it is never out of date. */
-export interface Waits {
-  of(work: WorkRow): string | null
-}
-
-export async function readWaits({ db, clock, limit }: Tasker): Promise<Waits> {
-  const rows = await openWorks(db)
-  const now = clock.now()
-  const decision: Decision = decide(rows.map(queued), now, limit)
-  const works = new Map(rows.map((row) => [row.id, row]))
-  const later = rows.filter((row) => row.kind === 'run' && row.state === 'waiting' && row.run_at > now)
-  const consents = await consentsOf(
-    db,
-    later.map((row) => row.id),
-  )
-  return { of: (work) => waitSentence({ work, decision, works, now, consent: consents.get(work.id) }) }
-}
-
-export const toWork = (row: WorkRow, waits: Waits): Work => ({
+const toWork = (row: WorkRow, waits: Waits): Work => ({
   id: row.id,
   repo: row.repo,
   kind: row.kind,
   nodes: nodesOf(row),
   state: row.state,
-  waits_for: waits.of(row),
+  waits_for: waits.get(row.id) ?? null,
   commit: row.commit,
   task: row.task,
   attempt: row.attempt,
@@ -43,7 +23,7 @@ export const toWork = (row: WorkRow, waits: Waits): Work => ({
 })
 
 export async function toWorks(tasker: Tasker, rows: readonly WorkRow[]): Promise<Work[]> {
-  const waits = await readWaits(tasker)
+  const waits = await readWaits(tasker, rows)
   return rows.map((row) => toWork(row, waits))
 }
 
@@ -86,14 +66,3 @@ const toStep = ({
   ...step,
   outputs: JSON.parse(outputs),
 })
-
-async function consentsOf(db: Kysely<Tables>, runs: readonly string[]): Promise<Map<string, Consent>> {
-  if (runs.length === 0) return new Map()
-  const rows = await db
-    .selectFrom('tasker_runs')
-    .select(['work', 'consent'])
-    .where('work', 'in', runs)
-    .where('consent', 'is not', null)
-    .execute()
-  return new Map(rows.map(({ work, consent }) => [work, JSON.parse(consent ?? 'null') as Consent]))
-}

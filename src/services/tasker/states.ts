@@ -1,5 +1,6 @@
 import type { WorkState } from '#contracts/tasker.ts'
 import { Problem } from '#kit/problem.ts'
+import { dequeue, enqueue } from './queue.ts'
 import { nodesOf, type WorkRow } from './tables.ts'
 import type { Turn } from './turn.ts'
 
@@ -18,7 +19,7 @@ export const hasEnded = (state: WorkState): boolean => follows[state].length ===
 
 type Patch = Partial<Pick<WorkRow, 'attempt' | 'failures' | 'run_at' | 'error' | 'error_code'>>
 
-/** The only way by which a work changes its state. The locks of its nodes come and go with `running`. */
+/** The only way by which a work changes its state. The locks of its nodes come and go with `running`, its place in the queue with `waiting`. */
 async function moveWork(turn: Turn, work: WorkRow, state: WorkState, patch: Patch = {}): Promise<void> {
   if (!follows[work.state].includes(state)) throw moved(work, state)
   const times = state === 'running' ? { started_at: turn.now } : hasEnded(state) ? { ended_at: turn.now } : {}
@@ -32,6 +33,8 @@ async function moveWork(turn: Turn, work: WorkRow, state: WorkState, patch: Patc
   if (numUpdatedRows !== 1n) throw moved(work, state)
   if (work.state === 'running') await unlock(turn, work)
   if (state === 'running') await lock(turn, work)
+  if (work.state === 'waiting') await dequeue(turn, work.id)
+  if (state === 'waiting') await enqueue(turn, { ...work, ...patch })
   await announceWork(turn, { ...work, state })
 }
 

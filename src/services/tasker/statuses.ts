@@ -1,8 +1,8 @@
 import type { NodeStatus } from '#contracts/tasker.ts'
 import { readDrifts } from './drift.ts'
-import { readWaits } from './read.ts'
 import type { NodeRow, WorkRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
+import { readWaits } from './waits.ts'
 
 export async function readStatuses(tasker: Tasker, repo: string): Promise<NodeStatus[]> {
   const nodes = await tasker.db
@@ -14,13 +14,15 @@ export async function readStatuses(tasker: Tasker, repo: string): Promise<NodeSt
   if (nodes.length === 0) return []
   const works = await latestWorks(tasker, repo)
   const running = await runningSyncs(tasker, repo)
-  const waits = await readWaits(tasker)
+  const waits = await readWaits(tasker, [...works.values()])
   const drifts = await readDrifts(tasker.db, repo)
   return nodes.flatMap((node) => {
     const latest = works.get(node.work)
     if (!latest) return []
     const runs = running.get(node.node)
-    return [toStatus(node, latest, runs ?? latest, waits.of(latest), drifts.get(node.node) ?? null)]
+    return [
+      toStatus(node, latest, runs ?? latest, waits.get(latest.id) ?? null, drifts.get(node.node) ?? null),
+    ]
   })
 }
 

@@ -47,9 +47,11 @@ test('a push that came while git was away is taken up when git is back', async (
 
 test('a run whose registry never answers fails in the end and says so', async () => {
   await using world = await World.open()
-  world.tips.set(REPO, tip(1, ['web'], [aTask('t', ['one'])]))
+  await world.push(tip(1, ['web'], [aTask('t', ['one'])]))
+  const sync = await world.nodeJob(1)
   await world.bus.ask('tasker.start_run', { repo: REPO, task: 't', by: 'ann' })
   world.deaf = true
+  await world.succeed(sync)
   const run = await inTime(world, async () => (await world.runs()).find(({ state }) => state === 'failed'))
   assert.equal(run.error, 'step 1 "one" failed on web: Nobody answers registry.resolve')
 })

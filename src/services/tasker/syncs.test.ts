@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { until } from '#testing/until.ts'
 import { MAX_FAILURES, pauseAfter } from './outcomes.ts'
+import { SWEEP } from './sweep.ts'
 import { aNode, commitId, tip } from './testing/descriptors.ts'
 import { REPO, World } from './testing/world.ts'
 
@@ -201,20 +202,27 @@ test('not more works run at the same time than may', async () => {
   await world.push(tip(1, ['db', 'web']))
   const first = await world.nodeJob(1)
   const [waiting] = await world.works(['waiting'])
-  assert.equal(waiting?.waits_for, 'waits for a place: as many works run as may')
+  assert.equal(waiting?.waits_for, 'waits for a place: 1 works go on, as many as may on this platform')
   await world.succeed(first)
   assert.notEqual((await world.nodeJob(2)).node, first.node)
 })
 
-test('the store itself refuses a second work on a node, and nothing is handed out then', async () => {
+test('a locked node gets no work, and the store itself refuses a second lock', async () => {
   await using world = await World.open()
-  await world.store.db.insertInto('tasker_locks').values({ repo: REPO, node: 'web', work: 'other' }).execute()
+  const lock = { repo: REPO, node: 'web', work: 'other' }
+  await world.store.db.insertInto('tasker_locks').values(lock).execute()
+  await assert.rejects(
+    world.store.db
+      .insertInto('tasker_locks')
+      .values({ ...lock, work: 'third' })
+      .execute(),
+  )
   await world.push(tip(1, ['web']))
   await until(async () => (await world.works(['waiting'])).length === 1)
   await world.clock.advance(1 * SECONDS)
   assert.equal(world.nodeJobs.length, 0)
   await world.store.db.deleteFrom('tasker_locks').execute()
-  await world.clock.advance(1 * SECONDS)
+  await world.clock.advance(SWEEP)
   await world.nodeJob(1)
 })
 

@@ -1,6 +1,7 @@
 import type { Promised } from '#contracts/shazam.ts'
 import type { Cause } from '#contracts/tasker.ts'
 import { causeSentence, describeWork } from './lines.ts'
+import { reschedule } from './queue.ts'
 import { supersedeWork } from './states.ts'
 import type { NodeRow, WorkRow } from './tables.ts'
 import type { Turn } from './turn.ts'
@@ -48,7 +49,7 @@ const sameWish = (waiting: WorkRow, wish: SyncWish) =>
 
 async function bringForward(turn: Turn, work: WorkRow, run_at: number): Promise<WorkRow> {
   if (work.run_at <= run_at) return work
-  await turn.db.updateTable('tasker_works').set({ run_at }).where('id', '=', work.id).execute()
+  await reschedule(turn, work.id, run_at)
   return { ...work, run_at }
 }
 

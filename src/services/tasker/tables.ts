@@ -42,6 +42,29 @@ export interface WorkNodeRow {
   node: string
 }
 
+/** A node of a work that waits. */
+export interface QueueRow {
+  /** `USER/REPO/NODE` */
+  place: string
+  repo: string
+  node: string
+  work: string
+  kind: Work['kind']
+  seq: number
+  run_at: number
+  /** 1 once its time has come. */
+  due: 0 | 1
+  /** Nodes of the work. */
+  size: number
+}
+
+/** How much of a repository may run at once, where its settings were changed; absent: the defaults. */
+export interface LimitsRow {
+  repo: string
+  runs_at_once: number
+  node_works_at_once: number
+}
+
 /** Its primary key (repo, node) is the promise that two works never meet on one node. */
 export interface LockRow {
   repo: string
@@ -138,6 +161,8 @@ export interface Tables {
   tasker_works: WorkRow
   tasker_work_nodes: WorkNodeRow
   tasker_locks: LockRow
+  tasker_queue: QueueRow
+  tasker_limits: LimitsRow
   tasker_nodes: NodeRow
   tasker_runs: RunRow
   tasker_run_steps: RunStepRow

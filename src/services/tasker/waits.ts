@@ -1,30 +1,77 @@
+import type { Kysely } from 'kysely'
 import type { Consent } from '#contracts/tasker.ts'
-import type { Blocker, Decision } from './dispatch.ts'
 import { clockTime, describeWork, duration } from './lines.ts'
-import { approvers, missing } from './runs/consent.ts'
-import type { WorkRow } from './tables.ts'
+import { limitNameOf, type Places, readPlaces } from './places.ts'
+import { findHolders } from './queue.ts'
+import { approvers, consentsOf, missing } from './runs/consent.ts'
+import type { Tables, WorkRow } from './tables.ts'
+import type { Tasker } from './tasker.ts'
+import { findWorks } from './works.ts'
 
 /** Error code of shazam: a value of another node is not known yet. */
 export const UNRESOLVED = 'unresolved'
 
-interface Waiting {
-  work: WorkRow
-  decision: Decision
-  works: ReadonlyMap<string, WorkRow>
-  now: number
-  /** Of a run that waits for it, or has waited. */
-  consent: Consent | undefined
+/** Why works wait, by id: computed when asked, so it is never out of date. None for one that does not, or is about to start. */
+export type Waits = ReadonlyMap<string, string>
+
+export async function readWaits(
+  { db, clock, limit }: Pick<Tasker, 'db' | 'clock' | 'limit'>,
+  works: readonly WorkRow[],
+): Promise<Waits> {
+  const now = clock.now()
+  const waiting = works.filter(({ state }) => state === 'waiting')
+  const [due, later] = partition(waiting, ({ run_at }) => run_at <= now)
+  const blockers = await readBlockers(db, due)
+  const consents = await consentsOf(db, later.map(idOf))
+  const places = waiting.length > 0 ? await readPlaces(db, limit) : undefined
+  const sentences = new Map<string, string>()
+  for (const work of later) sentences.set(work.id, timeSentence(work, consents.get(work.id), now))
+  for (const work of due) {
+    const blocker = blockers.get(work.id)
+    const sentence = blocker ? nodeSentence(blocker, now) : places && placeSentence(work, places)
+    if (sentence) sentences.set(work.id, sentence)
+  }
+  return sentences
 }
 
-/** Why a work waits, as a sentence; null when it does not, or is about to start. */
-export function waitSentence({ work, decision, works, now, consent }: Waiting): string | null {
-  const blocker = work.state === 'waiting' ? decision.blocked.get(work.id) : undefined
-  if (!blocker) return null
-  if (blocker.why === 'time' && consent && missing(consent))
-    return `waits for approval by ${approvers(consent)}, until ${clockTime(consent.until)}`
-  if (blocker.why === 'time') return pauseSentence(work, blocker.at - now)
-  if (blocker.why === 'limit') return 'waits for a place: as many works run as may'
-  return nodeSentence(blocker, works.get(blocker.work), now)
+const idOf = ({ id }: WorkRow) => id
+
+function partition<T>(all: readonly T[], fits: (one: T) => boolean): [T[], T[]] {
+  const parts: [T[], T[]] = [[], []]
+  for (const one of all) parts[fits(one) ? 0 : 1].push(one)
+  return parts
+}
+
+interface Blocker {
+  node: string
+  holder: WorkRow | undefined
+}
+
+/** Another work runs on one of its nodes, or came earlier and waits for it. */
+async function readBlockers(db: Kysely<Tables>, works: readonly WorkRow[]): Promise<Map<string, Blocker>> {
+  const held = (await findHolders(db, works.map(idOf))).filter(({ holder }) => holder !== null)
+  const holders = await findWorks(db, [...new Set(held.map(({ holder }) => holder ?? ''))])
+  const blockers = new Map<string, Blocker>()
+  for (const { work, node, holder } of held)
+    if (!blockers.has(work)) blockers.set(work, { node, holder: holders.get(holder ?? '') })
+  return blockers
+}
+
+function placeSentence({ repo, kind }: WorkRow, places: Places): string | null {
+  const name = limitNameOf(kind)
+  const limit = places.limitsOf(repo)[name]
+  const what = kind === 'run' ? 'runs' : 'syncs and destroys'
+  if (places.runningOf(repo)[name] >= limit)
+    return `waits for a place: ${limit} ${what} of ${repo} go on, as many as may (setting ${name})`
+  if (places.running >= places.limit)
+    return `waits for a place: ${places.limit} works go on, as many as may on this platform`
+  return null
+}
+
+function timeSentence(work: WorkRow, consent: Consent | undefined, now: number): string {
+  return consent && missing(consent)
+    ? `waits for approval by ${approvers(consent)}, until ${clockTime(consent.until)}`
+    : pauseSentence(work, work.run_at - now)
 }
 
 function pauseSentence(work: WorkRow, ms: number): string {
@@ -33,9 +80,9 @@ function pauseSentence(work: WorkRow, ms: number): string {
   return `next attempt ${work.attempt} in ${duration(ms)}: ${work.error}`
 }
 
-function nodeSentence(blocker: Blocker & { why: 'node' }, holder: WorkRow | undefined, now: number): string {
-  if (!holder) return `waits for node ${blocker.node}`
-  const what = `waits for node ${blocker.node}: ${describeWork(holder)}`
+function nodeSentence({ node, holder }: Blocker, now: number): string {
+  if (!holder) return `waits for node ${node}`
+  const what = `waits for node ${node}: ${describeWork(holder)}`
   if (holder.state === 'waiting') return `${what} came before and waits too`
   return `${what}, ${duration(now - (holder.started_at ?? now))}`
 }

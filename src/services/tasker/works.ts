@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Promised } from '#contracts/shazam.ts'
 import type { Cause, Work } from '#contracts/tasker.ts'
 import { newId } from '#kit/ids.ts'
+import { enqueue } from './queue.ts'
 import { announceWork } from './states.ts'
 import type { Tables, WorkRow } from './tables.ts'
 import { nextSeq, type Turn } from './turn.ts'
@@ -57,6 +58,7 @@ export async function insertWork(turn: Turn, work: NewWork, ended?: NeverBegun):
     const rows = work.nodes.map((node) => ({ work: row.id, repo: row.repo, node }))
     await turn.db.insertInto('tasker_work_nodes').values(rows).execute()
   }
+  if (row.state === 'waiting') await enqueue(turn, row)
   await announceWork(turn, row)
   return row
 }
@@ -64,14 +66,11 @@ export async function insertWork(turn: Turn, work: NewWork, ended?: NeverBegun):
 export const findWork = (db: Kysely<Tables>, id: string): Promise<WorkRow | undefined> =>
   db.selectFrom('tasker_works').selectAll().where('id', '=', id).executeTakeFirst()
 
-/** Waiting and running works in their order. */
-export const openWorks = (db: Kysely<Tables>): Promise<WorkRow[]> =>
-  db
-    .selectFrom('tasker_works')
-    .selectAll()
-    .where('state', 'in', ['waiting', 'running'])
-    .orderBy('seq')
-    .execute()
+export async function findWorks(db: Kysely<Tables>, ids: readonly string[]): Promise<Map<string, WorkRow>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('tasker_works').selectAll().where('id', 'in', ids).execute()
+  return new Map(rows.map((row) => [row.id, row]))
+}
 
 /** The sync or destroy of a node that has not begun; there is at most one. */
 export const waitingNodeWork = (

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Task } from '#contracts/descriptors.ts'
 import type { Consent } from '#contracts/tasker.ts'
 import { Problem } from '#kit/problem.ts'
+import { reschedule } from '../queue.ts'
 import { cancelWork } from '../states.ts'
 import { causeOf, type Tables, type WorkRow } from '../tables.ts'
 import type { Turn } from '../turn.ts'
@@ -23,6 +24,17 @@ export async function findConsent(db: Kysely<Tables>, run: string): Promise<Cons
   return row?.consent ? JSON.parse(row.consent) : null
 }
 
+export async function consentsOf(db: Kysely<Tables>, runs: readonly string[]): Promise<Map<string, Consent>> {
+  if (runs.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('tasker_runs')
+    .select(['work', 'consent'])
+    .where('work', 'in', runs)
+    .where('consent', 'is not', null)
+    .execute()
+  return new Map(rows.map(({ work, consent }) => [work, JSON.parse(consent ?? 'null') as Consent]))
+}
+
 /** `an admin`, `ann or bob` */
 export const approvers = ({ by }: Pick<Consent, 'by'>): string =>
   typeof by === 'string'
@@ -37,11 +49,7 @@ export async function giveConsent(turn: Turn, work: WorkRow, consent: Consent, b
     .set({ consent: JSON.stringify(given) })
     .where('work', '=', work.id)
     .execute()
-  await turn.db
-    .updateTable('tasker_works')
-    .set({ run_at: turn.now, changed_at: turn.now })
-    .where('id', '=', work.id)
-    .execute()
+  await reschedule(turn, work.id, turn.now)
   turn.note({
     repo: work.repo,
     task: work.task ?? '',

@@ -103,7 +103,11 @@ function variableTrouble(name: string, use: Use, scope: Scope, world: World): Tr
   }
 }
 
-function secretTrouble([name = '', part]: string[], use: Use, { secrets }: World): Trouble | undefined {
+export function secretTrouble(
+  [name = '', part]: string[],
+  use: Use,
+  { secrets }: World,
+): Trouble | undefined {
   if (part !== undefined) return beyond(['secrets', name], part)
   if (!secrets || secrets.has(name) || use.optional) return undefined
   const near = nearest(name, secrets)

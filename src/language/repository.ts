@@ -6,6 +6,7 @@ import { privateKeyFindings } from './private-keys.ts'
 import { checkTemplate, type World } from './references.ts'
 import { checkRepositoryServices, readRepositoryServices } from './repository-services.ts'
 import { checkScripts, readScripts } from './scripts.ts'
+import { checkServiceSecrets } from './service-secrets.ts'
 import { type ReadTask, readTask } from './task.ts'
 import { checkTargetServices, checkTaskTemplates, checkWebhooks } from './task-checks.ts'
 import { compare, sortFindings } from './text.ts'
@@ -57,18 +58,14 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
   }
   const nodes = mapValues(drafts.nodes, (document, id) => readNode(id, document, known))
   const tasks = mapValues(drafts.tasks, (document, id) => readTask(id, document, known))
-  checkReferences(
+  const world: World = {
     nodes,
-    tasks,
-    scripts,
-    {
-      nodes,
-      services,
-      variables: options.variables && new Set(options.variables),
-      secrets: options.secrets && new Set(options.secrets),
-    },
-    findings,
-  )
+    services,
+    variables: options.variables && new Set(options.variables),
+    secrets: options.secrets && new Set(options.secrets),
+  }
+  checkReferences(nodes, tasks, scripts, world, findings)
+  checkServiceSecrets(own.services, own.paths, world, findings)
   const infrastructure: Infrastructure = {
     repo: options.repo ?? 'local/local',
     commit: null,

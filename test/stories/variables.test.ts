@@ -78,7 +78,9 @@ test('who uses a value can be asked before it is changed; a change is followed o
   assert.match(await devops('var', 'used-by', 'color'), /^NODE\nweb\n$/)
   assert.match(await devops('var', 'used-by', 'db.ip'), /^NODE\nweb\n$/)
   const before = (await followed('web')).length
-  for (const color of ['green', 'blue', 'white']) await devops('var', 'set', 'color', color)
+  // Over the API, so that all come within the time in which changes are gathered.
+  for (const value of ['green', 'blue', 'white'])
+    await ann.api('PUT', `/v1/repos/${clone.repo}/variables`, { scope: 'repo', name: 'color', value })
   await see.eventually('the last value', async () => (await noteOn('web')).includes(' white '))
   await see.idle()
   assert.equal((await followed('web')).length, before + 1)

@@ -3,6 +3,7 @@ import { approve, refuse } from './commands/approve.ts'
 import { audit } from './commands/audit.ts'
 import { cancel } from './commands/cancel.ts'
 import { collaborator } from './commands/collaborator.ts'
+import { credential } from './commands/credential.ts'
 import { info } from './commands/info.ts'
 import { init } from './commands/init.ts'
 import { key } from './commands/key.ts'
@@ -61,6 +62,7 @@ const commands = [
   collaborator,
   key,
   token,
+  credential,
   audit,
   user,
 ]

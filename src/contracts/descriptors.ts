@@ -12,6 +12,8 @@ export const Provider = Type.Object(
     size: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
     location: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
     image: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
+    /** Name of a credential of the repository's owner. */
+    credential: Type.Optional(Name),
   },
   { additionalProperties: true },
 )

@@ -1,5 +1,6 @@
 import type Type from 'typebox'
 import * as audit from './audit.ts'
+import * as credentials from './credentials.ts'
 import type { CallShape } from './define.ts'
 import * as git from './git.ts'
 import * as logger from './logger.ts'
@@ -15,6 +16,7 @@ export const calls = {
   ...registry.calls,
   ...profiles.calls,
   ...audit.calls,
+  ...credentials.calls,
   ...tasker.calls,
   ...shazam.calls,
   ...monitor.calls,

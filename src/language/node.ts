@@ -1,4 +1,5 @@
 import type { Node } from '#contracts/descriptors.ts'
+import { namePattern } from '#contracts/ids.ts'
 import {
   asText,
   asTree,
@@ -22,6 +23,8 @@ export interface Known {
   /** Services of the repository that are refused themselves. */
   broken: ReadonlySet<string>
   providers: readonly string[]
+  /** Name -> provider; undefined: not known here. */
+  credentials?: ReadonlyMap<string, string> | undefined
   nodes: ReadonlySet<string>
   tasks: ReadonlySet<string>
   scripts: Readonly<Record<string, string>>
@@ -70,7 +73,7 @@ export function checkType(tree: Tree, type: string, report: Report): void {
 }
 
 const placeKeys = ['size', 'location', 'image'] as const
-const providerKeys = ['name', 'type', 'region', ...placeKeys]
+const providerKeys = ['name', 'type', 'region', 'credential', ...placeKeys]
 
 function readProvider(tree: Tree, report: Report, known: Known): Node['provider'] {
   const found = field(tree, [], report, 'provider')
@@ -93,15 +96,43 @@ function readProvider(tree: Tree, report: Report, known: Known): Node['provider'
       provider[key] = place.value as string | number
     else report(place.at, `must be an id, a string or whole number, got ${show(place.value)}`)
   }
+  const credential = readCredential(written, at, report, provider.name, known)
+  if (credential === undefined) delete provider.credential
+  else provider.credential = credential
   checkNearMisses(written, at, report)
   return provider
+}
+
+function readCredential(
+  written: Tree,
+  at: At,
+  report: Report,
+  provider: string,
+  { credentials }: Known,
+): string | undefined {
+  const found = field(written, at, report, 'credential')
+  if (!found || found.value === null) return undefined
+  const { value } = found
+  if (typeof value !== 'string' || !namePattern.test(value)) {
+    report(found.at, `must be the name of a credential, got ${show(value)}`)
+    return undefined
+  }
+  const meant = credentials?.get(value)
+  if (credentials && meant === undefined)
+    report(
+      found.at,
+      `${unknownName('credential', value, credentials.keys())}; the owner of the repository sets one with: devops credential set ${value}`,
+    )
+  else if (meant !== undefined && provider !== '' && meant !== provider)
+    report(found.at, `credential ${show(value)} is for provider ${show(meant)}, not ${show(provider)}`)
+  return value
 }
 
 /** A provider may know keys of its own; one that is nearly one of ours is a slip all the same. */
 function checkNearMisses(written: Tree, at: At, report: Report): void {
   for (const key of Object.keys(written)) {
     if (providerKeys.includes(key)) continue
-    const meant = nearest(key, ['name', 'region', ...placeKeys])
+    const meant = nearest(key, ['name', 'region', 'credential', ...placeKeys])
     if (meant !== undefined && key.length > 3)
       report([...at, key], `unknown key ${show(key)}, did you mean ${show(meant)}?`)
   }

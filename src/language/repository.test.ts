@@ -17,6 +17,8 @@ interface Case {
   findings?: string[]
   variables?: string[]
   secrets?: string[]
+  /** Name -> provider. */
+  credentials?: Record<string, string>
   nodes?: unknown[]
   tasks?: unknown[]
 }
@@ -28,9 +30,13 @@ for (const name of readdirSync(folder).filter((each) => each.endsWith('.yml'))) 
   })
 }
 
-function check({ files, findings = [], variables, secrets, nodes, tasks }: Case): void {
+function check({ files, findings = [], variables, secrets, credentials, nodes, tasks }: Case): void {
   const list = Object.entries(files).map(([path, content]) => ({ path, content }))
-  const known = { ...(variables && { variables }), ...(secrets && { secrets }) }
+  const known = {
+    ...(variables && { variables }),
+    ...(secrets && { secrets }),
+    ...(credentials && { credentials: new Map(Object.entries(credentials)) }),
+  }
   const checked = checkRepository(list, { catalog, repo: 'ann/site', ...known })
   assert.deepEqual(formatFindings(checked.findings), findings)
   if (nodes) assert.deepEqual(checked.infrastructure.nodes, nodes)

@@ -25,6 +25,8 @@ export interface CheckOptions {
   variables?: readonly string[]
   /** Names of secrets that are set. Without them references to secrets go unchecked. */
   secrets?: readonly string[]
+  /** Credentials that nodes may name: name -> provider. Without them references to credentials go unchecked. */
+  credentials?: ReadonlyMap<string, string>
   /** Providers that nodes may name. */
   providers?: readonly string[]
 }
@@ -52,6 +54,7 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
     services,
     broken: own.broken,
     providers: options.providers ?? providersOfToday,
+    credentials: options.credentials,
     nodes: new Set(drafts.nodes.keys()),
     tasks: new Set(drafts.tasks.keys()),
     scripts,

@@ -130,6 +130,17 @@ export interface components {
       user: string
       role: "read" | "write" | "admin" | "owner"
     }
+    Credential: {
+      user: string
+      name: string
+      provider: string
+      fields: string[]
+      repos: string[]
+      set_at: number
+      checked_at: number | null
+      said: string | null
+      used_at: number | null
+    }
     Drift: {
       resource: string
       attribute: string
@@ -211,6 +222,7 @@ export interface components {
         size?: string | number
         location?: string | number
         image?: string | number
+        credential?: string
         [key: string]: unknown
       }
       services: {
@@ -915,6 +927,106 @@ export interface paths {
         200: {
           content: {
             "application/json": components["schemas"]["AuditVerdict"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/users/{user}/credentials": {
+    /** Provider credentials of a user, without their values */
+    get: {
+      parameters: {
+        path: {
+          user: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Credential"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/users/{user}/credentials/{name}": {
+    /** Sets a provider credential, once the provider has taken it; of `repos` only, when they are named */
+    put: {
+      parameters: {
+        path: {
+          user: string
+          name: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            provider: string
+            fields: {
+              [key: string]: string
+            }
+            repos?: string[]
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Credential"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+    /** Removes a credential by which no server was made */
+    delete: {
+      parameters: {
+        path: {
+          user: string
+          name: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {}
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/users/{user}/credentials/{name}/check": {
+    /** Asks the provider whether it still takes a credential */
+    post: {
+      parameters: {
+        path: {
+          user: string
+          name: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Credential"]
           }
         }
         default: {

@@ -1,5 +1,6 @@
 import type { Route } from './route.ts'
 import { audit } from './routes/audit.ts'
+import { credentials } from './routes/credentials.ts'
 import { files } from './routes/files.ts'
 import { logs } from './routes/logs.ts'
 import { nodes } from './routes/nodes.ts'
@@ -17,6 +18,7 @@ import { tasks } from './routes/tasks.ts'
 export const routes: readonly Route[] = [
   ...people,
   ...audit,
+  ...credentials,
   ...repositories,
   ...settings,
   ...rollback,

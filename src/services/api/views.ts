@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { calls } from '#contracts'
 import { AuditEntry, AuditVerdict } from '#contracts/audit.ts'
+import { Credential } from '#contracts/credentials.ts'
 import { nullable, strict } from '#contracts/define.ts'
 import { Finding, Node, Task } from '#contracts/descriptors.ts'
 import {
@@ -78,6 +79,7 @@ export const models = {
   Cause,
   Change,
   Collaborator,
+  Credential,
   Drift,
   Finding,
   Health,

@@ -1,7 +1,7 @@
 import type { Bus } from '#bus'
 import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
-import { checkRepository, type File, formatFindings, sortFindings } from '#language'
+import { type CheckOptions, checkRepository, type File, formatFindings, sortFindings } from '#language'
 import { readDescriptors } from './descriptors.ts'
 import type { Git } from './git.ts'
 import type { Limits } from './limits.ts'
@@ -88,8 +88,23 @@ export function createReader({ git, bus, catalog, limits }: Parts): Reader {
 export const errorsOf = (findings: readonly Finding[]): Finding[] =>
   findings.filter((finding) => finding.severity === 'error')
 
-/** Nothing when the registry does not answer: then references to variables and secrets go unchecked. */
-async function knownNames(bus: Bus, repo: string): Promise<{ variables?: string[]; secrets?: string[] }> {
+type KnownNames = Pick<CheckOptions, 'variables' | 'secrets' | 'credentials'>
+
+/** Nothing when a service does not answer: then references to what it knows go unchecked. */
+async function knownNames(bus: Bus, repo: string): Promise<KnownNames> {
+  return { ...(await registryNames(bus, repo)), ...(await credentialNames(bus, repo)) }
+}
+
+async function credentialNames(bus: Bus, repo: string): Promise<KnownNames> {
+  try {
+    const all = await bus.ask('profiles.repository_credentials', { repo }, { deadline: 2000 })
+    return { credentials: new Map(all.map(({ name, provider }) => [name, provider])) }
+  } catch {
+    return {}
+  }
+}
+
+async function registryNames(bus: Bus, repo: string): Promise<KnownNames> {
   try {
     const [variables, secrets] = await Promise.all([
       bus.ask('registry.list_variables', { repo }, { deadline: 2000 }),

@@ -5,6 +5,7 @@ import { createAudit } from './audit.ts'
 import { createAuthentication } from './authentication.ts'
 import { createAuthorization } from './authorization.ts'
 import { createCollaborators, forgetRepository } from './collaborators.ts'
+import { createCredentials } from './credentials.ts'
 import { createKeys } from './keys.ts'
 import { migrations } from './migrations.ts'
 import { createPasswordChange } from './password-change.ts'
@@ -28,6 +29,7 @@ export const profiles = defineService<ProfilesOptions>({
     const users = createUsers(parts, passwordCost)
     const keys = createKeys(parts)
     const tokens = createTokens(parts)
+    const credentials = createCredentials(parts, seal, audit)
     const collaborators = createCollaborators(parts)
     answerAll(parts, {
       'profiles.create_user': users.create,
@@ -43,6 +45,12 @@ export const profiles = defineService<ProfilesOptions>({
       'profiles.list_tokens': tokens.list,
       'profiles.revoke_token': tokens.revoke,
       'profiles.authenticate': createAuthentication(parts, check, audit),
+      'profiles.set_credential': credentials.set,
+      'profiles.list_credentials': credentials.list,
+      'profiles.check_credential': credentials.check,
+      'profiles.unset_credential': credentials.unset,
+      'profiles.repository_credentials': credentials.ofRepository,
+      'profiles.use_credential': credentials.use,
       'profiles.record_audit': audit.record,
       'profiles.list_audit': audit.list,
       'profiles.verify_audit': audit.verify,

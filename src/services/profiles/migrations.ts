@@ -114,4 +114,23 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'profiles/0007-provider-credentials',
+    async up(db) {
+      await db.schema
+        .createTable('profiles_credentials')
+        .addColumn('user', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('provider', 'text', (column) => column.notNull())
+        .addColumn('fields', 'text', (column) => column.notNull())
+        .addColumn('repos', 'text', (column) => column.notNull())
+        .addColumn('sealed', 'text', (column) => column.notNull())
+        .addColumn('set_at', 'bigint', (column) => column.notNull())
+        .addColumn('checked_at', 'bigint')
+        .addColumn('said', 'text')
+        .addColumn('used_at', 'bigint')
+        .addPrimaryKeyConstraint('profiles_credentials_key', ['user', 'name'])
+        .execute()
+    },
+  },
 ]

@@ -38,6 +38,21 @@ export interface Tables {
     user: string
     role: string
   }
+  profiles_credentials: {
+    user: string
+    name: string
+    provider: string
+    /** JSON list of the names of the fields. */
+    fields: string
+    /** JSON list; empty: every repository of the user. */
+    repos: string
+    /** JSON object of the fields, sealed with the master key. */
+    sealed: string
+    set_at: number
+    checked_at: number | null
+    said: string | null
+    used_at: number | null
+  }
   /** Rows are only ever added; `contracts/audit.ts` says what is in them. */
   profiles_audit: {
     seq: number

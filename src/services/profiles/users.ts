@@ -103,6 +103,7 @@ export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
         await dropCollaborationsOf(bus, tx, name)
         await tx.db.deleteFrom('profiles_keys').where('user', '=', name).execute()
         await tx.db.deleteFrom('profiles_tokens').where('user', '=', name).execute()
+        await tx.db.deleteFrom('profiles_credentials').where('user', '=', name).execute()
         await tx.db.deleteFrom('profiles_users').where('name', '=', name).execute()
         await changed(name, tx)
       })

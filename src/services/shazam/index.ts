@@ -1,6 +1,7 @@
 import type { Service } from '#contracts/descriptors.ts'
 import { defineService } from '#kit/service.ts'
 import { findCommand } from './commands.ts'
+import { checkCredential } from './credentials.ts'
 import { findDrift } from './drift.ts'
 import { linkNode } from './linking.ts'
 import { workOnNode } from './nodes.ts'
@@ -37,6 +38,7 @@ export const shazam = defineService<ShazamOptions>({
 
     stack.defer(bus.answer('shazam.plan', planNodes(parts)))
     stack.defer(bus.answer('shazam.drift', findDrift(parts)))
+    stack.defer(bus.answer('shazam.check_credential', checkCredential(parts)))
     stack.defer(bus.answer('shazam.link', linkNode(parts)))
     stack.defer(bus.answer('shazam.trust', trustKey(parts)))
     stack.defer(bus.answer('shazam.command', findCommand(parts)))

@@ -1,9 +1,9 @@
 import type { Node } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
 import { sleep } from '#kit/clock.ts'
-import { Problem } from '#kit/problem.ts'
+import { openProvider } from './credentials.ts'
 import { isUnreachable } from './failures.ts'
-import { canonical, type Made, type Provider, tokenOf } from './providers/index.ts'
+import { canonical, type Made, tokenOf } from './providers/index.ts'
 import { enter, type Place, type Shazam } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
 
@@ -36,19 +36,13 @@ export interface ServerKeeper {
 }
 
 export function keepServers(shazam: Shazam): ServerKeeper {
-  const { bus, clock, transport, providers } = shazam
-
-  function providerOf(name: string): Provider {
-    const provider = providers.get(name)
-    if (provider) return provider
-    const reason = `provider ${name} is not known here, known are ${[...providers.keys()].join(', ')}`
-    throw new Problem('provider', { provider: name, reason, kind: 'final' })
-  }
+  const { bus, clock, transport } = shazam
 
   const find: ServerKeeper['find'] = async ({ repo, node }, server) => {
     const descriptor = server.made_from as Descriptor
     const token = tokenFor({ repo, node }, server)
-    const found = await providerOf(server.provider).find({ repo, node, token })
+    const provider = await openProvider(shazam, { repo, node }, openerOf(server), 'find')
+    const found = await provider.find({ repo, node, token })
     // Its keys are what they were: another address is no reason to trust another machine.
     return found && { ...toServer(found, descriptor, token), host_keys: server.host_keys }
   }
@@ -63,7 +57,7 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       return found
     },
     async create({ repo, node }, descriptor) {
-      const provider = providerOf(descriptor.name)
+      const provider = await openProvider(shazam, { repo, node }, descriptor, 'create')
       const { public_key } = await bus.ask('registry.platform_key', { repo })
       const token = tokenOf(repo, node, descriptor)
       const made = await provider.create({ repo, node, descriptor, publicKey: public_key, token })
@@ -73,12 +67,14 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       const { public_key } = await bus.ask('registry.platform_key', { repo })
       const token = tokenFor({ repo, node }, server)
       const wish = { repo, node, descriptor, publicKey: public_key, token }
-      const made = await providerOf(server.provider).resize(wish)
+      const provider = await openProvider(shazam, { repo, node }, openerOf(server), 'resize')
+      const made = await provider.resize(wish)
       return { ...toServer(made, descriptor, token), host_keys: server.host_keys }
     },
     async destroy({ repo, node }, server, data) {
       transport.close(repo, node)
-      await providerOf(server.provider).destroy({ repo, node, id: server.id }, data)
+      const provider = await openProvider(shazam, { repo, node }, openerOf(server), 'destroy')
+      await provider.destroy({ repo, node, id: server.id }, data)
     },
     async reach(place, server, state, signal) {
       const end = clock.now() + PATIENCE[state === 'known' && server.provider === 'ssh' ? 'linked' : state]
@@ -95,6 +91,12 @@ export function keepServers(shazam: Shazam): ServerKeeper {
     },
   }
 }
+
+/** The credential by which it was made opens it ever after. */
+const openerOf = ({ provider, made_from }: Server): Descriptor => ({
+  ...(made_from as Descriptor),
+  name: provider,
+})
 
 function toServer({ id, host, port, user, hostKeys }: Made, made_from: Descriptor, token: string): Server {
   return { provider: made_from.name, id, host, port, user, host_keys: hostKeys, made_from, token }

@@ -5,6 +5,7 @@ import { isProblem } from '#kit/problem.ts'
 import { fingerprintOfLine } from '../transport/algorithms.ts'
 import { welcome } from '../welcome.ts'
 import { awaken, cgroupVersion, containerOptions, execIn, limitsOf } from './docker-container.ts'
+import { openEngine } from './docker-engine.ts'
 import { limits, network, ports, restart, sizes, volumes, withoutSizing } from './docker-options.ts'
 import { canonical, type Made, type Provider, refusal, type Wish } from './index.ts'
 
@@ -155,6 +156,14 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
         if (act === 'start') await start(container)
         if (act !== 'stop') await execIn(docker, container, awaken)
       })
+    },
+    credential: {
+      check: (fields) =>
+        sorted(async () => {
+          const { ServerVersion } = (await openEngine(fields).info()) as { ServerVersion: string }
+          return `Docker ${ServerVersion}`
+        }),
+      open: (fields) => dockerProvider({ plane, docker: openEngine(fields) }),
     },
     async sizes() {
       return Object.entries(sizes).map(([id, { memory, cpus }]) => ({

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { CredentialFields } from '#contracts/credentials.ts'
 import type { Node } from '#contracts/descriptors.ts'
 import type { RepoId } from '#contracts/ids.ts'
 import { Problem } from '#kit/problem.ts'
@@ -47,6 +48,13 @@ export interface Provider {
   resize(wish: Wish): Promise<Made>
   /** Resolves when it is done; to start what runs, or to stop what is stopped, is no error. */
   power(server: Pick<Wish, 'repo' | 'node' | 'token'>, act: Power): Promise<void>
+  /** Absent: takes no credential. */
+  readonly credential?: {
+    /** Asks the provider; gives what it says of itself. Throws `invalid`, `provider`. */
+    check(fields: CredentialFields): Promise<string>
+    /** The same provider, opened by a credential. */
+    open(fields: CredentialFields): Provider
+  }
   sizes(): Promise<Offer[]>
   locations(): Promise<Offer[]>
   images(): Promise<Offer[]>

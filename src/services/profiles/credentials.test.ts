@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sql } from 'kysely'
+import type { Input } from '#contracts'
+import { isProblem, Problem } from '#kit/problem.ts'
+import { people, startProfiles } from './testing/world.ts'
+
+const CANARY = 'canary-7f3a'
+
+/** With a provider that takes whatever is not `wrong`, and a registry that knows the servers in `made`. */
+async function start() {
+  await using stack = new AsyncDisposableStack()
+  const plane = stack.use(await startProfiles())
+  const { bus } = plane
+  const made: { repo: string; node: string; credential: string }[] = []
+  stack.defer(
+    bus.answer('shazam.check_credential', async ({ provider, fields }) => {
+      if (provider === 'silent') return { said: null }
+      if (fields.token === 'wrong') throw new Problem('provider', { provider, reason: 'wrong token' })
+      return { said: 'account 7' }
+    }),
+  )
+  stack.defer(
+    bus.answer('registry.list_nodes', async () =>
+      made.map(({ repo, node, credential }) => ({
+        repo,
+        node,
+        server: {
+          provider: 'cloud',
+          id: '1',
+          host: '192.0.2.1',
+          port: 22,
+          user: 'root',
+          host_keys: [],
+          made_from: { credential },
+        },
+        facts: {},
+        applied: null,
+        created_at: 1,
+      })),
+    ),
+  )
+  await people(plane, 'ann', 'eve')
+  const undo = stack.move()
+  return { ...plane, made, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+}
+
+type Plane = Awaited<ReturnType<typeof start>>
+
+const set = ({ bus }: Plane, rest: Partial<Input<'profiles.set_credential'>> = {}) =>
+  bus.ask('profiles.set_credential', {
+    user: 'ann',
+    name: 'cloud',
+    provider: 'cloud',
+    fields: { token: CANARY },
+    ...rest,
+  })
+const use = ({ bus }: Plane, rest: Partial<Input<'profiles.use_credential'>> = {}) =>
+  bus.ask('profiles.use_credential', {
+    repo: 'ann/shop',
+    node: 'web',
+    name: 'cloud',
+    provider: 'cloud',
+    purpose: 'create',
+    ...rest,
+  })
+
+test('a credential is asked of its provider when it is set, sealed, and never shown again', async () => {
+  await using plane = await start()
+  const made = await set(plane)
+  assert.deepEqual(made, {
+    user: 'ann',
+    name: 'cloud',
+    provider: 'cloud',
+    fields: ['token'],
+    repos: [],
+    set_at: plane.clock.now(),
+    checked_at: plane.clock.now(),
+    said: 'account 7',
+    used_at: null,
+  })
+  const shown = [
+    await plane.bus.ask('profiles.list_credentials', { user: 'ann' }),
+    await plane.bus.ask('profiles.check_credential', { user: 'ann', name: 'cloud' }),
+    await plane.bus.ask('profiles.repository_credentials', { repo: 'ann/shop' }),
+    await plane.bus.ask('profiles.list_audit', { limit: 100 }),
+    (await sql.raw('select * from profiles_credentials').execute(plane.store.db)).rows,
+  ]
+  assert.doesNotMatch(JSON.stringify(shown), /canary/)
+  assert.deepEqual(await use(plane), { fields: { token: CANARY } })
+})
+
+test('one that its provider refuses is not kept, and does not replace the one that is there', async () => {
+  await using plane = await start()
+  await set(plane)
+  await assert.rejects(set(plane, { fields: { token: 'wrong' } }), /Provider cloud refused: wrong token/)
+  assert.deepEqual(await use(plane), { fields: { token: CANARY } })
+})
+
+test('a provider that cannot be asked is believed unchecked', async () => {
+  await using plane = await start()
+  const { said, checked_at } = await set(plane, { provider: 'silent' })
+  assert.deepEqual([said, checked_at], [null, null])
+})
+
+test('every use is in the audit before the credential is handed out', async () => {
+  await using plane = await start()
+  await set(plane)
+  await use(plane)
+  const [entry] = await plane.bus.ask('profiles.list_audit', { limit: 1 })
+  const { seq: _, at, hash: _hash, ...rest } = entry ?? {}
+  assert.equal(at, plane.clock.now())
+  assert.deepEqual(rest, {
+    actor: null,
+    via: 'platform',
+    credential: null,
+    from: null,
+    action: 'credential.use',
+    repo: 'ann/shop',
+    cause: 'create the server of node web',
+    details: { credential: 'cloud', owner: 'ann', provider: 'cloud' },
+    outcome: 'done',
+    of: null,
+  })
+  await sql.raw('alter table profiles_audit rename to gone').execute(plane.store.db)
+  await assert.rejects(use(plane), (error) => isProblem(error, 'unaudited'))
+})
+
+test('another’s credential, and one for other repositories, is refused to a repository; the try is recorded', async () => {
+  await using plane = await start()
+  await set(plane, { repos: ['ann/shop'] })
+  await use(plane)
+  for (const repo of ['eve/own', 'ann/blog'])
+    await assert.rejects(
+      use(plane, { repo }),
+      new RegExp(`${repo.split('/')[0]} has no credential cloud for ${repo}`),
+    )
+  await assert.rejects(use(plane, { provider: 'docker' }), /credential cloud is for provider cloud/)
+  const entries = await plane.bus.ask('profiles.list_audit', { limit: 3 })
+  assert.deepEqual(
+    entries.map(({ repo, outcome }) => `${repo} ${outcome}`),
+    ['ann/shop refused', 'ann/blog refused', 'eve/own refused'],
+  )
+  assert.deepEqual(await plane.bus.ask('profiles.repository_credentials', { repo: 'ann/blog' }), [])
+})
+
+test('a credential can be for one’s own repositories only', async () => {
+  await using plane = await start()
+  await assert.rejects(set(plane, { repos: ['eve/own'] }), /eve\/own is no repository of ann/)
+})
+
+test('a sealed credential that was moved to another user or name does not open', async () => {
+  await using plane = await start()
+  await set(plane)
+  await sql.raw(`update profiles_credentials set "user" = 'eve'`).execute(plane.store.db)
+  await assert.rejects(use(plane, { repo: 'eve/own' }), /does not open/)
+})
+
+test('a credential by which a server was made stays until the server is gone', async () => {
+  await using plane = await start()
+  await set(plane)
+  plane.made.push({ repo: 'ann/shop', node: 'web', credential: 'cloud' })
+  const unset = () => plane.bus.ask('profiles.unset_credential', { user: 'ann', name: 'cloud' })
+  await assert.rejects(unset(), /The server of node web in ann\/shop was made with it/)
+  plane.made.pop()
+  await unset()
+  await assert.rejects(unset(), /There is no credential cloud of ann/)
+})

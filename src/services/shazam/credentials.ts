@@ -1,0 +1,46 @@
+import type { Input, Output } from '#contracts'
+import { Problem } from '#kit/problem.ts'
+import type { Descriptor, Provider } from './providers/index.ts'
+import type { Place, Shazam } from './shazam.ts'
+
+type Parts = Pick<Shazam, 'bus' | 'providers'>
+
+/** What the provider of a credential says of it. */
+export const checkCredential =
+  ({ providers }: Pick<Parts, 'providers'>) =>
+  async ({
+    provider: name,
+    fields,
+  }: Input<'shazam.check_credential'>): Promise<Output<'shazam.check_credential'>> => {
+    const provider = providers.get(name)
+    if (!provider)
+      throw new Problem('invalid', {
+        reason: `provider ${name} is not known, known are ${[...providers.keys()].join(', ')}`,
+      })
+    return { said: await credentialOf(provider).check(fields) }
+  }
+
+/** The provider as the credential of the descriptor opens it; as it is when the descriptor names none. */
+export async function openProvider(
+  { bus, providers }: Parts,
+  { repo, node }: Place,
+  descriptor: Descriptor,
+  purpose: 'create' | 'find' | 'resize' | 'destroy',
+): Promise<Provider> {
+  const { name, credential } = descriptor
+  const provider = providers.get(name)
+  if (!provider) {
+    const reason = `provider ${name} is not known here, known are ${[...providers.keys()].join(', ')}`
+    throw new Problem('provider', { provider: name, reason, kind: 'final' })
+  }
+  if (credential === undefined) return provider
+  const opener = credentialOf(provider)
+  const use = { repo, node, name: credential, provider: name, purpose }
+  const { fields } = await bus.ask('profiles.use_credential', use)
+  return opener.open(fields)
+}
+
+function credentialOf(provider: Provider) {
+  if (provider.credential) return provider.credential
+  throw new Problem('invalid', { reason: `provider ${provider.name} takes no credential` })
+}

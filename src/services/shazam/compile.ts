@@ -7,6 +7,7 @@ import { Problem } from '#kit/problem.ts'
 import { addressesIn, hideable, markedTexts, nearest, renderTree, textsIn, withDefaults } from '#language'
 import { checkOptions } from '#language/options.ts'
 import { renderShell } from '#language/shell.ts'
+import { accessLines } from './access/lines.ts'
 import { broken, commonKeys, expand, headOf } from './expand.ts'
 import type { Graph, Handler } from './graph.ts'
 import { inOrder } from './order.ts'
@@ -115,13 +116,7 @@ function serviceScope(
   { node, scope, keys, platformKey }: CompileInput,
   configuration: Record<string, Tree>,
 ): Tree {
-  const lines = keys.map(({ user, key }) => `${key.trim()} ${user}`).toSorted()
-  const access = {
-    keys: [
-      ...(platformKey ? [`${platformKey.trim().split(' ').slice(0, 2).join(' ')} devo.ps`] : []),
-      ...lines,
-    ],
-  }
+  const access = { keys: accessLines({ keys, platformKey }) }
   const known = (scope[node.id] ?? {}) as Tree
   const self = {
     ...known,

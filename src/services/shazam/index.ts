@@ -1,5 +1,6 @@
 import type { Service } from '#contracts/descriptors.ts'
 import { defineService } from '#kit/service.ts'
+import { accessEvents, onAccess } from './access/index.ts'
 import { findCommand } from './commands.ts'
 import { checkCredential } from './credentials.ts'
 import { findDrift } from './drift.ts'
@@ -43,6 +44,7 @@ export const shazam = defineService<ShazamOptions>({
     stack.defer(bus.answer('shazam.trust', trustKey(parts)))
     stack.defer(bus.answer('shazam.command', findCommand(parts)))
     stack.defer(bus.answer('shazam.stop_step', stopStep(parts)))
+    stack.defer(bus.on('shazam.access', accessEvents, onAccess(parts)))
     stack.defer(bus.work('shazam.nodes', workOnNode(parts), { concurrency: concurrency.nodes ?? 8 }))
     stack.defer(bus.work('shazam.steps', workOnStep(parts), { concurrency: concurrency.steps ?? 64 }))
   },

@@ -149,6 +149,36 @@ test('every route names an action that the permissions know; of what changes som
   }
 })
 
+test('a foreign page is refused by every route, whatever token it found, and so is a body that a form could send', async () => {
+  const app = await openApi()
+  const { token } = cast.administrator as Member
+  for (const route of routes) {
+    const url = addressOf(route.path, 'ann')
+    for (const origin of ['https://evil.example', 'null']) {
+      const answer = await app.inject({
+        method: route.method,
+        url,
+        headers: { authorization: `Bearer ${token}`, origin },
+      })
+      assert.equal(answer.statusCode, 400, `${route.id} from ${origin}`)
+      assert.match(answer.json().detail, /may not speak to this server/)
+    }
+    // What sends to a webhook is no browser, and proves by its signature who it is.
+    if (route.method === 'GET' || /webhook/i.test(route.id)) continue
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+    ]) {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': type }
+      const payload = '{"role":"admin"}'
+      const answer: { statusCode: number } = await app.inject({ method: route.method, url, headers, payload })
+      assert.equal(answer.statusCode, 415, `${route.id} as ${type}`)
+    }
+  }
+  await app.close()
+})
+
 test('nothing is served beside the table of routes', async () => {
   const app = await openApi()
   const served = [

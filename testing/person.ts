@@ -30,6 +30,11 @@ export interface Person {
   devops(...args: string[]): Promise<Outcome>
   /** The CLI with something on its standard input. */
   devopsWith(input: string, ...args: string[]): Promise<Outcome>
+  git(...args: string[]): Promise<Outcome>
+  /** Address of a repository over SSH. */
+  remote(repo: string): string
+  /** A clone of a repository that is there. */
+  clone(repo: string): Promise<Clone>
   /** A new repository with a clone of it. */
   repository(name: string): Promise<Clone>
 }
@@ -61,18 +66,27 @@ export async function createPerson(where: Where, name: string): Promise<Person> 
     api,
     devops: (...args) => outcome(process.execPath, [program, ...args], { cwd: home, env }),
     devopsWith: (input, ...args) => outcome(process.execPath, [program, ...args], { cwd: home, env }, input),
+    git: (...args) => outcome('git', args, { cwd: home, env }),
+    remote: (repo) => remoteOf(where, repo),
+    async clone(repo) {
+      const copy = await openClone(where, repo, mkdtempSync(join(home, 'clone-')), env)
+      await copy.git('pull', '-q', 'origin', 'main')
+      return copy
+    },
     async repository(repository) {
       const repo = `${name}/${repository}`
       await api('POST', '/v1/repos', { repo: repository })
-      return clone(where, repo, mkdtempSync(join(home, `${repository}-`)), env)
+      return openClone(where, repo, mkdtempSync(join(home, `${repository}-`)), env)
     },
   }
 }
 
-async function clone(where: Where, repo: string, folder: string, env: NodeJS.ProcessEnv): Promise<Clone> {
+const remoteOf = ({ ssh }: Where, repo: string) => `ssh://git@${ssh.host}:${ssh.port}/${repo}.git`
+
+async function openClone(where: Where, repo: string, folder: string, env: NodeJS.ProcessEnv): Promise<Clone> {
   const git = (...args: string[]) => outcome('git', args, { cwd: folder, env })
   await git('init', '-q', '-b', 'main')
-  await git('remote', 'add', 'origin', `ssh://git@${where.ssh.host}:${where.ssh.port}/${repo}.git`)
+  await git('remote', 'add', 'origin', remoteOf(where, repo))
   return {
     repo,
     folder,
@@ -115,7 +129,7 @@ function environment(where: Where, home: string, keyFile: string, token: string)
   }
 }
 
-function request(url: string, token: string): Person['api'] {
+export function request(url: string, token: string): Person['api'] {
   return async <T>(method: string, path: string, body?: unknown) => {
     const answer = await fetch(url + path, {
       method,

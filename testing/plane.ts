@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { createPerson, type Person } from './person.ts'
+import { createPerson, type Person, request } from './person.ts'
 
 const run = promisify(execFile)
 const program = resolve(import.meta.dirname, '../bin/devops.ts')
@@ -22,6 +22,8 @@ export interface Plane extends AsyncDisposable {
   person(name: string): Promise<Person>
   /** Of the process that runs now. */
   pid(): number
+  /** Requests to the API as the first administrator. */
+  admin(): Person['api']
   /** What the process printed. */
   output(): string
 }
@@ -48,6 +50,7 @@ export async function startPlane(more: readonly string[] = []): Promise<Plane> {
     },
     person: (name) => createPerson(plane, name),
     pid: () => server.child.pid ?? 0,
+    admin: () => request(plane.url, adminToken),
     output: () => server.output(),
     [Symbol.asyncDispose]: () => undo.disposeAsync(),
   }

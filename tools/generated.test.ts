@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { generateClient } from './generate-client.ts'
 import { generateCliDocs } from './generate-docs.ts'
 import { generateErrorDocs } from './generate-errors.ts'
+import { withRights } from './generate-people.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 
@@ -14,6 +15,10 @@ test('the client is what tools/generate-client.ts makes of the served document',
 
 test('docs/cli.md is what tools/generate-docs.ts makes of the commands', () => {
   assert.equal(read('docs/cli.md'), generateCliDocs())
+})
+
+test('the rights in docs/people.md are those of permissions.ts: node tools/generate-people.ts', () => {
+  assert.equal(read('docs/people.md'), withRights(read('docs/people.md')))
 })
 
 test('docs/errors.md lists the codes of the table of problems', () => {

@@ -75,4 +75,5 @@ const WORDS: Record<Action, string> = {
   'platform.read': 'see the state of the platform',
 }
 
-const sentence = (action: Action): string => WORDS[action]
+/** `ann may not …` */
+export const sentence = (action: Action): string => WORDS[action]

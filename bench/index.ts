@@ -5,6 +5,7 @@ const benches: Record<string, (words: readonly string[]) => Promise<void>> = {
   converge: async (words) => (await import('./converge/index.ts')).converge(words),
   push: async (words) => (await import('./push/index.ts')).push(words),
   queue: async () => (await import('./queue.ts')).queue(),
+  tasks: async () => (await import('./tasks.ts')).tasks(),
   logs: async () => (await import('./logs.ts')).logs(),
 }
 

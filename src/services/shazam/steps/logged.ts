@@ -14,15 +14,15 @@ export async function countLogged(
 ): Promise<{ stdout: number; stderr: number; started: boolean }> {
   let count = { stdout: 0, stderr: 0, started: false }
   for (let after = 0; ; ) {
-    const query = { repo: job.repo, node: job.node, work: job.run, after, limit: PAGE }
+    const query = { repo: job.repo, node: job.node, work: job.run, step: job.step, after, limit: PAGE }
     const { lines } = await bus.ask('logger.query', query)
-    for (const { step, stream, text } of lines) {
-      if (step !== job.step) continue
+    for (const { stream, text } of lines) {
       if (stream === 'stdout' || stream === 'stderr') count[stream] += 1
       else if (text === startLine(job)) count = { stdout: 0, stderr: 0, started: true }
     }
     const last = lines.at(-1)
-    if (!last || lines.length < PAGE) return count
+    // Without its start line, what is there is of earlier attempts.
+    if (!last || lines.length < PAGE) return count.started ? count : { stdout: 0, stderr: 0, started: false }
     after = last.seq
   }
 }

@@ -44,12 +44,21 @@ export const workOnStep =
     const { repo, run, task, step, node, attempt } = job
     const feed = openFeed(shazam, { repo, node, task, work: run, step })
     const logged = await countLogged(bus, job)
-    if (!logged.started) {
-      feed.line('platform', startLine(job))
-      await feed.flush()
-    }
+    // Durable before any line of its output: the feed keeps the order.
+    if (!logged.started) feed.line('platform', startLine(job))
     const { signal } = lease
-    const walk: Walk = { job, feed, signal, patient, shazam, begun: false, seen: false, ...unknownText(feed) }
+    const fresh = lease.attempt === 1
+    const walk: Walk = {
+      job,
+      feed,
+      signal,
+      patient,
+      shazam,
+      fresh,
+      begun: false,
+      seen: false,
+      ...unknownText(feed),
+    }
     let ending: Ending
     try {
       walk.text = await bus.ask('tasker.step_script', { repo, run, step, node })
@@ -96,6 +105,8 @@ interface Walk {
   patient: Patience
   shazam: Shazam
   connection?: Connection
+  /** Nobody has had this job before: it can be started without a look at what is there. */
+  fresh: boolean
   /** The step may have been started. */
   begun: boolean
   /** Its folder was seen on the node. */
@@ -144,6 +155,7 @@ const givenUp = (walk: Walk, error: Problem): Ending =>
 /** One move: look, then start, follow or tell. Undefined: look again. */
 async function advance(walk: Walk, connection: Connection): Promise<Ending | undefined> {
   const { job, signal } = walk
+  if (walk.fresh && !walk.begun) return await start(walk, connection)
   const found = await look(connection, job, signal)
   if (found.state === 'absent') return await start(walk, connection)
   walk.begun = true

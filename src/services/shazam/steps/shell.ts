@@ -30,7 +30,13 @@ export PATH
 root=${ROOT}
 name=${quote(nameOf(id))}
 dir="$root/$name"
-boot() { printf '%s %s\\n' "$(cat /proc/sys/kernel/random/boot_id)" "$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)"; }
+boot() {
+  read -r id </proc/sys/kernel/random/boot_id
+  read -r init </proc/1/stat
+  set -- \${init##*) }
+  shift 19
+  echo "$id $1"
+}
 claim() {
   mkdir -p "$root" && chmod a+x /var/lib/devops "$root" || exit 70
   mkdir "$dir" 2>/dev/null || return 1
@@ -79,14 +85,13 @@ export const startText = (
   user: string,
   { bytes, env }: { bytes: number; env: number },
 ): string => `${prelude(id)}
-find "$root" -mindepth 1 -maxdepth 1 -type d \\( -mtime +${KEEP.any} -o -mmin +${KEEP.recorded * 1440} -exec test -e '{}/recorded' \\; \\) \\
-  -exec rm -rf '{}' + 2>/dev/null
 id ${quote(user)} >/dev/null 2>&1 || exit ${started.unknownUser}
 script=$(mktemp) && cat >"$script" && [ "$(wc -c <"$script")" -eq ${bytes} ] || { rm -f "$script"; exit ${started.cutInput}; }
 claim || { rm -f "$script"; exit ${started.exists}; }
 exec 9>"$dir/lock"
 flock 9
-head -c ${env} "$script" >"$dir/env" && tail -c +${env + 1} "$script" >"$dir/script" && : >"$dir/outputs" && rm -f "$script"
+${env > 0 ? `head -c ${env} "$script" >"$dir/env" && tail -c +${env + 1} "$script" >"$dir/script" && rm -f "$script"` : ': >"$dir/env"; mv "$script" "$dir/script"'}
+: >"$dir/outputs"
 chmod 0700 "$dir/script" && chown ${quote(user)} "$dir/script" "$dir/env" "$dir/outputs"
 : >"$dir/out"
 : >"$dir/err"
@@ -155,4 +160,7 @@ export const recordedText = (id: StepId): string => `${prelude(id)}
 [ -d "$dir" ] || exit 0
 : >"$dir/recorded"
 rm -f "$dir/script" "$dir/env" "$dir/outputs" "$dir/out" "$dir/err"
+find "$root" -mindepth 1 -maxdepth 1 -type d \\( -mtime +${KEEP.any} -o -mmin +${KEEP.recorded * 1440} -exec test -e '{}/recorded' \\; \\) \\
+  -exec rm -rf '{}' + 2>/dev/null
+exit 0
 `

@@ -128,8 +128,10 @@ export async function openDesk(
     }
     return { last: lines.length }
   })
-  bus.answer('logger.query', async ({ after = 0, limit, work, node }) => {
-    const found = lines.filter((line) => line.seq > after && line.work === work && line.node === node)
+  bus.answer('logger.query', async ({ after = 0, limit, work, node, step }) => {
+    const found = lines.filter(
+      (line) => line.seq > after && line.work === work && line.node === node && line.step === step,
+    )
     return { lines: found.slice(0, limit), last: lines.length, first: null, removed: null }
   })
   const patterns = ['create', 'update', 'delete'].flatMap((verb) =>

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Option } from '#contracts/descriptors.ts'
+import { readCatalog } from '#language'
+import { generateCatalogDocs } from './generate-catalog.ts'
 import { generateClient } from './generate-client.ts'
 import { generateCliDocs } from './generate-docs.ts'
 import { generateErrorDocs } from './generate-errors.ts'
@@ -24,6 +27,24 @@ test('the rights in docs/people.md are those of permissions.ts: node tools/gener
 test('docs/errors.md lists the codes of the table of problems', () => {
   assert.equal(read('docs/errors.md'), generateErrorDocs())
 })
+
+test('docs/catalog has the page of each service that tools/generate-catalog.ts makes of it, and no other', () => {
+  const pages = generateCatalogDocs()
+  const folder = join(import.meta.dirname, '../docs/catalog')
+  assert.deepEqual(readdirSync(folder).toSorted(), [...pages.keys()].toSorted())
+  for (const [name, text] of pages) assert.equal(read(`docs/catalog/${name}`), text, name)
+})
+
+test('every option and command of the catalog is described', () => {
+  for (const { id, options, commands } of readCatalog(join(import.meta.dirname, '../catalog'))) {
+    const each = Object.values(commands)
+    const all = [...inside(options), ...each, ...each.flatMap((command) => inside(command.options))]
+    for (const one of all) assert.ok(one.description, `${id}: ${JSON.stringify(one)}`)
+  }
+})
+
+const inside = (options: Record<string, Option> = {}): Option[] =>
+  Object.values(options).flatMap((option) => [option, ...inside(option.options)])
 
 test('every command has an example', () => {
   const sections = generateCliDocs().split('\n## ').slice(2)

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import type { Node } from '#contracts/descriptors.ts'
+import type { Node, Option } from '#contracts/descriptors.ts'
 import { renderText } from '#language'
 import { renderShell } from '#language/shell.ts'
 import { compile } from './compile.ts'
@@ -104,15 +104,38 @@ test('vhost add writes what the same site in vhosts would be', () => {
   assert.equal(spawnSync('sh', { input: `printf '%s' ${word}` }).stdout.toString(), wanted)
 })
 
+test('a command that writes one of the files of its service has its template word for word', () => {
+  const found = catalog.flatMap(({ id, templates }) =>
+    Object.entries(templates).flatMap(([name, text]) => {
+      const twin = /^# The text between capture and endcapture is templates\/(\S+); a test says so\.$/m.exec(
+        text,
+      )?.[1]
+      const written = /\{%- capture config %\}\n(.*?)\{% endcapture %\}/s.exec(text)?.[1]
+      assert.equal(twin === undefined, written === undefined, `${id}/${name}`)
+      return twin === undefined ? [] : [{ name: `${id}/${name}`, written, twin: templates[twin] }]
+    }),
+  )
+  assert.ok(found.length >= 3)
+  for (const { name, written, twin } of found) assert.equal(written, twin, name)
+})
+
 test('every script of the catalog is a shell script, whatever its options hold', () => {
   for (const service of catalog)
     for (const [name, command] of Object.entries(service.commands)) {
       if (!command.script) continue
-      const nasty = `'"$(touch /tmp/x)\`id\`;`
-      const options = Object.fromEntries(Object.keys(command.options ?? {}).map((option) => [option, nasty]))
-      if (name === 'vhost add') options.id = { id: nasty, domain: nasty, routes: [] } as unknown as string
+      const options = nastyOptions(command.options ?? {})
       const script = renderShell(service.templates[command.script] ?? '', { options })
       const { status, stderr } = spawnSync('sh', ['-n'], { input: script })
       assert.equal(status, 0, `${service.id} ${name}: ${stderr}`)
     }
 })
+
+const nasty = `'"$(touch /tmp/x)\`id\`;`
+
+const nastyOptions = (options: Record<string, Option>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(options).map(([name, option]) => [name, nastyValue(option)]))
+
+function nastyValue({ type, options }: Option): unknown {
+  const inner = options ? nastyOptions(options) : nasty
+  return type === 'array' ? [inner] : inner
+}

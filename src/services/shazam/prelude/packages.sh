@@ -49,7 +49,9 @@ remove_package() {
   how=purge also=
   if [ "${2-}" = keep ]; then how=remove; else also=$(cat -- "$kept" 2>/dev/null || :); fi
   apt $how --allow-change-held-packages -- "$1" $also
-  apt-get -s autoremove | sed -n 's/^Remv \([^ :]*\).*/\1/p' | sort -u >/run/devops/unneeded
+  # What some package of the node merely suggests (iproute2 suggests python3) is no reason to leave ours behind.
+  apt-get -s -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=false autoremove |
+    sed -n 's/^Remv \([^ :]*\).*/\1/p' | sort -u >/run/devops/unneeded
   rest=$(sort -u /var/lib/devops/brought 2>/dev/null | comm -12 - /run/devops/unneeded)
   [ -z "$rest" ] || apt $how -- $rest
   [ $how = remove ] || { rm -f -- "$kept"; return 0; }

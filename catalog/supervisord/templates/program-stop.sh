@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+name={{ options.name }}
+supervisorctl stop "$name"

@@ -5,6 +5,7 @@ import {
   LiquidError,
   Output,
   type Template,
+  toValue,
   toValueSync,
   UndefinedVariableError,
 } from 'liquidjs'
@@ -115,7 +116,8 @@ export function render(text: string, scope: Tree): unknown {
     const templates = typed.parse(text)
     const [only, ...more] = templates
     if (only instanceof Output && more.length === 0) {
-      const value = toValueSync(only.value.value(typed.context(scope), false)) as unknown
+      // `nil` and `blank` are objects of the engine's own.
+      const value = toValue(toValueSync(only.value.value(typed.context(scope), false))) as unknown
       return value === undefined ? null : value
     }
     return rendered(textual, text, scope)

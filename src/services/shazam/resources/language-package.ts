@@ -34,7 +34,7 @@ const managers: Manager[] = [
     pattern: '^(@[a-z0-9._-]+/)?[a-z0-9][a-z0-9._-]*$',
     needs: ['package:npm', 'package:nodejs'],
     look: ({ name }) =>
-      `sed -n 's/^  "version": *"\\(.*\\)".*/\\1/p' ${['/usr/local/lib', '/usr/lib'].map((folder) => quote(`${folder}/node_modules/${name}/package.json`)).join(' ')} | head -n 1`,
+      `sed -n 's/.*"version": *"\\([^"]*\\)".*/\\1/p' ${['/usr/local/lib', '/usr/lib'].map((folder) => quote(`${folder}/node_modules/${name}/package.json`)).join(' ')} | head -n 1`,
     install: ({ name, version, from }) =>
       `npm install --global --no-audit --no-fund --loglevel=error -- ${quote(from ?? (version ? `${name}@${version}` : name))}`,
     remove: ({ name }) => `npm uninstall --global --loglevel=error -- ${quote(name)}`,

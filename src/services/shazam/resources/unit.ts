@@ -35,7 +35,7 @@ export const unitKind: Kind<Unit> = {
       !found || found.needs_reload || found.load === 'not-found' ? ['systemctl daemon-reload'] : []
     const lines = steps.map((step) => doing(step, wish.name))
     return change(`unit ${wish.name}: ${said.join(', ')}`, [...reload, ...lines].join('\n'), {
-      creates: found?.load === 'not-found',
+      creates: (state.units.get(wish.name)?.load ?? 'not-found') === 'not-found',
       undo: steps
         .map((step) => `systemctl ${opposite[step]} -- ${quote(wish.name)}`)
         .reverse()

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Managed by devo.ps: changes made here are undone.
+# Gives the running Redis what its files say. Ends with 1 when something there needs a restart.
+conf=/etc/redis/redis.conf
+REDISCLI_AUTH=$(sed -n 's/^requirepass "\(.*\)"$/\1/p' $conf /etc/redis/local.conf | tail -n 1)
+export REDISCLI_AUTH
+[ -n "$REDISCLI_AUTH" ] || unset REDISCLI_AUTH
+ask() { redis-cli -s /run/redis/redis-server.sock "$@" </dev/null 2>/dev/null; }
+[ "$(ask ping)" = PONG ] || exit 1
+
+master=$(sed -n 's/^replicaof //p' $conf /etc/redis/local.conf | tail -n 1)
+ask replicaof ${master:-no one} >/dev/null
+saves=$(sed -n 's/^save "\{0,1\}\([0-9 ]*\)"\{0,1\}$/\1/p' $conf /etc/redis/local.conf | tr '\n' ' ')
+ask config set save "${saves% }" >/dev/null
+
+sed 's/#.*//' $conf /etc/redis/local.conf | grep -Ev '^(include|replicaof|save|daemonize|supervised|unixsocketperm) ' | {
+  code=0
+  while read -r key value; do
+    [ -n "$key" ] || continue
+    value=${value#\"} value=${value%\"}
+    [ "$(ask config set "$key" "$value")" != OK ] || continue
+    [ "$(ask config get "$key" | sed -n 2p)" = "$value" ] || { echo "$key changes at a restart"; code=1; }
+  done
+  exit $code
+}

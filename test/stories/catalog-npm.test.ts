@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type ServiceStory, startServiceStory } from '#testing/service-story.ts'
+
+/** Debian's npm is some 350 packages, so what needs it has a server of its own. */
+let story: ServiceStory
+
+before(async () => {
+  story = await startServiceStory('npm')
+})
+after(() => story?.[Symbol.asyncDispose]())
+
+const sh = (line: string) => story.sh('app', line)
+const apps = [{ name: 'shop', root: '/srv/shop', script: 'server.js' }]
+
+/** The app is its own registry: npm asks it for `@own/hello`, whose command prints a line. */
+const registry = `set -e
+mkdir -p /tmp/hello /srv/shop
+cd /tmp/hello
+echo '{"name": "@own/hello", "version": "1.2.3", "bin": {"hello": "hello.js"}}' >package.json
+printf '#!/usr/bin/node\\nconsole.log("hello from npm")\\n' >hello.js
+chmod 755 hello.js
+tar -C /tmp -czf /srv/shop/hello.tgz --transform 's/^hello/package/' hello
+cd /srv/shop
+echo 'registry=http://127.0.0.1:3001/' >/root/.npmrc
+cat >server.js <<'JS'
+const fs = require('fs')
+const manifest = JSON.parse(fs.readFileSync('/tmp/hello/package.json'))
+const dist = { tarball: 'http://127.0.0.1:3001/hello.tgz' }
+const about = { name: manifest.name, 'dist-tags': { latest: '1.2.3' }, versions: { '1.2.3': { ...manifest, dist } } }
+require('http').createServer((request, answer) => {
+  answer.end(request.url.endsWith('.tgz') ? fs.readFileSync('hello.tgz') : JSON.stringify(about))
+}).listen(3001)
+JS
+systemctl restart app-shop`
+
+test('packages of npm come to the whole node, from the registry that npm is told, and leave again', async () => {
+  await story.wish('app', ['nodejs'], { nodejs: { apps } })
+  await sh(registry)
+  await sh('curl -s --retry 30 --retry-connrefused --retry-delay 1 http://127.0.0.1:3001/')
+  await story.wish('app', ['nodejs'], { nodejs: { apps, packages: ['@own/hello@1.2.3'] } })
+  assert.equal(await sh('hello'), 'hello from npm\n')
+  assert.deepEqual(await story.again('app'), [])
+  await story.wish('app', ['nodejs'], { nodejs: { apps } })
+  assert.equal(await sh('command -v hello || true'), '')
+})

@@ -79,3 +79,21 @@ test('with heal the drift is put right by a sync whose cause it is, and the task
   assert.match(healing[0]?.cause.detail ?? '', /file:\/etc\/note mode 640 -> 666/)
   assert.equal((await see.runs('alarm')).length, 1)
 })
+
+test('a rollback brings the server back by a new commit, and the bad one is not applied again', async () => {
+  const good = (await clone.git('rev-parse', 'HEAD')).text.trim()
+  clone.write({
+    'services/note/service.yml':
+      'id: note\ntitle: Note\nresources:\n  - file: /etc/note\n    content: "a mistake\\n"\n',
+  })
+  assert.equal((await clone.push('a mistake')).code, 0)
+  const bad = (await clone.git('rev-parse', 'HEAD')).text.trim()
+  await see.synced('web', bad)
+  assert.equal(await onWeb('cat /etc/note'), 'a mistake\n')
+  const done = await ann.devops('rollback', clone.repo, '--to', good.slice(0, 10))
+  assert.equal(done.code, 0, done.text)
+  await see.eventually('the former note', async () => (await onWeb('cat /etc/note')) === 'as it should be\n')
+  const again = await clone.git('push', '--force', 'origin', `${bad}:main`)
+  assert.notEqual(again.code, 0)
+  assert.match(again.text, /Commit .{7} was rolled back by ann and is not applied again/)
+})

@@ -57,7 +57,7 @@ async function first({ scene, choice }: Bench): Promise<void> {
     if (!choice.rivals.has(rival)) continue
     const ansible = openRival(scene, rival)
     await ansible.command(size)
-    results.set(rival, await measure(1, () => ansible.play(size)))
+    await tryRival(rival, results, () => measure(1, () => ansible.play(size)))
     await floor.run(size, undo)
   }
   results.set('devops', await measure(1, () => scene.nodes(size, size), scene.plane.pid()))
@@ -127,7 +127,20 @@ async function eachAnsible(
     if (!choice.rivals.has(rival)) continue
     const ansible = openRival(scene, rival)
     await ansible.command(size)
-    results.set(rival, await measure(size === 1 ? 3 : 1, () => act(ansible)))
+    await tryRival(rival, results, () => measure(size === 1 ? 3 : 1, () => act(ansible)))
+  }
+}
+
+/** One that breaks is left out, and the others are measured all the same. */
+async function tryRival(
+  rival: Rival,
+  results: Map<Rival, Figures>,
+  act: () => Promise<Figures>,
+): Promise<void> {
+  try {
+    results.set(rival, await act())
+  } catch (error) {
+    console.log(`  ${names[rival]} failed: ${(error as Error).message.slice(0, 300)}`)
   }
 }
 

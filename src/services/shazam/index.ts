@@ -20,7 +20,7 @@ export interface ShazamOptions {
   catalog: readonly Service[]
   /** Tells the servers of this platform from those of another at the same provider. */
   plane: string
-  /** Nodes and steps worked on at the same time in this process; 8 and 64 when absent. */
+  /** Nodes and steps worked on at the same time in this process; 32 and 64 when absent. */
   concurrency?: { nodes?: number; steps?: number }
   /** In place of those that the platform brings. */
   providers?: readonly Provider[]
@@ -45,7 +45,7 @@ export const shazam = defineService<ShazamOptions>({
     stack.defer(bus.answer('shazam.command', findCommand(parts)))
     stack.defer(bus.answer('shazam.stop_step', stopStep(parts)))
     stack.defer(bus.on('shazam.access', accessEvents, onAccess(parts)))
-    stack.defer(bus.work('shazam.nodes', workOnNode(parts), { concurrency: concurrency.nodes ?? 8 }))
+    stack.defer(bus.work('shazam.nodes', workOnNode(parts), { concurrency: concurrency.nodes ?? 32 }))
     stack.defer(bus.work('shazam.steps', workOnStep(parts), { concurrency: concurrency.steps ?? 64 }))
   },
 })

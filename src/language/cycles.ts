@@ -37,8 +37,10 @@ function listenersOf(tasks: ReadonlyMap<string, ReadTask>): (id: string) => stri
   ]
 }
 
-interface Leaf {
+export interface Leaf {
   uses: string[]
+  /** Of them those without which it cannot be rendered. */
+  needs: string[]
   at: At
   report: Report
 }
@@ -63,13 +65,16 @@ export function checkAddressCycles(nodes: ReadonlyMap<string, ReadNode>): void {
   }
 }
 
-function leavesOf(nodes: ReadonlyMap<string, ReadNode>): Map<string, Leaf> {
+export function leavesOf(nodes: ReadonlyMap<string, ReadNode>): Map<string, Leaf> {
   const leaves = new Map<string, Leaf>()
   for (const [id, { node, document }] of nodes) {
     for (const part of ['configuration', 'vars'] as const) {
       for (const { text, at } of templatesOf(node[part], [part])) {
-        const uses = usesOrNone(text).map(({ segments }) => absolute(segments.map(String), id, nodes))
-        if (uses.length > 0) leaves.set([id, ...at].join('.'), { uses, at, report: document.report })
+        const found = usesOrNone(text)
+        const addresses = (some: readonly Use[]) =>
+          some.map(({ segments }) => absolute(segments.map(String), id, nodes))
+        const [uses, needs] = [addresses(found), addresses(found.filter((use) => !use.optional))]
+        if (uses.length > 0) leaves.set([id, ...at].join('.'), { uses, needs, at, report: document.report })
       }
     }
   }
@@ -86,7 +91,7 @@ function absolute(segments: string[], id: string, nodes: ReadonlyMap<string, Rea
 }
 
 /** Every address above a leaf, with what lies right below it. */
-function childrenOf(addresses: Iterable<string>): Map<string, Set<string>> {
+export function childrenOf(addresses: Iterable<string>): Map<string, Set<string>> {
   const children = new Map<string, Set<string>>()
   for (const address of addresses) {
     let below = address
@@ -103,7 +108,7 @@ function childrenOf(addresses: Iterable<string>): Map<string, Set<string>> {
 }
 
 /** The leaf or tree that an address reads: itself, or the leaf whose value it looks into. */
-function landing(
+export function landing(
   address: string,
   children: ReadonlyMap<string, unknown>,
   leaves: ReadonlyMap<string, unknown>,

@@ -179,7 +179,7 @@ function namedServices(found: Found, report: Report): { id: string; version: str
 }
 
 function versionOf(written: unknown, at: At, report: Report): string {
-  if (typeof written === 'string' && written !== '') return written
+  if (typeof written === 'string' && /^(\*|[A-Za-z0-9][A-Za-z0-9.+~:_-]{0,63})$/.test(written)) return written
   if (written !== null)
     report(at, `must be a version in quotes, or '*' for the distribution's, got ${show(written)}`)
   return '*'

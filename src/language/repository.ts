@@ -10,6 +10,7 @@ import { checkServiceSecrets } from './service-secrets.ts'
 import { type ReadTask, readTask } from './task.ts'
 import { checkTargetServices, checkTaskTemplates, checkWebhooks } from './task-checks.ts'
 import { compare, sortFindings } from './text.ts'
+import { checkWaits } from './waits.ts'
 
 export interface File {
   path: string
@@ -96,6 +97,7 @@ function checkReferences(
   checkWebhooks(tasks)
   checkEventCycles(tasks)
   checkAddressCycles(nodes)
+  checkWaits(nodes)
 }
 
 function checkNodeTemplates({ node, document }: ReadNode, world: World): void {

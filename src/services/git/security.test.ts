@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readdir, symlink } from 'node:fs/promises'
+import { access, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isProblem } from '#kit/problem.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
+import { createGit, GitFailed } from './git.ts'
+import { defaultLimits } from './limits.ts'
 import type { Work } from './testing/client.ts'
-import { assertNothingLeft, type Fixture, node, open, sshUrl, startFixture } from './testing/fixture.ts'
+import {
+  assertNothingLeft,
+  assertWhole,
+  type Fixture,
+  node,
+  open,
+  sshUrl,
+  startFixture,
+} from './testing/fixture.ts'
 import { make, repo } from './testing/made.ts'
 
 failOnLeaks()
@@ -270,6 +280,32 @@ test('2, 6: the files API writes no path of git itself, none that leads elsewher
     ['main'],
   )
   assert.deepEqual(await readdir(join(fixture.folder, 'git/trash')), [])
+})
+
+test('7: no git of ours fetches from elsewhere, whatever an address says', async () => {
+  await using fixture = await startFixture()
+  const git = createGit({ home: fixture.folder, hooks: '/dev/null', limits: defaultLimits })
+  const marker = join(fixture.folder, 'marker')
+  const addresses = [
+    `ext::sh -c "touch ${marker}"`,
+    `file://${fixture.bare}`,
+    'ssh://-oProxyCommand=id/x',
+    '-u./payload',
+    'https://127.0.0.1/x',
+  ]
+  for (const address of addresses)
+    for (const args of [
+      ['fetch', address],
+      ['fetch', '--', address],
+      ['ls-remote', '--', address],
+    ])
+      await assert.rejects(
+        git.run(args, { at: fixture.bare }),
+        (error) => error instanceof GitFailed,
+        address,
+      )
+  await assert.rejects(access(marker))
+  await assertWhole(fixture)
 })
 
 test('8: a commit through the API that is too big is refused, and nothing of it stays', async () => {

@@ -43,12 +43,21 @@ export function planNodes(shazam: Shazam) {
     const named = infrastructure.nodes.filter((node) => wanted(node.id))
     const names = new Set(infrastructure.nodes.map((node) => node.id))
     const leaving = records.filter((record) => !names.has(record.node) && wanted(record.node))
-    return await Promise.all([
+    const plans = await Promise.all([
       ...named.map((node) => gate.run(() => planNode(look, node, byNode.get(node.id)))),
       ...leaving.map(planDestroy),
     ])
+    return next ? plans.map(brief) : plans
   }
 }
+
+/** A push is told what moves; of a new server all is new, which needs no diff. With many nodes the rest is megabytes. */
+const brief = (plan: NodePlan): NodePlan => ({
+  ...plan,
+  changes: plan.changes
+    .filter(({ verdict }) => verdict !== 'no change')
+    .map(({ diff, ...change }) => (plan.verdict === 'create' || !diff ? change : { ...change, diff })),
+})
 
 const asOf = (record?: NodeRecord) => record?.applied?.at ?? null
 

@@ -34,17 +34,17 @@ export function createWishes(shazam: Shazam) {
     const { scope, ...rest } = known
     const common = digest([repo, infrastructure.services, scope.secrets, scope.$secrets, rest])
     return async (node) => {
-      const own = { ...known, scope: seenFrom(node.id, scope) }
+      const own = seenFrom(node.id, scope)
       const key = digest([common, node, scope[node.id]])
       const former = kept.get(key)
-      if (former && former.values === valuesAt(former.graph.uses, own.scope)) {
+      if (former && former.values === valuesAt(former.graph.uses, own, scope)) {
         keep(key, former)
         return former.graph
       }
       // Other work of the process goes on between two that take their time.
       await setImmediate()
-      const graph = compileWish(shazam, infrastructure, node, own)
-      keep(key, { graph, values: valuesAt(graph.uses, own.scope) })
+      const graph = compileWish(shazam, infrastructure, node, { ...known, scope: { ...scope, ...own } })
+      keep(key, { graph, values: valuesAt(graph.uses, own, scope) })
       return graph
     }
   }
@@ -59,28 +59,36 @@ export function createWishes(shazam: Shazam) {
   }
 }
 
-/** The tree of `registry.resolve` without a node as it would be with one: its variables stand bare and in `vars`, over the repository's. */
+/**
+ * What a node sees otherwise than the tree of `registry.resolve` without a node: its variables stand bare and in `vars`,
+ * over the repository's.
+ */
 function seenFrom(id: string, scope: Known['scope']): Tree {
   const vars = (scope[id] as { vars?: Tree } | undefined)?.vars ?? {}
   const common = (scope.vars ?? {}) as Tree
   const bare = Object.entries(vars).filter(
     ([name]) => !Object.hasOwn(scope, name) || (Object.hasOwn(common, name) && scope[name] === common[name]),
   )
-  return { ...scope, ...Object.fromEntries(bare), vars: { ...common, ...vars } }
+  return { ...Object.fromEntries(bare), vars: { ...common, ...vars } }
 }
 
-function valuesAt(addresses: readonly string[], scope: Tree): string {
-  return digest(addresses.map((address) => valueAt(address.split('.'), scope)))
+function valuesAt(addresses: readonly string[], own: Tree, scope: Tree): string {
+  return digest(
+    addresses.map((address) => {
+      const [root = '', ...rest] = address.split('.')
+      return valueAt(rest, Object.hasOwn(own, root) ? own[root] : scope[root])
+    }),
+  )
 }
 
 /** As far as it leads: what is only known when a template is rendered is read with all that is around it. */
-function valueAt(segments: readonly string[], scope: Tree): unknown {
-  let value: unknown = scope
+function valueAt(segments: readonly string[], tree: unknown): unknown {
+  let value = tree
   for (const segment of segments) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment)) break
     value = (value as Tree)[segment]
   }
-  return value === scope ? null : value
+  return value ?? null
 }
 
 const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64')

@@ -32,7 +32,16 @@ const devops = async (...args: string[]) => {
 const note = `title: Note
 options:
   text: { type: string, required: true }
+  users:
+    type: array
+    default: []
+    options:
+      name: { type: string, required: true }
+      password: { type: string, secret: true, generate: true }
 resources:
+  - if: note.users.size > 0
+    file: /etc/users
+    content: "{% for user in note.users %}{{ user.name }}={{ user.password }} {% endfor %}"
   - file: /etc/note
     content: "{{ note.text }}"
 facts:
@@ -92,9 +101,7 @@ test('who uses a value can be asked before it is changed; a change is followed o
 test('the address of a server that was made anew is followed', async () => {
   const { id, host } = (await see.node('db')).server ?? { id: '', host: '' }
   await run('docker', ['rm', '-f', id])
-  // Somebody else has its address by now.
-  const label = `ps.devo.plane=${readFileSync(join(plane.data, 'plane'), 'utf8').trim()}`
-  await run('docker', ['run', '-d', '--label', label, '--entrypoint', 'sleep', 'devops-node:12', '600'])
+  await takeAddress(host)
   await devops('sync', 'db')
   const fresh = await see.eventually('another address', async () => {
     const found = (await see.node('db')).server?.host
@@ -103,6 +110,34 @@ test('the address of a server that was made anew is followed', async () => {
   await see.eventually('the new address on web', async () => (await noteOn('web')).startsWith(`${fresh} `))
   await see.idle()
 })
+
+/** Starts containers until one has this address, so that the next server cannot get it. */
+async function takeAddress(host: string): Promise<void> {
+  const label = `ps.devo.plane=${readFileSync(join(plane.data, 'plane'), 'utf8').trim()}`
+  const start = ['run', '-d', '--label', label, '--entrypoint', 'sleep', 'devops-node:12', '600']
+  for (let tries = 0; tries < 20; tries++) {
+    const { stdout: started } = await run('docker', start)
+    const { stdout } = await run('docker', [
+      'inspect',
+      '-f',
+      '{{.NetworkSettings.IPAddress}}',
+      started.trim(),
+    ])
+    // Another that has it already, of whomever, does as well.
+    if (stdout.trim() === host || (await isTaken(host))) return
+  }
+}
+
+async function isTaken(host: string): Promise<boolean> {
+  const { stdout } = await run('docker', [
+    'network',
+    'inspect',
+    'bridge',
+    '-f',
+    '{{range .Containers}}{{.IPv4Address}} {{end}}',
+  ])
+  return stdout.split(' ').some((address) => address.startsWith(`${host}/`))
+}
 
 test('a fact of a service that changed is followed by who uses it', async () => {
   clone.write({
@@ -140,8 +175,38 @@ test('a generated password is the same everywhere, is shown nowhere, and is foll
   for (const password of [first, second]) assert.ok(!seen.includes(password))
 })
 
+test('a password that a descriptor leaves out is made for its address, and reached by the name of its item', async () => {
+  const users = `    users: [{ name: shop }, { name: blog, password: written }]\n`
+  clone.write({
+    'nodes/db.yml': server('db', `services: [note]\nconfiguration:\n  note:\n    text: db\n${users}`),
+    'nodes/web.yml': server('web', noting('{{ db.configuration.note.users.shop.password }}')),
+  })
+  const pushed = await clone.push()
+  assert.equal(pushed.code, 0, pushed.text)
+  const usersOn = async () => onServer(await container('db'), 'cat /etc/users 2>/dev/null || true')
+  const made = await see.eventually(
+    'users',
+    async () => /^shop=(\w{32}) blog=written $/.exec(await usersOn())?.[1],
+  )
+  await see.eventually('the same on web', async () => (await noteOn('web')) === made)
+  await see.idle()
+  const address = 'db.configuration.note.users.shop.password'
+  assert.match(await devops('password', 'rotate', address), /because they use it: db, web\./)
+  const fresh = await see.eventually('another', async () => {
+    const now = /^shop=(\w{32}) /.exec(await usersOn())?.[1]
+    return now !== made && now
+  })
+  await see.eventually('another on web', async () => (await noteOn('web')) === fresh)
+  await see.idle()
+  for (const password of [made, fresh])
+    assert.ok(![pushed.text, await devops('logs'), plane.output()].join('\n').includes(password))
+})
+
 test('the history of a variable tells commits and people', async () => {
-  clone.write({ 'nodes/db.yml': server('db', noting('db', '  port: 5433\n')) })
+  clone.write({
+    'nodes/db.yml': server('db', noting('db', '  port: 5433\n')),
+    'nodes/web.yml': server('web', noting('web')),
+  })
   assert.equal((await clone.push()).code, 0)
   await devops('var', 'set', '--node', 'db', 'port', '5434')
   const commit = (await clone.git('rev-parse', '--short=7', 'HEAD')).text.trim()
@@ -152,7 +217,7 @@ test('the history of a variable tells commits and people', async () => {
   const rows = history.trim().split('\n').slice(1)
   assert.deepEqual(
     rows.map((row) => row.split(/\s{2,}/)[0]),
-    ['5434', '5433', '5432'],
+    ['5434', '5433', '(removed)', '5432'],
   )
   assert.match(rows[0] ?? '', /ann +hand$/)
   assert.match(rows[1] ?? '', new RegExp(`ann +commit ${commit}$`))

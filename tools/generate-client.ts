@@ -22,6 +22,9 @@ type Document = {
   paths: Record<string, Record<string, Operation>>
 }
 
+/** A name as it stands in a type: the rest of an address is called `*`. */
+const keyOf = (name: string) => (/^\w+$/.test(name) ? name : JSON.stringify(name))
+
 export async function generateClient(): Promise<string> {
   const { components, paths } = (await openapiDocument()) as Document
   const schemas = Object.entries(components.schemas).map(([name, schema]) => `${name}: ${typeOf(schema)}`)
@@ -51,7 +54,7 @@ function operationOf({ parameters = [], requestBody, responses }: Operation): st
     if (those.length === 0) return []
     const optional = those.every(({ required }) => !required) ? '?' : ''
     return [
-      `${place}${optional}: ${block(those.map(({ name, required, schema }) => `${name}${required ? '' : '?'}: ${typeOf(schema)}`))}`,
+      `${place}${optional}: ${block(those.map(({ name, required, schema }) => `${keyOf(name)}${required ? '' : '?'}: ${typeOf(schema)}`))}`,
     ]
   })
   const body = requestBody ? [`requestBody: ${block([`content: ${contentOf(requestBody.content)}`])}`] : []

@@ -498,7 +498,11 @@ test('people, keys, tokens and variables are kept by the commands of their names
       0,
       'A new password is made for passwords.shop, version 2.\n',
     ],
-    ['list webhooks --repo ann/shop', 0, 'PATH    TASK\ndeploy  deploy\n'],
+    [
+      'list webhooks --repo ann/shop',
+      0,
+      `ADDRESS${' '.repeat(api.url.length + 17)}TASK    SIGNED  FROM\n${api.url}/hooks/ann/shop/deploy  deploy  no      anywhere\n`,
+    ],
     [
       'cancel nope --repo ann/shop',
       1,

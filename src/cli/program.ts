@@ -29,6 +29,7 @@ import { unlink } from './commands/unlink.ts'
 import { user } from './commands/user.ts'
 import { validate } from './commands/validate.ts'
 import { variable } from './commands/variable.ts'
+import { webhook } from './commands/webhook.ts'
 import type { Session } from './session.ts'
 
 const commands = [
@@ -49,6 +50,7 @@ const commands = [
   retry,
   approve,
   refuse,
+  webhook,
   logs,
   ssh,
   sshConfig,

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { nullable, strict } from './define.ts'
+import { signatureTypes } from './deliveries.ts'
 import { Name, RepoId } from './ids.ts'
 
 /** Descriptors in their canonical form: older spellings are gone, files are joined, every name is checked. */
@@ -72,9 +73,42 @@ export const Approval = strict({
   other: Type.Boolean(),
 })
 
+export const Webhook = strict({
+  path: Type.String({ minLength: 1 }),
+  /** Name of the secret that deliveries are signed with; without it anybody may start the task. */
+  secret: Type.Optional(Type.String()),
+  /** How they are signed; always there with a secret. */
+  type: Type.Optional(Type.Enum(signatureTypes)),
+  /** Addresses and ranges (CIDR) that may deliver; all when absent. */
+  allow: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
+})
+
+/** A crontab line; without time zone it is UTC, and slots that were missed are skipped. */
+export const Cron = Type.Union([
+  Type.String(),
+  strict({
+    cron: Type.String(),
+    timezone: Type.Optional(Type.String()),
+    missed: Type.Optional(Type.Enum(['skip', 'once', 'all'])),
+  }),
+])
+
+/** What a person who starts a task gives it. */
+export const Input = strict({
+  type: Type.Enum(['string', 'integer', 'number', 'boolean']),
+  description: Type.Optional(Type.String()),
+  required: Type.Optional(Type.Boolean()),
+  default: Type.Optional(Type.Unknown()),
+  allowed: Type.Optional(Type.Array(Type.Unknown(), { minItems: 1 })),
+  pattern: Type.Optional(Type.String()),
+  minimum: Type.Optional(Type.Number()),
+  maximum: Type.Optional(Type.Number()),
+})
+const Inputs = Type.Record(Type.String(), Input)
+
 export const Triggers = strict({
-  webhooks: Type.Array(strict({ path: Type.String({ minLength: 1 }) })),
-  crons: Type.Array(Type.String()),
+  webhooks: Type.Array(Webhook),
+  crons: Type.Array(Cron),
   /** Event types, aliases and patterns: `node.web.create`, `node.*.update.success`. */
   events: Type.Array(Type.String()),
 })
@@ -83,6 +117,7 @@ export const Task = strict({
   id: Name,
   name: Type.Optional(Type.String()),
   type: Type.Literal('task'),
+  inputs: Type.Optional(Inputs),
   vars: Tree,
   triggers: Triggers,
   targets: Type.Array(Name),
@@ -203,6 +238,10 @@ export const Finding = strict({
 
 export type Node = Type.Static<typeof Node>
 export type Step = Type.Static<typeof Step>
+export type Webhook = Type.Static<typeof Webhook>
+export type Cron = Type.Static<typeof Cron>
+export type Input = Type.Static<typeof Input>
+export type Inputs = Type.Static<typeof Inputs>
 export type Task = Type.Static<typeof Task>
 export type Command = Type.Static<typeof Command>
 export type Service = Type.Static<typeof Service>

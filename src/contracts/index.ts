@@ -2,11 +2,13 @@ import type Type from 'typebox'
 import * as audit from './audit.ts'
 import * as credentials from './credentials.ts'
 import type { CallShape } from './define.ts'
+import * as deliveries from './deliveries.ts'
 import * as git from './git.ts'
 import * as logger from './logger.ts'
 import * as monitor from './monitor.ts'
 import * as profiles from './profiles.ts'
 import * as registry from './registry.ts'
+import * as schedules from './schedules.ts'
 import * as shazam from './shazam.ts'
 import * as tasker from './tasker.ts'
 
@@ -18,6 +20,8 @@ export const calls = {
   ...audit.calls,
   ...credentials.calls,
   ...tasker.calls,
+  ...deliveries.calls,
+  ...schedules.calls,
   ...shazam.calls,
   ...monitor.calls,
   ...logger.calls,

@@ -17,6 +17,18 @@ export const problems = {
     'The audit cannot be written, so nothing was changed: {reason}',
     'Look at the platform’s log: is the disk full, or the master key gone?',
   ],
+  unsigned: [
+    401,
+    'The delivery is not taken: {reason}',
+    'Sign it with the secret that the webhook names in its task.',
+  ],
+  address_refused: [
+    403,
+    'Nothing is taken from {from} here',
+    'Add it to `allow` of the webhook in its task.',
+  ],
+  method: [405, '{method} is not for webhooks', 'Send it with POST.'],
+  too_many: [429, 'Too many {what}', 'Wait {seconds} s, and try again.'],
   exists: [409, '{what} exists already', 'Choose another name, or use the one that is there.'],
   conflict: [409, '{reason}', 'Look at the present state and try again.'],
   refused: [422, 'The descriptors are refused', 'Correct what is listed and push again.'],

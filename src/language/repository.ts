@@ -94,7 +94,7 @@ function checkReferences(
     checkTargetServices(read, world)
   }
   checkScripts(scripts, tasks, world, findings)
-  checkWebhooks(tasks)
+  checkWebhooks(tasks, world.secrets)
   checkEventCycles(tasks)
   checkAddressCycles(nodes)
   checkWaits(nodes)

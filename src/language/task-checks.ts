@@ -7,10 +7,15 @@ import type { At } from './source.ts'
 import { stepKind } from './steps.ts'
 import type { ReadStep, ReadTask } from './task.ts'
 import { show } from './text.ts'
+import { secretTrouble } from './webhook-trigger.ts'
 
 /** Variables that stand bare in a step: its own, the task's, and those of its targets. */
 export function taskVariables({ task }: ReadTask, step: ReadStep, world: World): Set<string> {
-  const names = new Set([...Object.keys(task.vars), ...Object.keys(step.step.vars ?? {})])
+  const names = new Set([
+    ...Object.keys(task.inputs ?? {}),
+    ...Object.keys(task.vars),
+    ...Object.keys(step.step.vars ?? {}),
+  ])
   for (const target of step.targets)
     for (const name of Object.keys(world.nodes.get(target)?.node.vars ?? {})) names.add(name)
   return names
@@ -78,12 +83,18 @@ export function checkTargetServices({ steps, onFailure, document }: ReadTask, wo
   }
 }
 
-/** One path starts one task. */
-export function checkWebhooks(tasks: ReadonlyMap<string, ReadTask>): void {
+/** One path starts one task, and its secret is there. */
+export function checkWebhooks(
+  tasks: ReadonlyMap<string, ReadTask>,
+  secrets: ReadonlySet<string> | undefined,
+): void {
   const owners = new Map<string, string>()
   for (const [id, { task, triggers, document }] of tasks) {
-    task.triggers.webhooks.forEach(({ path }, i) => {
+    task.triggers.webhooks.forEach((webhook, i) => {
+      const { path } = webhook
       const at: At = triggers.webhooksAt[i] ?? []
+      const trouble = secretTrouble(webhook, secrets)
+      if (trouble) document.report([...at, 'secret'], trouble)
       const owner = owners.get(path)
       if (owner === undefined) owners.set(path, id)
       else

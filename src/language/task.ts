@@ -11,6 +11,7 @@ import {
   refuseUnknownKeys,
   type Tree,
 } from './fields.ts'
+import { checkInputTriggers, readInputs } from './inputs.ts'
 import { checkNeeds } from './needs.ts'
 import { checkType, type Known } from './node.ts'
 import { checkOptions } from './options.ts'
@@ -40,6 +41,7 @@ export interface ReadTask {
 const keys = new Set([
   ...['id', 'name', 'type', 'vars', 'triggers', 'when', 'targets', 'on', 'steps', 'do'],
   ...newTaskKeys,
+  'inputs',
 ])
 const stepKeys = new Set(['id', 'name', 'run', 'options', 'targets', 'on', 'vars', ...newStepKeys])
 
@@ -60,6 +62,8 @@ export function readTask(id: string, document: Document, known: Known): ReadTask
   const steps = readSteps(found, { targets, hasTargets }, report, known)
   checkNeeds(steps, report)
   const onFailure = readFailureSteps(tree, { targets, hasTargets }, report, known)
+  const inputs = readInputs(tree, report)
+  checkInputTriggers({ ...inputs, triggers: triggers.triggers }, report)
   const task: Task = {
     id,
     ...(name !== undefined && { name }),
@@ -70,6 +74,7 @@ export function readTask(id: string, document: Document, known: Known): ReadTask
     steps: steps.map(({ step }) => step),
     ...(onFailure.length > 0 && { on_failure: onFailure.map(({ step }) => step) }),
     ...readTaskKeys(tree, report),
+    ...inputs,
   }
   return { task, document, steps, onFailure, triggers }
 }

@@ -1,10 +1,11 @@
 import type { Task } from '#contracts/descriptors.ts'
-import { cronTrouble } from './crons.ts'
+import { readCron, readTimezone } from './cron-trigger.ts'
 import { eventTrouble } from './events.ts'
-import { asList, asTree, type Found, field, isTree, refuseUnknownKeys, type Tree } from './fields.ts'
+import { asList, asTree, type Found, field, refuseUnknownKeys, type Tree } from './fields.ts'
 import type { Known } from './node.ts'
 import type { At, Report } from './source.ts'
 import { show } from './text.ts'
+import { readWebhook } from './webhook-trigger.ts'
 
 export interface ReadTriggers {
   triggers: Task['triggers']
@@ -13,7 +14,7 @@ export interface ReadTriggers {
   eventsAt: At[]
 }
 
-const keys = new Set(['webhooks', 'webhook', 'crons', 'cron', 'events', 'event'])
+const keys = new Set(['webhooks', 'webhook', 'crons', 'cron', 'events', 'event', 'timezone'])
 
 export function readTriggers(found: Found | undefined, report: Report, known: Known): ReadTriggers {
   const read: ReadTriggers = {
@@ -46,45 +47,25 @@ function items(
 
 function readWebhooks(tree: Tree, at: At, report: Report, read: ReadTriggers): void {
   for (const item of items(tree, at, report, 'webhooks', 'webhook')) {
-    const path = webhookPath(item, report)
-    if (path === undefined) continue
-    read.triggers.webhooks.push({ path })
+    const webhook = readWebhook(item, report)
+    if (!webhook) continue
+    read.triggers.webhooks.push(webhook)
     read.webhooksAt.push(item.at)
   }
 }
 
-function webhookPath({ value, at }: Found, report: Report): string | undefined {
-  let path = value
-  if (typeof value === 'string') report(at, `is the older spelling: write "path: ${value}"`, 'warning')
-  else if (isTree(value)) {
-    refuseUnknownKeys(value, new Set(['path']), at, report)
-    path = value.path
-  }
-  if (typeof path !== 'string' || path === '') report(at, `must be a map with a path, got ${show(value)}`)
-  else if (
-    path.length > 200 ||
-    !/^[A-Za-z0-9_~-][A-Za-z0-9._~-]*(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/.test(path)
-  )
-    report(at, `a path is made of letters, digits, ., _, ~ and -, with / only between, got ${show(path)}`)
-  else return path
-}
-
 function readCrons(tree: Tree, at: At, report: Report, read: ReadTriggers): void {
+  const timezone = readTimezone(tree, at, report)
+  const seen = new Set<string>()
   for (const item of items(tree, at, report, 'crons', 'cron')) {
-    const line = cronLine(item, report)
-    if (line === undefined) continue
-    const trouble = cronTrouble(line)
-    if (trouble) report(item.at, trouble)
-    else if (read.triggers.crons.includes(line)) report(item.at, `the line ${show(line)} is written twice`)
-    else read.triggers.crons.push(line)
+    const cron = readCron(item, timezone, report)
+    if (cron === undefined) continue
+    const line = typeof cron === 'string' ? cron : cron.cron
+    const zone = typeof cron === 'string' ? '' : (cron.timezone ?? '')
+    if (seen.has(`${zone} ${line}`)) report(item.at, `the line ${show(line)} is written twice`)
+    else read.triggers.crons.push(cron)
+    seen.add(`${zone} ${line}`)
   }
-}
-
-function cronLine({ value, at }: Found, report: Report): string | undefined {
-  if (isTree(value)) refuseUnknownKeys(value, new Set(['cron']), at, report)
-  const line = isTree(value) ? value.cron : value
-  if (typeof line === 'string' && line !== '') return line
-  report(at, `must be a crontab line in quotes, such as '0 5 * * *', got ${show(value)}`)
 }
 
 function readEvents(tree: Tree, at: At, report: Report, known: Known, read: ReadTriggers): void {

@@ -1,4 +1,4 @@
-import { Node, Step, Task } from '#contracts/descriptors.ts'
+import { Cron, Input, Node, Step, Task } from '#contracts/descriptors.ts'
 
 type Schema = Record<string, unknown>
 
@@ -59,12 +59,14 @@ const webhook = either(
   withoutRequired(triggerProperties.webhooks?.items as Schema, ['path']),
   older(text, 'path: …'),
 )
-const cron = either(text, map({ cron: text, timezone: text }, ['cron']))
+const cronMap = plain(Cron.anyOf[1])
+const cron = either(text, withoutRequired(cronMap, ['cron']))
 const triggers = map({
   ...triggerProperties,
   webhooks: list(webhook),
   webhook: older(either(webhook, list(webhook)), 'webhooks'),
   crons: list(cron),
+  timezone: text,
   cron: older(either(cron, list(cron)), 'crons'),
   event: older(names, 'events'),
 })
@@ -78,6 +80,7 @@ const approval = plain(Task.properties.approval).properties as Record<string, Sc
 
 export const writtenTask: Schema = {
   ...plain(Task.properties),
+  inputs: { type: 'object', additionalProperties: either(map(plain(Input.properties)), { type: 'null' }) },
   triggers,
   when: older(triggers, 'triggers'),
   on: older(targets, 'targets'),

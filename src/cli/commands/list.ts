@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import { causeOf } from '../cause.ts'
 import { examples, optionsOf } from '../command.ts'
-import { wrongUsage } from '../failure.ts'
+import { countOf } from '../count.ts'
 import { nodeRows } from '../nodes.ts'
 import { must, type Session } from '../session.ts'
 import { ago, lasted, printable, shortCommit, table } from '../text.ts'
@@ -13,7 +14,7 @@ interface Options {
 export function list(program: Command, session: Session): void {
   const group = program
     .command('list')
-    .description('what there is: repos, nodes, tasks, runs, webhooks, users')
+    .description('what there is: repos, nodes, tasks, runs, webhooks, crons, users')
   examples(group, 'devops list nodes', 'devops list --repo ann/shop runs deploy --count 3')
   const add = (
     name: string,
@@ -48,8 +49,12 @@ export function list(program: Command, session: Session): void {
     'devops list runs deploy --count 3',
   )
   examples(
-    add('webhooks', 'webhook paths and their tasks', (options) => webhooks(session, options)),
+    add('webhooks', 'webhooks: their addresses and tasks', (options) => webhooks(session, options)),
     'devops list webhooks',
+  )
+  examples(
+    add('crons', 'crontab lines of tasks, and when they come next', (options) => crons(session, options)),
+    'devops list crons',
   )
   examples(
     add('users', 'users of the platform', (options) => users(session, options)),
@@ -110,9 +115,7 @@ async function tasks(session: Session, options: Options & { repo?: string }): Pr
 }
 
 async function runs(session: Session, options: Options & { repo?: string }, task: string): Promise<void> {
-  const limit = Number(options.count)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000)
-    throw wrongUsage(`--count is a number from 1 to 1000, not \`${options.count}\`.`)
+  const limit = countOf(options.count)
   const repo = session.repo(options.repo)
   const query = { limit, ...(task ? { task } : {}) }
   const all = must(
@@ -124,10 +127,10 @@ async function runs(session: Session, options: Options & { repo?: string }, task
     run.state,
     ago(run.created_at, session.now()),
     run.started_at && run.ended_at ? lasted(run.ended_at - run.started_at) : '-',
-    printable(run.cause.by),
+    printable(causeOf(run.cause)),
     printable(run.error ?? run.waits_for ?? ''),
   ]
-  const headings = ['run', 'task', 'state', 'when', 'took', 'by', 'note']
+  const headings = ['run', 'task', 'state', 'when', 'took', 'cause', 'note']
   show(session, options, all, headings, row, task ? `Task ${task} has not run yet.` : 'Nothing has run yet.')
 }
 
@@ -140,10 +143,40 @@ async function webhooks(session: Session, options: Options & { repo?: string }):
     session,
     options,
     all,
-    ['path', 'task'],
-    ({ path, task }) => [printable(path), task],
+    ['address', 'task', 'signed', 'from'],
+    ({ address, task, secret, type, allow }) => [
+      printable(`${session.server.replace(/\/$/, '')}${address}`),
+      task,
+      secret === undefined ? 'no' : `${type}, ${secret}`,
+      allow?.join(', ') ?? 'anywhere',
+    ],
     `${repo.id} has no webhooks.`,
   )
+}
+
+async function crons(session: Session, options: Options & { repo?: string }): Promise<void> {
+  const repo = session.repo(options.repo)
+  const all = must(
+    await session.client().GET('/v1/repos/{owner}/{repo}/crons', { params: { path: repo.path } }),
+  )
+  const row = ({ cron, timezone, task, missed, next_at }: (typeof all)[number]) => [
+    task,
+    cron,
+    timezone,
+    new Date(next_at).toISOString().replace(':00.000Z', 'Z'),
+    within(next_at - session.now()),
+    missed,
+  ]
+  const headings = ['task', 'cron', 'time zone', 'next', 'in', 'missed']
+  show(session, options, all, headings, row, `${repo.id} has no crons.`)
+}
+
+/** `3 h`, `12 min`, `now` */
+function within(ms: number): string {
+  if (ms <= 0) return 'now'
+  const minutes = Math.ceil(ms / 60_000)
+  if (minutes < 120) return `${minutes} min`
+  return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} d`
 }
 
 export async function users(session: Session, options: Options): Promise<void> {

@@ -141,6 +141,49 @@ export interface components {
       said: string | null
       used_at: number | null
     }
+    Delivery: {
+      id: string
+      repo: string
+      path: string
+      task: string
+      state: "accepted" | "refused"
+      status: number
+      reason: string | null
+      key: string | null
+      from: string
+      size: number
+      run: string | null
+      of: string | null
+      by: string | null
+      at: number
+    }
+    DeliveryContent: {
+      id: string
+      repo: string
+      path: string
+      task: string
+      state: "accepted" | "refused"
+      status: number
+      reason: string | null
+      key: string | null
+      from: string
+      size: number
+      run: string | null
+      of: string | null
+      by: string | null
+      at: number
+      request: {
+        path: string
+        headers: {
+          [key: string]: string
+        }
+        query: {
+          [key: string]: string
+        }
+      }
+      payload: unknown
+      kept: boolean
+    }
     Drift: {
       resource: string
       attribute: string
@@ -163,6 +206,12 @@ export interface components {
       checked_at: number | null
       latency: number | null
       reason: string | null
+    }
+    HookAnswer: {
+      delivery: string
+      run: string
+      repeated: boolean
+      address: string
     }
     Identity: {
       user: string
@@ -357,6 +406,14 @@ export interface components {
       started_at: number | null
       ended_at: number | null
     }
+    Schedule: {
+      repo: string
+      task: string
+      cron: string
+      timezone: string
+      missed: "skip" | "once" | "all"
+      next_at: number
+    }
     SecretInfo: {
       name: string
       version: number
@@ -400,14 +457,33 @@ export interface components {
       id: string
       name?: string
       type: "task"
+      inputs?: {
+        [key: string]: {
+          type: "string" | "integer" | "number" | "boolean"
+          description?: string
+          required?: boolean
+          default?: unknown
+          allowed?: unknown[]
+          pattern?: string
+          minimum?: number
+          maximum?: number
+        }
+      }
       vars: {
         [key: string]: unknown
       }
       triggers: {
         webhooks: {
           path: string
+          secret?: string
+          type?: "github" | "gitlab" | "standard"
+          allow?: string[]
         }[]
-        crons: string[]
+        crons: (string | {
+          cron: string
+          timezone?: string
+          missed?: "skip" | "once" | "all"
+        })[]
         events: string[]
       }
       targets: string[]
@@ -519,7 +595,11 @@ export interface components {
     }
     Webhook: {
       path: string
+      secret?: string
+      type?: "github" | "gitlab" | "standard"
+      allow?: string[]
       task: string
+      address: string
     }
     Work: {
       id: string
@@ -2194,29 +2274,6 @@ export interface paths {
       }
     }
   }
-  "/v1/repos/{owner}/{repo}/webhooks": {
-    /** Webhook paths and the tasks that they start */
-    get: {
-      parameters: {
-        path: {
-          owner: string
-          repo: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": components["schemas"]["Webhook"][]
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-  }
   "/v1/repos/{owner}/{repo}/runs/{run}/approve": {
     /** Lets a run begin that waits for approval */
     post: {
@@ -2293,6 +2350,127 @@ export interface paths {
         202: {
           content: {
             "application/json": components["schemas"]["Run"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/webhooks": {
+    /** Webhooks, their addresses and the tasks that they start */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Webhook"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/crons": {
+    /** Crontab lines of tasks, and when they come next */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Schedule"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/deliveries": {
+    /** Deliveries to webhooks, newest first */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+        query?: {
+          path?: string
+          limit?: number
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Delivery"][]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/deliveries/{delivery}": {
+    /** A delivery with its headers and its payload */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          delivery: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["DeliveryContent"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/deliveries/{delivery}/redeliver": {
+    /** Takes a delivery again as it came: another run */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          delivery: string
+        }
+      }
+      responses: {
+        202: {
+          content: {
+            "application/json": components["schemas"]["Delivery"]
           }
         }
         default: {
@@ -2741,6 +2919,30 @@ export interface paths {
         200: {
           content: {
             "text/event-stream": string
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/hooks/{owner}/{repo}/{*}": {
+    /** Starts the task that has this webhook; any body up to 1 MiB */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          "*": string
+        }
+      }
+      responses: {
+        202: {
+          content: {
+            "application/json": components["schemas"]["HookAnswer"]
           }
         }
         default: {

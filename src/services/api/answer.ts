@@ -65,7 +65,7 @@ function callOf(
     params: params as Call['params'],
     repo: route.scope === 'repo' ? `${params.owner}/${params.repo}` : '',
     query: request.query,
-    body: request.body,
+    body: route.raw ? (request.body ?? Buffer.alloc(0)) : request.body,
     get identity() {
       if (!identity)
         throw new Problem('internal', { reason: `route ${route.id} is public and has no identity` })
@@ -74,8 +74,12 @@ function callOf(
     signal,
     from: request.ip,
     lastEventId: Array.isArray(last) ? last[0] : last,
+    headers: headersOf(request),
   }
 }
+
+const headersOf = ({ headers }: FastifyRequest): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value ?? []].flat().join(', ')]))
 
 /** A reader that is slow holds the source back: nothing piles up. The stream ends with its token. */
 function sendStream(

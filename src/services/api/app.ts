@@ -10,7 +10,7 @@ import { checkBrowser } from './browser.ts'
 import { modelNames, modelOf, openapi, schemaOf } from './document.ts'
 import { refuseTokenInQuery } from './guard.ts'
 import { errorHandler, sendProblem } from './problems.ts'
-import type { Context } from './route.ts'
+import type { Context, Route } from './route.ts'
 import { routes } from './routes.ts'
 
 const BODY_LIMIT = 1024 * 1024
@@ -40,12 +40,7 @@ export async function createApp({
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as Type.TSchema, httpPart))
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(errorHandler(log))
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      reply,
-      new Problem('not_found', { what: `route ${request.method} ${request.url.split('?')[0]}` }),
-    ),
-  )
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, notThere(request)))
   app.addHook('onRequest', async (request) => {
     checkBrowser(request, allowedHosts)
     refuseTokenInQuery(request.query)
@@ -53,17 +48,37 @@ export async function createApp({
   app.addHook('onSend', safeHeaders)
   for (const name of modelNames) app.addSchema(modelOf(name))
   await app.register(swagger, openapi)
-  await app.register(async (scope) => {
-    for (const route of routes)
+  const serve = (scope: FastifyInstance, served: readonly Route[]) => {
+    for (const route of served)
       scope.route({
         method: route.method,
         url: route.path,
         schema: schemaOf(route),
         ...answerRoute(route, context, closing),
       })
+  }
+  await app.register(async (scope) =>
+    serve(
+      scope,
+      routes.filter(({ raw }) => !raw),
+    ),
+  )
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    serve(
+      scope,
+      routes.filter(({ raw }) => raw),
+    )
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   return app
+}
+
+/** Any address below /hooks/ takes POST alone, whether or not there is a webhook: who asks learns nothing. */
+function notThere({ method, url }: FastifyRequest): Problem {
+  if (url.startsWith('/hooks/') && method !== 'POST') return new Problem('method', { method })
+  return new Problem('not_found', { what: `route ${method} ${url.split('?')[0]}` })
 }
 
 async function safeHeaders(_: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -77,8 +92,11 @@ async function safeHeaders(_: FastifyRequest, reply: FastifyReply): Promise<void
 /** Values of paths and queries arrive as text and are converted; a body must fit as it is. */
 function validator(schema: Type.TSchema, part: string | undefined) {
   const check = Compile(schema)
+  // The rest of an address, `*`, is text as it is; the library takes its name for a pattern.
+  const converts =
+    part !== 'body' && !Object.hasOwn((schema as { properties?: object }).properties ?? {}, '*')
   return (data: unknown) => {
-    const value = part === 'body' ? data : Value.Convert(schema, data)
+    const value = converts ? Value.Convert(schema, data) : data
     if (check.Check(value)) return { value }
     return { error: misfit(check.Errors(value), part) }
   }

@@ -33,7 +33,8 @@ export const openapi = {
 
 /** What fastify checks and the OpenAPI document says of a route. */
 export function schemaOf(route: Declaration): FastifySchema {
-  const params = [...route.path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
+  const params = [...route.path.matchAll(/:(\w+)|(\*)/g)].map(([, name, rest]) => name ?? rest ?? '')
+  const param = route.raw ? anyText : paramOf
   const success = route.response ? refer(route.response) : { type: 'string' }
   return {
     operationId: route.id,
@@ -59,7 +60,11 @@ const streamed = ({ streams }: Declaration, schema: unknown) =>
     ? { description: 'JSON lines', content: { 'application/x-ndjson': { schema } } }
     : { description: 'server-sent events', content: { 'text/event-stream': { schema } } }
 
-const param = (name: string) => (named.includes(name) ? Name : Type.String({ minLength: 1, maxLength: 200 }))
+const paramOf = (name: string) =>
+  named.includes(name) ? Name : Type.String({ minLength: 1, maxLength: 200 })
+
+/** Judged by the route: what cannot be is answered like what is not there. */
+const anyText = () => Type.String()
 
 /** The same schema, with a reference in place of everything that has a name. */
 function refer(schema: unknown): unknown {

@@ -25,6 +25,9 @@ const refusals: Record<string, string> = {
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem, status = problem.status): FastifyReply {
+  const { seconds } = problem.data
+  if (problem.code === 'too_many') reply.header('retry-after', String(seconds))
+  if (problem.code === 'method') reply.header('allow', 'POST')
   return reply
     .code(status)
     .type('application/problem+json')

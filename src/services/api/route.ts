@@ -47,6 +47,8 @@ export interface Call<Path extends string = string, Q = unknown, B = unknown> {
   from: string
   /** `Last-Event-ID` of a stream that is taken up again. */
   lastEventId: string | undefined
+  /** Names in lower case; of one that came more than once all values, with commas between. */
+  headers: Record<string, string>
 }
 
 type Static<S> = S extends Type.TSchema ? Type.Static<S> : undefined
@@ -70,6 +72,8 @@ export interface Declaration {
   shows?: readonly string[]
   /** What a stream sends: server-sent events, or JSON lines; events when absent. */
   streams?: 'events' | 'lines'
+  /** The body comes as its bytes, whatever its type. */
+  raw?: true
 }
 
 export interface Route extends Declaration {
@@ -101,4 +105,16 @@ export function streamRoute<Path extends string, Q extends Type.TSchema | undefi
   stream: (call: Call<Path, Static<Q>, undefined>, context: Context) => AsyncIterable<Message>,
 ): Route {
   return { ...(declaration as Declaration), stream: (call, context) => stream(call as never, context) }
+}
+
+/** A route that takes any body, as it is. */
+export function rawRoute<Path extends string, R extends Type.TSchema>(
+  declaration: Omit<Declaration, 'path' | 'query' | 'body' | 'raw'> & { path: Path; response: R },
+  handle: (
+    call: Call<Path, Record<string, string | string[]>, Buffer>,
+    context: Context,
+  ) => Promise<Type.Static<R>>,
+): Route {
+  const raw = { ...(declaration as Declaration), raw: true as const }
+  return { ...raw, handle: (call, context) => handle(call as never, context) }
 }

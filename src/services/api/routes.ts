@@ -13,6 +13,7 @@ import { secrets } from './routes/secrets.ts'
 import { settings } from './routes/settings.ts'
 import { streams } from './routes/streams.ts'
 import { tasks } from './routes/tasks.ts'
+import { webhooks } from './routes/webhooks.ts'
 
 /** Everything that can be asked of the API, and which right it needs. Nothing is registered from elsewhere. */
 export const routes: readonly Route[] = [
@@ -27,6 +28,7 @@ export const routes: readonly Route[] = [
   ...plans,
   ...tasks,
   ...runs,
+  ...webhooks,
   ...logs,
   ...secrets,
   ...streams,

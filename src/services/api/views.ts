@@ -3,7 +3,8 @@ import { calls } from '#contracts'
 import { AuditEntry, AuditVerdict } from '#contracts/audit.ts'
 import { Credential } from '#contracts/credentials.ts'
 import { nullable, strict } from '#contracts/define.ts'
-import { Finding, Node, Task } from '#contracts/descriptors.ts'
+import { Delivery, DeliveryContent } from '#contracts/deliveries.ts'
+import { Finding, Webhook as Hook, Node, Task } from '#contracts/descriptors.ts'
 import {
   Blame,
   BranchView,
@@ -24,6 +25,7 @@ import { Line, Removed } from '#contracts/logger.ts'
 import { Health } from '#contracts/monitor.ts'
 import { Collaborator, Identity, Key, Role, Token, User } from '#contracts/profiles.ts'
 import { PasswordInfo, SecretInfo, Server, Variable, VariableVersion } from '#contracts/registry.ts'
+import { Schedule } from '#contracts/schedules.ts'
 import { Settings } from '#contracts/settings.ts'
 import { Change, Drift, NodePlan } from '#contracts/shazam.ts'
 import { Cause, NodeStatus, Plan, Run, RunStep, Work } from '#contracts/tasker.ts'
@@ -48,8 +50,17 @@ export const NodeView = strict({
 
 export const TaskView = strict({ task: Task, last_run: nullable(Run) })
 export const RepositoryView = strict({ ...Repository.properties, role: Role })
-export const Webhook = strict({ path: Type.String(), task: Name })
 export const Linked = calls['shazam.link'].output
+/** `address`: below the API's own. */
+export const Webhook = strict({ ...Hook.properties, task: Name, address: Type.String() })
+export const HookAnswer = strict({
+  delivery: Type.String(),
+  run: Type.String(),
+  /** A delivery with the same id came before, and this is its run. */
+  repeated: Type.Boolean(),
+  /** Of the run, below the API's own. */
+  address: Type.String(),
+})
 export const NewToken = strict({ token: Type.String(), record: Token })
 export const Lines = strict({
   lines: Type.Array(Line),
@@ -80,9 +91,12 @@ export const models = {
   Change,
   Collaborator,
   Credential,
+  Delivery,
+  DeliveryContent,
   Drift,
   Finding,
   Health,
+  HookAnswer,
   Identity,
   Key,
   Line,
@@ -101,6 +115,7 @@ export const models = {
   RepositoryView,
   Run,
   RunStep,
+  Schedule,
   SecretInfo,
   Server,
   Settings,

@@ -96,7 +96,10 @@ function startChange(before: readonly string[], now: readonly string[]): string 
 
 const startsOf = ({ triggers }: Task): string[] => [
   ...triggers.webhooks.map(({ path }) => `webhook ${path}`),
-  ...triggers.crons.map((line) => `cron ${line}`),
+  ...triggers.crons.map(
+    (line) =>
+      `cron ${typeof line === 'string' ? line : [line.cron, line.timezone].filter(Boolean).join(' ')}`,
+  ),
   ...triggers.events.map((event) => `event ${event}`),
 ]
 

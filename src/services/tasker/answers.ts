@@ -2,7 +2,7 @@ import type { Input } from '#contracts'
 import type { Infrastructure, Task } from '#contracts/descriptors.ts'
 import type { Cause, Run, Work } from '#contracts/tasker.ts'
 import { Problem } from '#kit/problem.ts'
-import { nearest } from '#language'
+import { giveInputs, nearest } from '#language'
 import { fingerprints } from './fingerprint.ts'
 import { describeWithNode } from './lines.ts'
 import { toRuns, toWorks } from './read.ts'
@@ -64,7 +64,8 @@ async function isLeaving({ db }: Tasker, repo: string, node: string): Promise<bo
 export async function startRun(tasker: Tasker, input: Input<'tasker.start_run'>): Promise<Run> {
   const tip = await tipOrNotFound(tasker, input.repo)
   const task = taskOf(tip, input.task)
-  const { vars = {}, by } = input
+  const vars = givenTo(task, input.vars)
+  const { by } = input
   const row = await tasker.turns.take((turn) => createRun(turn, { tip, task, vars, cause: byHand(by) }))
   return oneRun(tasker, row)
 }
@@ -76,6 +77,14 @@ export const consent = async (tasker: Tasker, input: Input<'tasker.consent'>): P
 
 export const retryRun = async (tasker: Tasker, input: Input<'tasker.retry_run'>): Promise<Run> =>
   oneRun(tasker, await decisions.retryRun(tasker, input))
+
+/** A task that declares inputs takes those, and values for its `vars`; one that declares none takes any. */
+function givenTo(task: Task, given: Record<string, unknown> = {}): Record<string, unknown> {
+  if (!task.inputs) return given
+  const { values, troubles } = giveInputs(task, given)
+  if (troubles.length > 0) throw new Problem('invalid', { reason: troubles.join('; ') })
+  return values
+}
 
 function taskOf({ repo, tasks }: Infrastructure, id: string): Task {
   const task = tasks.find((task) => task.id === id)

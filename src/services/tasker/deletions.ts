@@ -14,6 +14,8 @@ export const onDeleted = (turns: Turns) => async (event: BusEvent<'repo.deleted'
     }
     await turn.db.deleteFrom('tasker_triggers').where('repo', '=', repo).execute()
     await turn.db.deleteFrom('tasker_limits').where('repo', '=', repo).execute()
+    await turn.db.deleteFrom('tasker_schedules').where('repo', '=', repo).execute()
+    await turn.db.deleteFrom('tasker_deliveries').where('repo', '=', repo).execute()
     await turn.db.deleteFrom('tasker_watches').where('repo', '=', repo).execute()
     await turn.db.deleteFrom('tasker_looks').where('repo', '=', repo).execute()
     await turn.db.deleteFrom('tasker_plans').where('repo', '=', repo).execute()

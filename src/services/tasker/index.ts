@@ -1,6 +1,8 @@
 import { defineService } from '#kit/service.ts'
 import * as answers from './answers.ts'
 import { onCollaborator, onProfile, onVariable } from './changes.ts'
+import { listSchedules } from './crons/schedules.ts'
+import { createTicker } from './crons/ticker.ts'
 import { onDeleted } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
@@ -19,6 +21,8 @@ import type { Tasker } from './tasker.ts'
 import { onTrigger, triggerEvents } from './triggers.ts'
 import { createTurns } from './turn.ts'
 import { unlink } from './unlink.ts'
+import { getDelivery, listDeliveries, redeliver } from './webhooks/log.ts'
+import { receiveWebhook } from './webhooks/receive.ts'
 
 export interface TaskerOptions {
   /** Works that may run at the same time on the platform; 50 when absent. */
@@ -48,10 +52,14 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.answer('tasker.list_runs', (input) => answers.listRuns(self, input)))
     stack.defer(bus.answer('tasker.get_work', (input) => answers.getWork(self, input)))
     stack.defer(bus.answer('tasker.list_works', (input) => answers.listWorks(self, input)))
+    stack.defer(bus.answer('tasker.receive_webhook', receiveWebhook(self)))
+    stack.defer(bus.answer('tasker.list_deliveries', (input) => listDeliveries(self, input)))
+    stack.defer(bus.answer('tasker.get_delivery', (input) => getDelivery(self, input)))
+    stack.defer(bus.answer('tasker.redeliver', (input) => redeliver(self, input)))
+    stack.defer(bus.answer('tasker.list_schedules', (input) => listSchedules(self, input)))
     stack.defer(bus.answer('tasker.step_script', stepScript(self)))
     stack.defer(bus.answer('tasker.node_statuses', ({ repo }) => readStatuses(self, repo)))
 
-    stack.defer(bus.on('tasker.pushes', ['repo.pushed'], onPushed(self)))
     stack.defer(bus.on('tasker.deletions', ['repo.deleted'], onDeleted(turns)))
     stack.defer(bus.on('tasker.limits', ['repo.settings_changed'], onLimits(turns)))
     stack.defer(bus.on('tasker.variables', ['var.changed'], onVariable(self)))
@@ -64,6 +72,8 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.work('tasker.advance', advanceRun(self), { concurrency: 8 }))
 
     stack.use(createSweeper({ bus, clock, log, turns, poke: dispatcher.poke }))
+    const ticker = stack.use(createTicker(self))
+    stack.defer(bus.on('tasker.pushes', ['repo.pushed'], onPushed(self, ticker.poke)))
     const patrol = stack.use(createPatrol(self))
     stack.defer(bus.on('tasker.settings', ['repo.settings_changed'], onSettings(self, patrol.poke)))
     dispatcher.begin(createTurns({ bus, store, clock, log, afterTurn() {} }))

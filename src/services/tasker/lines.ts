@@ -20,6 +20,8 @@ export const describeWithNode = (work: WorkRow): string =>
 /** `push 3f2a1c by ann`, `ann by hand`, `event node.web.create.success`, `drift of file:/etc/motd …` */
 export function describeCause({ kind, by, detail }: Cause): string {
   if (kind === 'hand') return `${by} by hand`
+  if (kind === 'cron') return `cron ${detail}`
+  if (kind === 'webhook') return `webhook ${detail} from ${by}`
   if (kind === 'drift') return `drift of ${detail}`
   return kind === 'event' ? `event ${detail}` : `${kind} ${detail} by ${by}`
 }

@@ -44,6 +44,17 @@ export const migrations: readonly Migration[] = [
       await createLimits(db)
     },
   },
+  {
+    id: 'tasker/0007-webhooks',
+    async up(db) {
+      await db.schema
+        .alterTable('tasker_runs')
+        .addColumn('request', 'text', (column) => column.notNull().defaultTo('null'))
+        .execute()
+      await createDeliveries(db)
+    },
+  },
+  { id: 'tasker/0008-crons', up: createSchedules },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {
@@ -227,3 +238,51 @@ const createLimits = (db: Kysely<Tables>): Promise<void> =>
     .addColumn('runs_at_once', 'integer', (column) => column.notNull())
     .addColumn('node_works_at_once', 'integer', (column) => column.notNull())
     .execute()
+
+async function createDeliveries(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_deliveries')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('path', 'text', (column) => column.notNull())
+    .addColumn('task', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('status', 'integer', (column) => column.notNull())
+    .addColumn('reason', 'text')
+    .addColumn('key', 'text')
+    .addColumn('from_address', 'text', (column) => column.notNull())
+    .addColumn('size', 'integer', (column) => column.notNull())
+    .addColumn('run', 'text')
+    .addColumn('of', 'text')
+    .addColumn('by', 'text')
+    .addColumn('request', 'text', (column) => column.notNull())
+    .addColumn('body', 'text')
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .execute()
+  await db.schema
+    .createIndex('tasker_deliveries_at')
+    .on('tasker_deliveries')
+    .columns(['repo', 'at'])
+    .execute()
+  // The promise that one id starts one run. Rows without an id do not meet.
+  await db.schema
+    .createIndex('tasker_deliveries_key')
+    .unique()
+    .on('tasker_deliveries')
+    .columns(['repo', 'path', 'key'])
+    .execute()
+}
+
+async function createSchedules(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('tasker_schedules')
+    .addColumn('repo', 'text', (column) => column.notNull())
+    .addColumn('task', 'text', (column) => column.notNull())
+    .addColumn('cron', 'text', (column) => column.notNull())
+    .addColumn('timezone', 'text', (column) => column.notNull())
+    .addColumn('missed', 'text', (column) => column.notNull())
+    .addColumn('next_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('tasker_schedules_key', ['repo', 'task', 'cron', 'timezone'])
+    .execute()
+  await db.schema.createIndex('tasker_schedules_next').on('tasker_schedules').column('next_at').execute()
+}

@@ -1,6 +1,7 @@
 import type { BusEvent, Delivery } from '#bus'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { Cause, WorkState } from '#contracts/tasker.ts'
+import { armSchedules } from './crons/schedules.ts'
 import { fingerprints } from './fingerprint.ts'
 import { shortCommit } from './lines.ts'
 import { queueDestroy, queueSync } from './syncs.ts'
@@ -13,17 +14,20 @@ import type { Turn } from './turn.ts'
  * Level-triggered: whatever the event says, the nodes are to match the tip. So events that come late, twice or in
  * another order lead to the same end.
  */
-export const onPushed = (tasker: Tasker) => async (event: BusEvent<'repo.pushed'>, delivery: Delivery) => {
-  const { repo, after, by } = event.data
-  const tip = after === null ? undefined : await tipOf(tasker, repo)
-  if (!tip) return
-  const cause: Cause = { kind: 'push', by, detail: shortCommit(tip.commit), depth: 0 }
-  await tasker.turns.once(delivery, async (turn) => {
-    await queueNodes(turn, tip, cause)
-    await armTriggers(turn, tip)
-    await startTriggered(turn, event, tip)
-  })
-}
+export const onPushed =
+  (tasker: Tasker, armed: () => void) => async (event: BusEvent<'repo.pushed'>, delivery: Delivery) => {
+    const { repo, after, by } = event.data
+    const tip = after === null ? undefined : await tipOf(tasker, repo)
+    if (!tip) return
+    const cause: Cause = { kind: 'push', by, detail: shortCommit(tip.commit), depth: 0 }
+    await tasker.turns.once(delivery, async (turn) => {
+      await queueNodes(turn, tip, cause)
+      await armTriggers(turn, tip)
+      await armSchedules(turn, tip)
+      await startTriggered(turn, event, tip)
+    })
+    armed()
+  }
 
 export type KnownNode = NodeRow & { state: WorkState }
 

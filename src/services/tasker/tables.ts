@@ -1,3 +1,5 @@
+import type { Delivery } from '#contracts/deliveries.ts'
+import type { Schedule } from '#contracts/schedules.ts'
 import type { Cause, RunStep, Work, WorkState } from '#contracts/tasker.ts'
 
 /** One row. Each transaction of the tasker moves it first, so that replicas take turns and works have one order. */
@@ -98,6 +100,8 @@ export interface RunRow {
   payload: string
   /** JSON: Consent; null when nobody has to consent. */
   consent: string | null
+  /** JSON: HookRequest, or null. */
+  request: string
 }
 
 export interface RunStepRow {
@@ -156,6 +160,32 @@ export interface TriggerRow {
   pattern: string
 }
 
+export interface ScheduleRow extends Omit<Schedule, 'next_at'> {
+  next_at: number
+}
+
+export interface DeliveryRow {
+  id: string
+  repo: string
+  path: string
+  task: string
+  state: Delivery['state']
+  status: number
+  reason: string | null
+  /** The sender's id, of the first that was accepted with it. */
+  key: string | null
+  from_address: string
+  size: number
+  run: string | null
+  of: string | null
+  by: string | null
+  /** JSON: HookRequest */
+  request: string
+  /** Base64; null: not kept. */
+  body: string | null
+  at: number
+}
+
 export interface Tables {
   tasker_turn: TurnRow
   tasker_works: WorkRow
@@ -167,6 +197,8 @@ export interface Tables {
   tasker_runs: RunRow
   tasker_run_steps: RunStepRow
   tasker_triggers: TriggerRow
+  tasker_deliveries: DeliveryRow
+  tasker_schedules: ScheduleRow
   tasker_plans: PlanRow
   tasker_watches: WatchRow
   tasker_looks: LookRow

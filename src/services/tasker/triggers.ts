@@ -55,9 +55,12 @@ export async function startTriggered(turn: Turn, event: TriggerEvent, tip: Infra
   const cause = await causeFrom(turn, event)
   for (const task of tip.tasks) {
     if (!wanted.includes(task.id)) continue
-    await createRun(turn, { id: runIdFor(event, task.id), tip, task, vars: {}, cause, event })
+    await createRun(turn, { id: runIdFor(event, task.id), tip, task, vars: {}, cause, event: seen(event) })
   }
 }
+
+/** As templates see it: `event.node` as well as `event.data.node`; what is the event's own wins. */
+const seen = (event: TriggerEvent): object => ({ ...event.data, ...event })
 
 async function tasksFor(db: Kysely<Tables>, event: TriggerEvent): Promise<string[]> {
   const rows = await db

@@ -5,7 +5,7 @@ import { Name } from '#contracts/ids.ts'
 import { Run, Work, workStates } from '#contracts/tasker.ts'
 import { Problem } from '#kit/problem.ts'
 import { type Route, route } from '../route.ts'
-import { TaskView, Webhook } from '../views.ts'
+import { TaskView } from '../views.ts'
 
 const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 }))
 
@@ -127,21 +127,6 @@ export const tasks: Route[] = [
     },
     ({ repo, params, identity }, { bus }) =>
       bus.ask('tasker.cancel', { repo, work: params.work, by: identity.user }),
-  ),
-  route(
-    {
-      id: 'listWebhooks',
-      method: 'GET',
-      path: '/v1/repos/:owner/:repo/webhooks',
-      access: 'repo.read',
-      scope: 'repo',
-      summary: 'Webhook paths and the tasks that they start',
-      response: Type.Array(Webhook),
-    },
-    async ({ repo }, { bus }) => {
-      const { tasks } = await bus.ask('git.infrastructure', { repo })
-      return tasks.flatMap(({ id, triggers }) => triggers.webhooks.map(({ path }) => ({ path, task: id })))
-    },
   ),
 ]
 

@@ -1,6 +1,7 @@
+import type { HookRequest } from '#contracts/deliveries.ts'
 import type { Infrastructure, Step, Task } from '#contracts/descriptors.ts'
 import type { Cause } from '#contracts/tasker.ts'
-import { stepKind } from '#language'
+import { inputDefaults, stepKind } from '#language'
 import { causeSentence, describeWork } from '../lines.ts'
 import type { RunStepRow, WorkRow } from '../tables.ts'
 import type { Turn } from '../turn.ts'
@@ -23,6 +24,8 @@ export interface RunWish {
   cause: Cause
   event?: object
   payload?: unknown
+  /** Of the webhook: path, headers, query. */
+  request?: HookRequest
   /** Of a retry: what another run has done already. */
   done?: Done
 }
@@ -64,7 +67,7 @@ const placeOf = ({ id, tip, task, done }: RunWish) => ({
 })
 
 async function insertSnapshot(turn: Turn, work: WorkRow, wish: RunWish): Promise<void> {
-  const { task, tip, vars, event, payload } = wish
+  const { task, tip, vars, event, payload, request } = wish
   const paths = stepsOfTask(task).flatMap((step) => scriptOf(step) ?? [])
   const scripts = Object.fromEntries(paths.map((path) => [path, tip.scripts[path] ?? '']))
   await turn.db
@@ -73,10 +76,11 @@ async function insertSnapshot(turn: Turn, work: WorkRow, wish: RunWish): Promise
       work: work.id,
       task: JSON.stringify(task),
       scripts: JSON.stringify(scripts),
-      vars: JSON.stringify(vars),
+      vars: JSON.stringify({ ...inputDefaults(task), ...vars }),
       event: JSON.stringify(event ?? null),
       payload: JSON.stringify(payload ?? null),
       consent: consentOf(task, turn.now),
+      request: JSON.stringify(request ?? null),
     })
     .execute()
 }

@@ -49,7 +49,7 @@ export async function retryRun(tasker: Tasker, input: Input<'tasker.retry_run'>)
   const { repo, run, by, failed } = input
   const snapshot = await findSnapshot(tasker.db, run)
   if (snapshot?.work.repo !== repo) throw new Problem('not_found', { what: `run ${run} in ${repo}` })
-  const { work, task, scripts, vars, event, payload } = snapshot
+  const { work, task, scripts, vars, event, payload, request } = snapshot
   if (!hasEnded(work.state))
     throw new Problem('conflict', { reason: `Run ${run} has not ended: it is ${work.state}` })
   const done = failed ? await doneBy(tasker, run) : undefined
@@ -61,7 +61,12 @@ export async function retryRun(tasker: Tasker, input: Input<'tasker.retry_run'>)
   const cause: Cause = { kind: 'retry', by, detail: run, depth: 0 }
   const wish = { tip: { ...tip, scripts: { ...tip.scripts, ...scripts } }, task, vars, cause, payload }
   return tasker.turns.take((turn) =>
-    createRun(turn, { ...wish, ...(event ? { event } : {}), ...(done && { done }) }),
+    createRun(turn, {
+      ...wish,
+      ...(event ? { event } : {}),
+      ...(request && { request }),
+      ...(done && { done }),
+    }),
   )
 
   async function doneBy({ db }: Tasker, id: string): Promise<Done> {

@@ -32,6 +32,7 @@ export function scopeOf(
     secrets: treeAt(resolved, 'secrets'),
     passwords: treeAt(resolved, 'passwords'),
     payload: snapshot.payload,
+    request: snapshot.request,
     event: snapshot.event,
     run: runTree(snapshot, steps),
     steps: stepTree(steps, snapshot, row),

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { HookRequest } from '#contracts/deliveries.ts'
 import type { Task } from '#contracts/descriptors.ts'
 import type { Tables, WorkRow } from '../tables.ts'
 import { findWork } from '../works.ts'
@@ -11,6 +12,7 @@ export interface Snapshot {
   vars: Record<string, unknown>
   event: object | null
   payload: unknown
+  request: HookRequest | null
 }
 
 export async function findSnapshot(db: Kysely<Tables>, run: string): Promise<Snapshot | undefined> {
@@ -24,5 +26,6 @@ export async function findSnapshot(db: Kysely<Tables>, run: string): Promise<Sna
     vars: JSON.parse(row.vars),
     event: JSON.parse(row.event),
     payload: JSON.parse(row.payload),
+    request: JSON.parse(row.request),
   }
 }

@@ -1,4 +1,4 @@
-import type { Infrastructure, Node, Step, Task } from '#contracts/descriptors.ts'
+import type { Cron, Infrastructure, Node, Step, Task, Webhook } from '#contracts/descriptors.ts'
 import { REPO } from './world.ts'
 
 export const commitId = (n: number): string => n.toString(16).padStart(40, '0')
@@ -15,12 +15,18 @@ export const aNode = (id: string, configuration: Node['configuration'] = {}): No
 export const aTask = (
   id: string,
   steps: (Step | string)[],
-  { targets = ['web'], events = [] as string[], vars = {} } = {},
+  {
+    targets = ['web'],
+    events = [] as string[],
+    webhooks = [] as Webhook[],
+    crons = [] as Cron[],
+    vars = {},
+  } = {},
 ): Task => ({
   id,
   type: 'task',
   vars,
-  triggers: { webhooks: [], crons: [], events },
+  triggers: { webhooks, crons, events },
   targets,
   steps: steps.map((step) => (typeof step === 'string' ? { run: step } : step)),
 })

@@ -1,0 +1,75 @@
+import { Cron } from 'croner'
+import type { Cron as Written } from '#contracts/descriptors.ts'
+
+export interface Line {
+  cron: string
+  timezone: string
+  missed: 'skip' | 'once' | 'all'
+}
+
+/** What a descriptor leaves out. */
+export const lineOf = (written: Written): Line => ({
+  timezone: 'UTC',
+  missed: 'skip',
+  ...(typeof written === 'string' ? { cron: written } : written),
+})
+
+/** A slot that is so late, in milliseconds, was not missed: a restart takes its time. */
+export const GRACE = 2 * 60_000
+/** Slots that `all` makes up for; the newest ones. */
+export const MOST_MADE_UP = 24
+/** Slots that are counted, when there are so many. */
+const MOST_COUNTED = 10_000
+
+const parsed = new Map<string, Cron>()
+
+function schedule({ cron, timezone }: Pick<Line, 'cron' | 'timezone'>): Cron {
+  const key = `${timezone} ${cron}`
+  const known = parsed.get(key)
+  if (known) return known
+  if (parsed.size > 2000) parsed.clear()
+  const made = new Cron(cron, { mode: '5-part', paused: true, timezone })
+  parsed.set(key, made)
+  return made
+}
+
+/**
+ * The first slot after a moment; null: there is none. A time that a day does not have (clocks go forward) is taken at
+ * the end of the gap; one that it has twice (they go back) the first time only, if the line names hours.
+ */
+export const nextSlot = (line: Pick<Line, 'cron' | 'timezone'>, after: number): number | null =>
+  schedule(line).nextRun(new Date(after))?.getTime() ?? null
+
+export interface Due {
+  /** Slots that get a run each, oldest first. */
+  runs: number[]
+  /** Slots that get none. */
+  left: number
+}
+
+/** What is to be done now about the slots from `first`, which has come, until now. */
+export function dueSlots(line: Line, first: number, now: number): Due {
+  const slots = slotsIn(line, first, now)
+  const latest = slots.at(-1) ?? first
+  if (line.missed === 'all') {
+    const runs = slots.slice(-MOST_MADE_UP)
+    return { runs, left: slots.length - runs.length }
+  }
+  const isWanted = line.missed === 'once' || now - latest <= GRACE
+  return { runs: isWanted ? [latest] : [], left: slots.length - (isWanted ? 1 : 0) }
+}
+
+/** The newest of them when there are too many to count. */
+function slotsIn(line: Line, first: number, now: number): number[] {
+  const slots = [first]
+  for (let slot = nextSlot(line, first); slot !== null && slot <= now; slot = nextSlot(line, slot)) {
+    slots.push(slot)
+    if (slots.length >= MOST_COUNTED) return newest(line, now)
+  }
+  return slots
+}
+
+function newest(line: Line, now: number): number[] {
+  const found = schedule(line).previousRuns(MOST_COUNTED, new Date(now + 1))
+  return found.map((slot) => slot.getTime()).reverse()
+}

@@ -1,0 +1,121 @@
+import type { Input, Output } from '#contracts'
+import type { Infrastructure, Task, Webhook } from '#contracts/descriptors.ts'
+import { Problem } from '#kit/problem.ts'
+import { createRun } from '../runs/create.ts'
+import { type Tasker, tipOf } from '../tasker.ts'
+import type { Turn } from '../turn.ts'
+import { isAllowed } from './addresses.ts'
+import { findByKey, insertDelivery, type NewDelivery, pruneDeliveries } from './deliveries.ts'
+import { createHookLimit, type HookLimit } from './limit.ts'
+import { payloadOf } from './payload.ts'
+import { keyOf, signatureTrouble, withoutCredentials } from './signature.ts'
+
+/** A request as it came, whatever it is worth. */
+interface Incoming {
+  repo: string
+  path: string
+  headers: Record<string, string>
+  query: Record<string, string>
+  body: Buffer
+  from: string
+}
+
+export interface Hook {
+  tip: Infrastructure
+  task: Task
+  webhook: Webhook
+}
+
+type Received = Output<'tasker.receive_webhook'>
+
+/** Answers `tasker.receive_webhook`. A delivery that a webhook refuses is on record as well. */
+export function receiveWebhook(tasker: Tasker) {
+  const limit = createHookLimit()
+  return async ({ body, ...rest }: Input<'tasker.receive_webhook'>): Promise<Received> => {
+    const incoming: Incoming = { ...rest, body: Buffer.from(body, 'base64') }
+    const hook = await hookOf(tasker, incoming)
+    chargeFor(limit, incoming, tasker.clock.now())
+    try {
+      await admit(tasker, hook, incoming)
+      const payload = payloadOf(incoming.body, incoming.headers['content-type'] ?? '')
+      return await tasker.turns.take((turn) => accept(turn, hook, incoming, payload))
+    } catch (error) {
+      if (error instanceof Problem && error.status < 500) await refuse(tasker, hook, incoming, error)
+      throw error
+    }
+  }
+}
+
+const chargeFor = (limit: HookLimit, { repo, path }: Incoming, now: number) =>
+  limit.charge(`${repo}/${path}`, now)
+
+/** The same words whether the repository or only the path is unknown: who asks learns nothing. */
+async function hookOf(tasker: Tasker, { repo, path }: Incoming): Promise<Hook> {
+  const tip = await tipOf(tasker, repo)
+  for (const task of tip?.tasks ?? [])
+    for (const webhook of task.triggers.webhooks)
+      if (tip && webhook.path === path) return { tip, task, webhook }
+  throw new Problem('not_found', { what: 'webhook at this address' })
+}
+
+async function admit({ bus, clock }: Tasker, { tip, webhook }: Hook, incoming: Incoming): Promise<void> {
+  const { secret, type, allow } = webhook
+  if (!isAllowed(incoming.from, allow)) throw new Problem('address_refused', { from: incoming.from })
+  if (secret === undefined || type === undefined) return
+  const { repo, commit } = tip
+  const { secrets } = await bus.ask('registry.resolve', { repo, ...(commit !== null && { commit }) })
+  const value = (secrets as Record<string, unknown> | undefined)?.[secret]
+  const trouble =
+    typeof value === 'string'
+      ? signatureTrouble(type, value, incoming, clock.now())
+      : `the secret ${secret} of its webhook is not set`
+  if (trouble !== undefined) throw new Problem('unsigned', { reason: trouble })
+}
+
+async function accept(turn: Turn, hook: Hook, incoming: Incoming, payload: unknown): Promise<Received> {
+  const { tip, task, webhook } = hook
+  const { repo, path } = incoming
+  const key = keyOf(webhook.type, incoming.headers)
+  const first = key === null ? undefined : await findByKey(turn.db, { repo, path, key })
+  if (first?.run) return { delivery: first.id, run: first.run, repeated: true }
+  const request = requestOf(incoming)
+  const cause = { kind: 'webhook' as const, by: incoming.from, detail: path, depth: 0 }
+  const run = await createRun(turn, { tip, task, vars: {}, cause, payload, request })
+  const about = aboutOf(hook, incoming)
+  const { id } = await insertDelivery(turn, { ...about, key, status: 202, run: run.id, body: incoming.body })
+  await pruneDeliveries(turn, repo)
+  return { delivery: id, run: run.id, repeated: false }
+}
+
+const requestOf = ({ path, headers, query }: Incoming) => ({
+  path,
+  query,
+  headers: withoutCredentials(headers),
+})
+
+const aboutOf = ({ task }: Hook, incoming: Incoming): NewDelivery => ({
+  repo: incoming.repo,
+  path: incoming.path,
+  task: task.id,
+  status: 202,
+  reason: null,
+  key: null,
+  from: incoming.from,
+  size: incoming.body.length,
+  run: null,
+  of: null,
+  by: null,
+  request: requestOf(incoming),
+  body: null,
+})
+
+/** Without its body: whoever cannot sign fills no disk. */
+async function refuse(tasker: Tasker, hook: Hook, incoming: Incoming, problem: Problem): Promise<void> {
+  const reason = problem.message
+  await tasker.turns.take(async (turn) => {
+    await insertDelivery(turn, { ...aboutOf(hook, incoming), status: problem.status, reason })
+    await pruneDeliveries(turn, incoming.repo)
+    const text = `a delivery to ${incoming.path} from ${incoming.from} was refused: ${reason}`
+    turn.note({ repo: incoming.repo, task: hook.task.id, level: 'warn', text })
+  })
+}

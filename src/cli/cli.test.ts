@@ -227,6 +227,7 @@ test('info tells what is known of a node, with the versions that are there', asy
       filesystems: 'of another time',
       addresses: ['192.0.2.1', '2001:db8::1'],
       virtualization: 'kvm',
+      reboot: { required: true, packages: ['linux-image-amd64'] },
       newer: [1],
       services: { nginx: { version: '1.22.1', modules: 'http' } },
     })
@@ -250,6 +251,7 @@ memory:          1.9 GiB, swap 0 bytes
 disks:           vda 20 GiB
 addresses:       192.0.2.1, 2001:db8::1
 virtualization:  kvm
+reboot:          required, for linux-image-amd64
 newer:           [1]
 nginx modules:   http
 `,

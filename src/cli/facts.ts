@@ -37,6 +37,8 @@ const sentences: Record<string, Say> = {
   addresses: ({ addresses }) => addresses?.join(', '),
   hostname: ({ hostname }) => hostname,
   virtualization: ({ virtualization }) => virtualization,
+  reboot: ({ reboot }) =>
+    reboot?.required ? ['required', reboot.packages?.join(', ')].filter(Boolean).join(', for ') : '',
 }
 
 interface Disk {

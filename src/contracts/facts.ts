@@ -37,6 +37,12 @@ export const Facts = strict({
   virtualization: text('`kvm`, `docker`, `amazon`; `none` on bare metal; empty where it cannot be told'),
   container: Type.Boolean({ description: 'whether the kernel is that of a host' }),
   boot_id: text('changes with each start of the node'),
+  reboot: strict({
+    required: Type.Boolean({
+      description: 'whether something that was installed waits for a start of the node',
+    }),
+    packages: Type.Array(Type.String(), { description: 'what waits, where it says so' }),
+  }),
   pub_key: text('public key of the `devops` user'),
   services: Type.Record(Type.String(), Type.Record(Type.String(), Type.String()), {
     description: 'what services tell: `services.nginx.version`',

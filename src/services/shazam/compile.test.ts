@@ -78,6 +78,10 @@ test('mistakes are told with what would be right', () => {
   assert.match(of('{file: /x, content: x, requires: "file:/y"}'), /requires file:\/y, which is not there/)
   assert.match(of('{for: x of y, file: /x}'), /for is written as `name in list`/)
   assert.match(
+    of('{file: /x, content: a}, {line: b, in: /x}'),
+    /line:\/x b is a line of a file that is wished whole/,
+  )
+  assert.match(
     of('{file: /x, content: a}, {file: /x, content: b}'),
     /file:\/x is wished in two ways, by service x and by service x/,
   )

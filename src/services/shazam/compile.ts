@@ -50,6 +50,7 @@ export function compile(input: CompileInput): Graph {
   const handlers = [...services.flatMap((service) => handlersOf(service, scope)), ...unitHandlers(resources)]
   checkNotified(resources, handlers)
   refuseNamed(resources, secrets)
+  refuseLinesOfOurs(resources)
   return {
     node: input.node.id,
     resources,
@@ -272,6 +273,20 @@ function withoutSecrets(entry: Tree, hide: (text: string) => string): Tree {
     return typeof value === 'object' && value !== null ? withoutSecrets(value as Tree, hide) : value
   }
   return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, veil(value)]))
+}
+
+/** A file that is wished whole and a line in it would undo one another at every sync. */
+function refuseLinesOfOurs(resources: readonly Resource[]): void {
+  const whole = new Set(
+    resources.filter((one) => one.kind === 'file' && !(one as { once?: boolean }).once).map(({ id }) => id),
+  )
+  const line = resources.find(
+    (one) => one.kind === 'line' && whole.has(`file:${(one as unknown as { path: string }).path}`),
+  )
+  if (line)
+    throw new Problem('invalid', {
+      reason: `${line.id} is a line of a file that is wished whole: write it into the file itself`,
+    })
 }
 
 /** Names of resources are shown and kept. Short secrets are passed over: they are parts of honest words. */

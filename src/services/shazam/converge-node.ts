@@ -45,8 +45,16 @@ export async function convergeNode(effort: Effort): Promise<number> {
     ...consentOf(job.promised),
     signal: effort.signal,
   })
+  tellReboot(effort, result)
   await keepResult(effort, record, graph, result)
   return result.changed
+}
+
+function tellReboot({ feed }: Effort, { facts }: Converged): void {
+  const { required, packages } = facts.reboot
+  if (!required) return
+  const why = packages.length > 0 ? ` (${packages.join(', ')})` : ''
+  feed.line('platform', `this node must be booted anew before all that is installed is in use${why}`, 'warn')
 }
 
 async function wish(effort: Effort, infrastructure: Infrastructure, node: Node): Promise<Graph> {

@@ -24,6 +24,7 @@ export function factsOf({ system, lines }: State, hide: (text: string) => string
     virtualization,
     container,
     boot_id,
+    reboot: { required: system.reboot_required, packages: system.reboot_packages },
     pub_key,
     services: servicesOf(lines, hide),
   }

@@ -1,6 +1,9 @@
 import type { Applied, Outcome, OutputLine } from './apply.ts'
 import type { Job } from './script.ts'
 
+/** Characters of output that are kept of one resource: a flood must not fill our memory, nor the logs. */
+const FLOOD = 4 * 1024 * 1024
+
 /** Follows an apply by its marks. */
 export class Watch {
   begun = false
@@ -12,6 +15,8 @@ export class Watch {
   readonly #outcomes = new Map<number, Outcome>()
   #at: number | undefined
   #last: string[] = []
+  #printed = 0
+  #dropped = 0
 
   constructor(jobs: Job[], onLine: (line: OutputLine) => void) {
     this.#jobs = jobs
@@ -19,8 +24,17 @@ export class Watch {
   }
 
   line = (text: string): void => {
-    if (this.#last.push(text) > 5) this.#last.shift()
-    this.report({ stream: 'stdout', text })
+    if (this.#last.push(text.slice(0, 1000)) > 5) this.#last.shift()
+    this.#printed += text.length + 1
+    if (this.#printed <= FLOOD) this.report({ stream: 'stdout', text })
+    else this.#dropped++
+  }
+
+  /** What is not kept is counted. */
+  #endFlood(): void {
+    if (this.#dropped > 0)
+      this.report({ stream: 'platform', text: `${this.#dropped} more lines of output are not kept` })
+    this.#dropped = 0
   }
 
   report(line: OutputLine): void {
@@ -35,7 +49,15 @@ export class Watch {
     if (word === 'again') this.again = true
     if (word === 'wait')
       this.report({ stream: 'platform', text: 'another apply is at work on this node: waiting for its end' })
+    if (word === 'cloud-init')
+      this.report({
+        stream: 'platform',
+        text: 'cloud-init is still at work on this node: waiting for its end',
+      })
     if (word === 'start') {
+      this.#endFlood()
+      this.#printed = 0
+
       this.#at = at
       this.#last = []
     }
@@ -47,6 +69,7 @@ export class Watch {
   }
 
   #end(at: number, code: number): void {
+    this.#endFlood()
     this.#at = undefined
     const job = this.#jobs[at]
     if (!job?.action && !job?.handler) return

@@ -61,6 +61,9 @@ export interface SystemFact {
   static_hostname: string
   hosts: string[]
   container: boolean
+  /** A new kernel or library waits for it; and whose packages said so. */
+  reboot_required: boolean
+  reboot_packages: string[]
   /** systemd's word for it; empty where systemd is not there. */
   virtualization: string
   /** Of the devops user; empty before there is one. */
@@ -142,6 +145,8 @@ export const blankState = (): State => ({
     static_hostname: '',
     hosts: [],
     container: false,
+    reboot_required: false,
+    reboot_packages: [],
     virtualization: '',
     pub_key: '',
   },

@@ -12,6 +12,8 @@ const at = {
   hostname: '/proc/sys/kernel/hostname',
   static_hostname: '/etc/hostname',
   hosts: '/etc/hosts',
+  reboot: '/run/reboot-required',
+  reboot_packages: '/run/reboot-required.pkgs',
   pub_key: '/home/devops/.ssh/id_ed25519.pub',
 }
 
@@ -64,6 +66,8 @@ echo =container
       static_hostname: one(at.static_hostname),
       hosts: lines.get(at.hosts) ?? [],
       virtualization: part('virtualization').trim(),
+      reboot_required: lines.has(at.reboot),
+      reboot_packages: [...new Set(lines.get(at.reboot_packages))].toSorted(),
       container: part('container').trim() === 'yes',
       pub_key: one(at.pub_key),
     }

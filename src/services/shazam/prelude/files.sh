@@ -52,7 +52,7 @@ drop_file() {
   rm -f -- "$1"
 }
 
-# remove_file PATH [theirs]: what was there before us is given back.
+# remove_file PATH [theirs [OWNER:GROUP MODE]]: what was there before us is given back.
 remove_file() {
   remember "$1"
   cd -P -- "$(dirname -- "$1")"
@@ -63,7 +63,9 @@ remove_file() {
     place "$new" "${1##*/}"
     rm -f -- "$copy"
   elif [ "${2-}" = theirs ]; then
-    exit 77
+    [ -n "${3-}" ] || exit 77
+    chown -h -- "$3" "${1##*/}"
+    chmod -- "$4" "${1##*/}"
   else
     rm -f -- "${1##*/}"
   fi

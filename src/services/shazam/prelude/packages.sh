@@ -1,10 +1,30 @@
+# Who holds a lock of apt or dpkg: they are POSIX locks, which /proc/locks names by inode.
+lock_holder() {
+  inodes=$(stat -c %i /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock 2>/dev/null)
+  holder=$(inodes=$inodes awk 'BEGIN { n = split(ENVIRON["inodes"], list); for (i = 1; i <= n; i++) locked[list[i]] = 1 }
+    { n = split($6, at, ":"); if ($2 == "POSIX" && at[n] in locked) { print $5; exit } }' /proc/locks)
+  [ -z "$holder" ] || printf '%s (process %s)' "$(cat "/proc/$holder/comm" 2>/dev/null || echo another)" "$holder"
+}
+
+# apt waits by itself as well, but does not say for whom.
+wait_for_apt() {
+  waited=0
+  while holder=$(lock_holder) && [ -n "$holder" ] && [ $waited -lt 900 ]; do
+    [ $((waited % 30)) != 0 ] || echo "waiting for the lock of apt and dpkg: $holder has it"
+    sleep 1
+    waited=$((waited + 1))
+  done
+}
+
 apt() {
+  wait_for_apt
   apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef \
     -o Dpkg::Options::=--force-confold "$@"
 }
 
 # What an interrupted dpkg left half done is finished first; one that is at work is waited for.
 repair_packages() {
+  wait_for_apt
   tries=60
   while [ -n "$(dpkg --audit)" ] || [ -n "$(find /var/lib/dpkg/updates -type f)" ]; do
     said=$(dpkg --force-confdef --force-confold --configure -a 2>&1) && return 0

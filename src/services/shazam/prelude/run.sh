@@ -117,7 +117,18 @@ enter() {
   touch /run/devops/began
   rm -rf /run/devops/undo
   [ ! -e "$GUARD" ] || settle_guard
+  wait_for_cloud_init
   mark begin
+}
+
+# A server that was just made is still being set up: what it installs and writes would come in our way.
+wait_for_cloud_init() {
+  waited=0
+  while [ -d /run/cloud-init ] && [ ! -e /run/cloud-init/result.json ] && [ ! -e /run/cloud-init/disabled ] && [ $waited -lt 600 ]; do
+    [ $waited != 0 ] || mark cloud-init
+    sleep 1
+    waited=$((waited + 1))
+  done
 }
 
 # What a former apply left armed: we are here, so it did not cut the link; or it did, and was undone.

@@ -1,7 +1,8 @@
 import Type from 'typebox'
+import type { FileFact } from '../facts/state.ts'
 import { quote } from '../quote.ts'
 import { change, type Kind, type Resource, unchanged } from './kind.ts'
-import { above, differences, type Owned, own, ownerIds, plainMode } from './owner.ts'
+import { above, differences, type Owned, own, ownerIds, pastOf, plainMode } from './owner.ts'
 import { Account, Mode, Path } from './pattern.ts'
 
 export interface Directory extends Resource, Owned {
@@ -10,7 +11,6 @@ export interface Directory extends Resource, Owned {
 
 export const directoryKind: Kind<Directory> = {
   name: 'directory',
-  keepsBefore: true,
   schema: Type.Object({
     directory: Path,
     owner: Type.Optional(Account),
@@ -45,10 +45,15 @@ export const directoryKind: Kind<Directory> = {
     if (changes.length === 0) return unchanged(`directory ${wish.path} is as wished`)
     return change(`directory ${wish.path}: ${changes.join(', ')}`, own(wish, wish.path))
   },
+  before: ({ path }, state) => pastOf(state.files.get(path), 'directory'),
   entry: ({ path, owner, group, mode }) => ({ path, owner, group, mode }),
   remove(owned, state, purge) {
     const path = owned.path as string
     if (state.files.get(path)?.type !== 'directory') return unchanged(`directory ${path} is gone`)
+    const past = owned.present_before ? (owned.before as Owned | undefined) : undefined
+    const changes = past ? differences(past, state.files.get(path) as FileFact) : []
+    if (past && changes.length > 0)
+      return change(`directory ${path}, as it was before: ${changes.join(', ')}`, own(past, path))
     if (owned.keep && purge)
       return change(
         `remove directory ${path} with all that is in it`,

@@ -5,7 +5,7 @@ import type { FileFact } from '../facts/state.ts'
 import { quote } from '../quote.ts'
 import { unified } from './difference.ts'
 import { change, type Entry, type Kind, type Resource, type Step, unchanged } from './kind.ts'
-import { above, differences, type Owned, own, ownerIds, plainMode } from './owner.ts'
+import { above, differences, type Owned, own, ownerIds, pastOf, plainMode } from './owner.ts'
 import { Account, Mode, Path } from './pattern.ts'
 
 export interface File extends Resource, Owned {
@@ -84,6 +84,7 @@ export const fileKind: Kind<File> = {
       ...(diff ? { diff } : {}),
     })
   },
+  before: ({ path }, state) => pastOf(state.files.get(path), 'file'),
   entry({ path, content, sha256, owner, group, mode, once, secret }, { hide }) {
     const open =
       !secret && content !== undefined && Buffer.byteLength(content) <= KEPT && hide(content) === content
@@ -152,8 +153,14 @@ export const keeping = (owned: Entry | undefined): string[] =>
 /** What was there before us is given back; where we never had to change it, it stays. */
 export const takeAway = (owned: Entry, name: string): Step =>
   owned.present_before
-    ? change(`give back ${name} as it was before`, `remove_file ${quote([owned.path as string, 'theirs'])}`)
+    ? change(
+        `give back ${name} as it was before`,
+        `remove_file ${quote([owned.path as string, 'theirs', ...attributes(owned)])}`,
+      )
     : change(`remove ${name}`, `remove_file ${quote(owned.path as string)}`)
+
+const attributes = ({ before }: Entry): string[] =>
+  before ? [`${before.owner}:${before.group}`, String(before.mode)] : []
 
 /** The check that `write_file` of the prelude calls with the new file. */
 export const checkFunction = (check: string | undefined) =>

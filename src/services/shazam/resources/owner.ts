@@ -20,6 +20,14 @@ export function differences(wish: Owned, fact: FileFact): string[] {
 export const own = (wish: Owned, path: string) =>
   `chown -h -- ${quote(`${wish.owner}:${wish.group}`)} ${quote(path)}\nchmod -- ${quote(wish.mode)} ${quote(path)}`
 
+/** Of what was there before us, as it was then. */
+export function pastOf(
+  fact: FileFact | undefined,
+  type: FileFact['type'],
+): { owner: string; group: string; mode: string } | undefined {
+  return fact?.type === type ? { owner: fact.owner, group: fact.group, mode: fact.mode } : undefined
+}
+
 export const ownerIds = (wish: Owned) => [`user:${wish.owner}`, `group:${wish.group}`]
 
 /** The folders above a path, nearest last: what can be wished as well must come first. */

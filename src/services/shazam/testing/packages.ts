@@ -19,7 +19,13 @@ export const offerPackages = (packages: readonly LocalPackage[]): string =>
 mkdir -p ${folder} /run/devops
 ${packages.map(build).join('\n')}
 echo 'deb [trusted=yes] file:${folder} ./' >/etc/apt/sources.list.d/local.list
-apt-get -q update -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/local.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 >/dev/null
+# A server that has just started may be refreshing its lists by itself.
+tries=60
+until apt-get -q update -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/local.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 >/dev/null; do
+  tries=$((tries - 1))
+  [ $tries -gt 0 ]
+  sleep 1
+done
 touch /run/devops/refreshed`
 
 function build({ name, version = '1.0', depends, files = {}, scripts = {} }: LocalPackage): string {

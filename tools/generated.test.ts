@@ -9,6 +9,7 @@ import { generateClient } from './generate-client.ts'
 import { generateCliDocs } from './generate-docs.ts'
 import { generateErrorDocs } from './generate-errors.ts'
 import { withRights } from './generate-people.ts'
+import { generateResourceDocs } from './generate-resources.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 
@@ -45,6 +46,10 @@ test('every option and command of the catalog is described', () => {
 
 const inside = (options: Record<string, Option> = {}): Option[] =>
   Object.values(options).flatMap((option) => [option, ...inside(option.options)])
+
+test('docs/resources.md is what tools/generate-resources.ts makes of the kinds and their examples', () => {
+  assert.equal(read('docs/resources.md'), generateResourceDocs())
+})
 
 test('every command has an example', () => {
   const sections = generateCliDocs().split('\n## ').slice(2)

@@ -94,7 +94,7 @@ const inventory = () =>
 find etc srv mnt -path etc/apt -prune -o -name '*-' -prune -o -type f ! -name ld.so.cache ! -name .pwd.lock -print0 | sort -z | xargs -0 sha256sum
 dpkg-query -W -f '\${Package} \${Version} \${db:Status-Status}\\n'
 getent passwd; getent group
-systemctl list-unit-files --no-legend; systemctl is-active theirs own tick.timer || true
+systemctl list-unit-files --no-legend | grep -v '^devops-guard'; systemctl is-active theirs own tick.timer || true
 mount | grep -c /mnt || true; find /var/lib/devops/before /var/lib/devops/lines /var/lib/devops/archives -type f 2>/dev/null || true`)
 
 /** Lines that are in one of both only. */

@@ -30,7 +30,11 @@ set_mount() {
     printf '%s\n' "$2"
   } | rewrite /etc/fstab
   ! systemctl is-system-running >/dev/null 2>&1 || systemctl daemon-reload
-  mkdir -p -- "$1"
+  if [ ! -d "$1" ]; then
+    make_folder "$1"
+    mkdir -p -m 0755 /var/lib/devops/folders
+    : >"/var/lib/devops/folders/$(digest_of "mount $1")"
+  fi
   if mountpoint -q -- "$1"; then umount -- "$1"; fi
   mount -- "$1"
 }
@@ -39,6 +43,11 @@ unset_mount() {
   escaped=$(printf '%s' "$1" | sed 's/\\/\\0134/g; s/ /\\040/g; s/\t/\\011/g')
   path=$escaped awk '/^[[:space:]]*#/ || $2 != ENVIRON["path"]' /etc/fstab | rewrite /etc/fstab
   ! mountpoint -q -- "$1" || umount -- "$1"
+  note=/var/lib/devops/folders/$(digest_of "mount $1")
+  if [ -e "$note" ]; then
+    rm -f -- "$note"
+    remove_folder "$1"
+  fi
 }
 
 # set_host NAME LINE: the line of /etc/hosts whose first name it is; none when LINE is empty.

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { ownAddress } from '#testing/own-address.ts'
 import type { Clone, Person } from '#testing/person.ts'
 import { type Plane, startPlane } from '#testing/plane.ts'
 import { server, type Watch, watch } from '#testing/story.ts'
@@ -56,7 +58,9 @@ test('a stranger enters neither the node nor the repository, and learns no more 
 test('a collaborator who is added enters the node within seconds', async () => {
   const told = await share('add', 'bob', '--role', 'write')
   assert.equal(told.code, 0, told.text)
+  const added = Date.now()
   await until(() => entersNode(bob))
+  console.log(`# added: enters the node ${Date.now() - added} ms after the command has returned`)
   assert.equal((await lsRemote(bob)).code, 0)
   assert.ok(await entersNode(ann))
 })
@@ -73,9 +77,13 @@ test('one who is removed is out within seconds: no new session, no open one, no 
 
   const told = await share('remove', 'bob')
   assert.equal(told.code, 0, told.text)
+  const removed = Date.now()
   await until(async () => !(await entersNode(bob)))
   await left
-  assert.match(await streamed, /event: problem\ndata: .*There is no repository ann\/shop/)
+  console.log(`# removed: neither enters the node nor is inside after ${Date.now() - removed} ms`)
+  const last = await streamed
+  console.log(`# removed: the stream has ended after ${Date.now() - removed} ms`)
+  assert.match(last, /event: problem\ndata: .*There is no repository ann\/shop/)
   assert.match((await lsRemote(bob)).text, /There is no repository ann\/shop/)
   assert.ok(await entersNode(ann))
 })
@@ -120,6 +128,70 @@ test('a user who is disabled is out of everything, and comes back when enabled',
   await until(() => entersNode(bob))
 })
 
+test('a node is made by the credential of its repository’s owner, each use in the audit; another’s repository has none', async () => {
+  await using engine = await remoteEngine()
+  const set = [
+    'credential',
+    'set',
+    'farm',
+    '--provider',
+    'docker',
+    '--field',
+    `address=tcp://${engine.address}`,
+  ]
+  const told = await ann.devops(...set)
+  assert.match(told.text, /Set credential farm: provider docker takes it \(Docker \d+/)
+  const descriptor = server('far').replace('  name: docker', '  name: docker\n  credential: farm')
+  clone.write({ 'nodes/far.yml': descriptor })
+  const pushed = await clone.push('a node elsewhere')
+  assert.equal(pushed.code, 0, pushed.text)
+  await see.synced('far')
+  assert.ok(engine.connections() > 1)
+  assert.match(
+    (await ann.devops('credential', 'unset', 'farm')).text,
+    /The server of node far in ann\/shop was made with it/,
+  )
+  const uses = await ann.devops('audit', '--repo', clone.repo, '--action', 'credential.use')
+  assert.match(uses.text, /credential\.use\s+done\s+create the server of node far/)
+
+  const own = await bob.repository('own')
+  own.write({ 'nodes/far.yml': descriptor })
+  const refused = await own.push('with the credential of ann')
+  assert.match(refused.text, /nodes\/far\.yml:6:3 provider\.credential: unknown credential "farm"/)
+
+  clone.write({ 'nodes/far.yml': null })
+  assert.equal((await clone.push('no node elsewhere', ['destroy=far'])).code, 0)
+  await see.gone('far')
+  assert.equal((await ann.devops('credential', 'unset', 'farm')).code, 0)
+})
+
+/** The engine of this machine on an address of its network, as another machine would offer it. */
+async function remoteEngine() {
+  const host = ownAddress()
+  const open = new Set<Socket>()
+  let count = 0
+  const proxy = createServer((socket) => {
+    count++
+    const to = connect('/var/run/docker.sock')
+    for (const end of [socket, to]) {
+      open.add(end)
+      end.on('error', () => socket.destroy()).on('close', () => open.delete(end))
+    }
+    socket.pipe(to).pipe(socket)
+  })
+  proxy.listen(0, host)
+  await once(proxy, 'listening')
+  return {
+    address: `${host}:${(proxy.address() as AddressInfo).port}`,
+    connections: () => count,
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy()
+      proxy.close()
+      await once(proxy, 'close')
+    },
+  }
+}
+
 test('the audit tells who did what, with address and outcome, and can be verified', async () => {
   const told = await ann.devops('audit', '--repo', clone.repo, '--json')
   const entries = JSON.parse(told.text) as Record<string, unknown>[]
@@ -127,11 +199,8 @@ test('the audit tells who did what, with address and outcome, and can be verifie
     entries.filter((one) => one.action === action && one.actor === actor && one.from === '127.0.0.1')
   assert.equal(did('setCollaborator', 'ann').length, 6)
   assert.deepEqual(
-    did('git.push', 'ann').map(({ outcome, via }) => [outcome, via]),
-    [
-      ['done', 'key'],
-      ['intent', 'key'],
-    ],
+    did('git.push', 'ann').map(({ outcome, via }) => `${outcome} by ${via}`),
+    Array(3).fill(['done by key', 'intent by key']).flat(),
   )
   assert.equal(did('git.push', 'bob').length, 0)
   const refused = await bob.devops('audit', '--repo', clone.repo)

@@ -35,6 +35,18 @@ test('a change is recorded before it happens and again with what came of it', as
   ])
 })
 
+test('the audit of a repository begins with who made it', async () => {
+  await using api = await startTestApi()
+  await send(api, 'POST', '/v1/repos', { repo: 'shop' })
+  assert.deepEqual(
+    api.world.audit.map(({ action, repo, outcome }) => [action, repo, outcome]),
+    [
+      ['createRepository', 'ann/shop', 'intent'],
+      ['createRepository', 'ann/shop', 'done'],
+    ],
+  )
+})
+
 test('a change that its service refuses is recorded as refused, with the code', async () => {
   await using api = await startTestApi()
   const { status } = await send(api, 'DELETE', '/v1/repos/ann/shop')

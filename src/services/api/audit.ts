@@ -39,7 +39,8 @@ export async function audited<T>(
   }
 }
 
-function recordOf(route: Declaration, { repo, params, query, body, identity, from }: Call): AuditRecord {
+function recordOf(route: Declaration, call: Call): AuditRecord {
+  const { repo, params, query, body, identity, from } = call
   const { owner: _owner, repo: _repo, ...rest } = params as Record<string, string>
   const details = repo === '' ? params : rest
   const address = route.path.replace(
@@ -52,7 +53,7 @@ function recordOf(route: Declaration, { repo, params, query, body, identity, fro
     credential: identity.credential,
     from,
     action: route.id,
-    repo: repo === '' ? null : repo,
+    repo: repo === '' ? (route.about?.(call) ?? null) : repo,
     cause: `${route.method} ${address}`,
     details: { ...details, ...(query as object), ...summary(body, route.shows) },
     outcome: 'intent',

@@ -70,6 +70,8 @@ export interface Declaration {
   changes?: false
   /** Fields of the body whose values are no secret: the audit keeps them, and of the others the names. */
   shows?: readonly string[]
+  /** The repository that a change is about, where the path does not name it: its audit tells of it. */
+  about?(call: Call): string
   /** What a stream sends: server-sent events, or JSON lines; events when absent. */
   streams?: 'events' | 'lines'
   /** The body comes as its bytes, whatever its type. */

@@ -14,6 +14,8 @@ const { address } = calls['registry.get_value'].input.properties
 const one = namePattern.source.slice(1, -1)
 const NameOrId = Type.String({ pattern: `^(${one}/)?${one}$`, description: 'name, or owner/name' })
 
+const fullName = (name: string, user: string): string => (name.includes('/') ? name : `${user}/${name}`)
+
 export const repositories: Route[] = [
   route(
     {
@@ -38,10 +40,11 @@ export const repositories: Route[] = [
       body: strict({ repo: NameOrId }),
       status: 201,
       shows: ['repo'],
+      about: ({ body, identity }) => fullName((body as { repo: string }).repo, identity.user),
       response: RepositoryView,
     },
     async ({ body, identity }, { bus }) => {
-      const repo = body.repo.includes('/') ? body.repo : `${identity.user}/${body.repo}`
+      const repo = fullName(body.repo, identity.user)
       const [owner = ''] = repo.split('/')
       if (owner !== identity.user && !identity.admin)
         throw new Problem('forbidden', { user: identity.user, action: `make a repository of ${owner}` })

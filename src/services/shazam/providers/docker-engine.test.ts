@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
 import { isProblem } from '#kit/problem.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
+import { ownAddress } from '#testing/own-address.ts'
 import { dockerProvider } from './docker.ts'
 import { openEngine } from './docker-engine.ts'
 
@@ -46,12 +46,7 @@ test('fields that the provider does not have are named, and a key without its ce
 })
 
 test('an engine that answers says which it is; one that does not is refused', async () => {
-  const own = Object.values(networkInterfaces())
-    .flat()
-    .find(
-      (one) => one && !one.internal && one.family === 'IPv4' && !one.address.startsWith('169.254.'),
-    )?.address
-  assert.ok(own, 'this machine has no address of its own')
+  const own = ownAddress()
   // The engine of this machine, as if it were another's that listens on the network.
   const proxy = createServer((socket) => {
     const engine = connect('/var/run/docker.sock')

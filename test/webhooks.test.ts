@@ -320,6 +320,7 @@ test('a refused delivery is not taken again, nor one whose body is gone', async 
     .updateTable('tasker_deliveries')
     .set({ at: hooks.world.clock.now() - 8 * 24 * 3600_000 })
     .execute()
+  await hooks.world.clock.advance(61_000)
   await hooks.send(HOOK, { headers, body: '{}' })
   await assert.rejects(redeliver(String(old.delivery)), { code: 'conflict', message: /not kept any more/ })
 })

@@ -26,11 +26,21 @@ export interface Hook {
   webhook: Webhook
 }
 
+/** Milliseconds between two looks for deliveries that are too old. */
+const PRUNE = 60_000
+
 type Received = Output<'tasker.receive_webhook'>
 
 /** Answers `tasker.receive_webhook`. A delivery that a webhook refuses is on record as well. */
 export function receiveWebhook(tasker: Tasker) {
   const limit = createHookLimit()
+  const pruned = new Map<string, number>()
+  /** Whether a repository's deliveries are looked through: not with each one. */
+  const isTime = ({ now }: Turn, repo: string): boolean => {
+    const due = now - (pruned.get(repo) ?? 0) >= PRUNE
+    if (due) pruned.set(repo, now)
+    return due
+  }
   return async ({ body, ...rest }: Input<'tasker.receive_webhook'>): Promise<Received> => {
     const incoming: Incoming = { ...rest, body: Buffer.from(body, 'base64') }
     const hook = await hookOf(tasker, incoming)
@@ -38,7 +48,7 @@ export function receiveWebhook(tasker: Tasker) {
     try {
       await admit(tasker, hook, incoming)
       const payload = payloadOf(incoming.body, incoming.headers['content-type'] ?? '')
-      return await tasker.turns.take((turn) => accept(turn, hook, incoming, payload))
+      return await tasker.turns.take((turn) => accept(turn, hook, incoming, payload, isTime))
     } catch (error) {
       if (error instanceof Problem && error.status < 500) await refuse(tasker, hook, incoming, error)
       throw error
@@ -72,7 +82,13 @@ async function admit({ bus, clock }: Tasker, { tip, webhook }: Hook, incoming: I
   if (trouble !== undefined) throw new Problem('unsigned', { reason: trouble })
 }
 
-async function accept(turn: Turn, hook: Hook, incoming: Incoming, payload: unknown): Promise<Received> {
+async function accept(
+  turn: Turn,
+  hook: Hook,
+  incoming: Incoming,
+  payload: unknown,
+  isTime: (turn: Turn, repo: string) => boolean,
+): Promise<Received> {
   const { tip, task, webhook } = hook
   const { repo, path } = incoming
   const key = keyOf(webhook.type, incoming.headers)
@@ -83,7 +99,7 @@ async function accept(turn: Turn, hook: Hook, incoming: Incoming, payload: unkno
   const run = await createRun(turn, { tip, task, vars: {}, cause, payload, request })
   const about = aboutOf(hook, incoming)
   const { id } = await insertDelivery(turn, { ...about, key, status: 202, run: run.id, body: incoming.body })
-  await pruneDeliveries(turn, repo)
+  if (isTime(turn, repo)) await pruneDeliveries(turn, repo)
   return { delivery: id, run: run.id, repeated: false }
 }
 

@@ -15,7 +15,7 @@ export const problems = {
   unaudited: [
     503,
     'The audit cannot be written, so nothing was changed: {reason}',
-    'Look at the platform’s log: is the disk full, or the master key gone?',
+    'Look at the platform’s log whether the disk is full or the master key gone.',
   ],
   unsigned: [
     401,

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import examples from '@octokit/webhooks-examples' with { type: 'json' }
+import { sql } from 'kysely'
 import { Webhook as StandardWebhook } from 'standardwebhooks'
 import type { Output } from '#contracts'
 import type { Webhook } from '#contracts/descriptors.ts'
@@ -323,4 +324,17 @@ test('a refused delivery is not taken again, nor one whose body is gone', async 
   await hooks.world.clock.advance(61_000)
   await hooks.send(HOOK, { headers, body: '{}' })
   await assert.rejects(redeliver(String(old.delivery)), { code: 'conflict', message: /not kept any more/ })
+})
+
+test('a delivery that cannot be written starts nothing, and the sender is told to try again', async () => {
+  await using hooks = await startHooks([{ path: 'deploy' }])
+  const { db } = hooks.world.store
+  await sql`create trigger broken before insert on tasker_deliveries
+    begin select raise(abort, 'the disk is full'); end`.execute(db)
+  const headers = { ...json, 'x-github-delivery': 'd1' }
+  assert.equal((await hooks.send(HOOK, { headers, body: '{}' })).status, 500)
+  assert.deepEqual(await hooks.world.runs(), [])
+  await sql`drop trigger broken`.execute(db)
+  assert.equal((await hooks.send(HOOK, { headers, body: '{}' })).body.repeated, false)
+  assert.equal((await hooks.world.runs()).length, 1)
 })

@@ -5,5 +5,6 @@ export function causeOf({ kind, by, detail, depth }: Schemas['Cause']): string {
   if (kind === 'hand') return `${by} by hand`
   if (kind === 'event') return `event ${detail}${depth > 1 ? `, ${depth} deep` : ''}`
   if (kind === 'cron' || kind === 'drift') return `${kind} ${detail}`
-  return kind === 'webhook' ? `webhook ${detail} from ${by}` : `${kind} ${detail} by ${by}`
+  // An address, or who took a delivery again: no name has a dot or a colon.
+  return `${kind} ${detail} ${kind === 'webhook' && /[.:]/.test(by) ? 'from' : 'by'} ${by}`
 }

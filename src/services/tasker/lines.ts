@@ -21,7 +21,7 @@ export const describeWithNode = (work: WorkRow): string =>
 export function describeCause({ kind, by, detail }: Cause): string {
   if (kind === 'hand') return `${by} by hand`
   if (kind === 'cron') return `cron ${detail}`
-  if (kind === 'webhook') return `webhook ${detail} from ${by}`
+  if (kind === 'webhook') return `webhook ${detail} ${/[.:]/.test(by) ? 'from' : 'by'} ${by}`
   if (kind === 'drift') return `drift of ${detail}`
   return kind === 'event' ? `event ${detail}` : `${kind} ${detail} by ${by}`
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import type { Cron } from '#contracts/descriptors.ts'
 import { until } from '#testing/until.ts'
 import { aTask, tip } from '../testing/descriptors.ts'
@@ -199,4 +200,17 @@ test('while git does not answer nothing starts; within two minutes nothing is lo
   world.deaf = false
   await world.clock.advance(60_000)
   await runsAre(world, ['2026-01-01T01:00Z'])
+})
+
+test('a run and the next slot are written together or not at all, and a broken one holds up no other', async () => {
+  await using world = await start(['0 * * * *', '5 * * * *'])
+  await sql`create trigger broken before update on tasker_schedules when new.cron = '0 * * * *'
+    begin select raise(abort, 'the disk is full'); end`.execute(world.store.db)
+  await world.clock.advance(HOUR + 6 * 60_000)
+  await until(async () => (await slots(world)).length > 0)
+  assert.deepEqual(await slots(world), ['2026-01-01T00:05Z', '2026-01-01T01:05Z'])
+  await sql`drop trigger broken`.execute(world.store.db)
+  await world.clock.advance(30_000)
+  await until(async () => (await schedules(world)).every(({ next_at }) => next_at > world.clock.now()))
+  assert.equal((await slots(world)).length, 2, 'six minutes late is missed')
 })

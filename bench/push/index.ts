@@ -40,17 +40,21 @@ async function measure(folder: string, size: number, place: Place): Promise<void
   await work.push('bare')
   const first = await work.push('ours')
   await settle(place)
-  const times = { bare: [] as number[], ours: [] as number[] }
+  const times = { bare: [] as number[], ours: [] as number[], own: [] as number[] }
   for (let i = 0; i < PUSHES; i++) {
     work.change(i)
     times.bare.push(await work.push('bare'))
+    const before = process.threadCpuUsage()
     times.ours.push(await work.push('ours'))
+    const { user, system } = process.threadCpuUsage(before)
+    times.own.push((user + system) / 1000)
   }
   const [bareTime, ourTime] = [median(times.bare), median(times.ours)]
   const more = ourTime - bareTime
   console.log(
     `${String(size).padStart(5)} nodes: bare ${bareTime.toFixed(0)} ms, devo.ps ${ourTime.toFixed(0)} ms (median of ${PUSHES}), ` +
       `${more.toFixed(0)} ms more${size === 200 ? ` (aim: at most ${AIM})` : ''}; slowest ${Math.max(...times.ours).toFixed(0)} ms; ` +
+      `${median(times.own).toFixed(0)} ms are work of the platform, the rest is git's and waiting; ` +
       `the first, which makes all of them: ${first.toFixed(0)} ms`,
   )
   if (!work.said.includes('~ n0') || /no plan could be had/.test(work.said))

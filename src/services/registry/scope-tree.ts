@@ -187,11 +187,20 @@ function taskVariables({ infrastructure, variables }: Sources, id: string | unde
 
 /** The keys of all trees as one; of equal keys the last tree's. Values are read anew each time. */
 function liveView(trees: readonly Tree[]): Tree {
-  const view: Tree = {}
-  for (const tree of trees)
-    for (const key of Object.keys(tree))
-      Object.defineProperty(view, key, { enumerable: true, configurable: true, get: () => tree[key] })
-  return view
+  const holderOf = (key: PropertyKey) => trees.findLast((tree) => Object.hasOwn(tree, key))
+  // Made for each node, so nothing may be copied into it: a repository has many.
+  return new Proxy<Tree>(
+    {},
+    {
+      get: (_, key) => holderOf(key)?.[key as string],
+      has: (_, key) => holderOf(key) !== undefined,
+      ownKeys: () => [...new Set(trees.flatMap((tree) => Object.keys(tree)))],
+      getOwnPropertyDescriptor(_, key) {
+        const holder = holderOf(key)
+        return holder && { value: holder[key as string], enumerable: true, configurable: true }
+      },
+    },
+  )
 }
 
 function canonical(address: string, nodes: Tree, holders: Record<string, Tree>): string {

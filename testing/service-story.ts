@@ -58,9 +58,13 @@ export async function startServiceStory(repository: string): Promise<ServiceStor
 
   async function run(node: string, steps: Step[]) {
     const id = `task-${++tasks}`
-    await push({ [`tasks/${id}.yml`]: stringify({ id, type: 'task', targets: [node], steps }) })
+    const file = `tasks/${id}.yml`
+    await push({ [file]: stringify({ id, type: 'task', targets: [node], steps }) })
     await see.idle()
-    return await devops('run', id)
+    const ended = await devops('run', id)
+    // Gone with the next push: the node may lose the service that it is about.
+    clone.write({ [file]: null })
+    return ended
   }
 
   return {

@@ -103,6 +103,7 @@ const typeOf = ({ type, items, options }: Option): string =>
 
 function defaultOf(option: Option): string {
   if (option.required) return 'required'
+  if (option.generate) return 'generated'
   if (option.type === 'group' || (option.default ?? null) === null) return ''
   return code(typeof option.default === 'string' ? option.default : JSON.stringify(option.default))
 }

@@ -184,6 +184,18 @@ test('a password is changed, and a user that is taken out can log in no more, wi
   assert.deepEqual(await story.again('db'), [])
 })
 
+test('a user without a password has one that was made for it, and a task can use it', async () => {
+  await story.wish('db', ['redis', 'postgresql'], {
+    ...redis(),
+    ...postgresql({ users: [{ name: 'shop' }], databases: [{ name: 'shop', users: ['shop'] }] }),
+  })
+  assert.match(await as('shop', 'changed', 'select 1'), /failed/)
+  const line =
+    'PGPASSWORD={{ db.configuration.postgresql.users.shop.password }} psql -XAtw -h 127.0.0.1 -U shop -c "select count(*) from things"'
+  assert.match(await story.run('db', { run: line }), / 1\n/)
+  assert.deepEqual(await story.again('db'), [])
+})
+
 test('databases are dumped, each to a file that restores, with the roles beside them', async () => {
   const text = await run('postgresql database backup', { name: ['shop'], path: '/opt/backup/%Y' })
   const folder = `/opt/backup/${new Date().getFullYear()}/postgresql`

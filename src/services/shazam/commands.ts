@@ -24,7 +24,7 @@ export const findCommand =
     }
     const defaults = withDefaults(wanted.options ?? {}, {})
     if (wanted.unit !== undefined && wanted.do !== undefined)
-      return { template: `systemctl ${wanted.do} ${wanted.unit}\n`, user: 'root', defaults }
+      return { template: actOn(wanted.unit, wanted.do), user: 'root', defaults }
     const template = found.templates[wanted.script ?? '']
     if (template === undefined)
       throw new Problem('invalid', {
@@ -32,6 +32,10 @@ export const findCommand =
       })
     return { template, user: wanted.user ?? 'root', defaults }
   }
+
+/** A start that somebody asks for is no crash: it does not count for the unit's limit of starts. */
+const actOn = (unit: string, act: string): string =>
+  `systemctl reset-failed ${unit} 2>/dev/null || :\nsystemctl ${act} ${unit}\n`
 
 function scriptOf(scripts: Readonly<Record<string, string>>, file: string): Output<'shazam.command'> {
   const template = scripts[file] ?? scripts[`scripts/${file}`]

@@ -72,7 +72,11 @@ handle_unit() {
 }
 retrying=
 reload_unit() { handle_unit reload-or-restart "$1"; }
-restart_unit() { handle_unit restart "$1"; }
+# A wished restart is no crash: it does not count for the unit's limit of starts.
+restart_unit() {
+  ! systemctl is-active --quiet -- "$1" || systemctl reset-failed -- "$1" || :
+  handle_unit restart "$1"
+}
 start_unit() {
   systemctl --no-ask-password start -- "$1" || why_not "$1"
   settled "$1"

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type ServiceStory, startServiceStory } from '#testing/service-story.ts'
+
+/** A Docker engine inside of a server; the registry that it pulls from is served by the server's own nginx. */
+let story: ServiceStory
+let bare: string
+
+before(async () => {
+  story = await startServiceStory('containers')
+  await story.wish('engine', ['nginx'], { nginx })
+  await sh(registry)
+  bare = await inventory()
+})
+after(() => story?.[Symbol.asyncDispose]())
+
+const sh = (line: string) => story.sh('engine', line)
+const run = (command: string, options = {}) => story.run('engine', { run: `devops ${command}`, options })
+const wish = (docker = {}) => story.wish('engine', ['nginx', 'docker'], { nginx, docker })
+const inventory = () =>
+  sh(`find /etc /usr/local /var/lib /var/log -xdev \\( -path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/lib/ucf -o -path /var/lib/systemd -o -path /var/log/apt -o -path /var/log/journal \\) -prune -o -print | grep -v ^/var/lib/devops | sort
+     dpkg-query -W -f '\${db:Status-Abbrev} \${Package}\\n' | sort`)
+const pid = async () => (await sh('systemctl show -P MainPID docker')).trim()
+
+const nginx = {
+  vhosts: [
+    {
+      id: 'registry',
+      port: 5000,
+      routes: [
+        { uri: '= /v2/', custom: 'return 200;' },
+        { uri: '/v2/', custom: 'default_type application/vnd.docker.distribution.manifest.v2+json;' },
+      ],
+    },
+  ],
+}
+
+/** An image of one layer with `echo` in it, as a registry hands it out. */
+const registry = `set -e
+mkdir -p /tmp/image/bin /tmp/image/lib /tmp/image/lib64 /var/www/registry/v2/tiny/blobs /var/www/registry/v2/tiny/manifests
+cp -L /bin/echo /tmp/image/bin
+cp -L $(ldd /bin/echo | grep -o '/lib/[^ ]*libc.so[^ ]*') /tmp/image/lib
+cp -L /lib64/ld-linux-x86-64.so.2 /tmp/image/lib64
+cd /var/www/registry/v2/tiny
+tar -C /tmp/image -cf /tmp/layer.tar .
+sum() { sha256sum "$1" | cut -d' ' -f1; }
+keep() { cp "$1" "blobs/sha256:$(sum "$1")"; }
+gzip -nk /tmp/layer.tar
+printf '{"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/echo", "hello"]}, "rootfs": {"type": "layers", "diff_ids": ["sha256:%s"]}}' "$(sum /tmp/layer.tar)" >/tmp/config.json
+keep /tmp/layer.tar.gz
+keep /tmp/config.json
+part() { printf '{"mediaType": "application/vnd.docker.%s", "size": %s, "digest": "sha256:%s"}' "$1" "$(stat -c %s "$2")" "$(sum "$2")"; }
+printf '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": %s, "layers": [%s]}' "$(part container.image.v1+json /tmp/config.json)" "$(part image.rootfs.diff.tar.gzip /tmp/layer.tar.gz)" >manifests/1
+cp manifests/1 manifests/2
+cp manifests/1 "manifests/sha256:$(sum manifests/1)"`
+
+test('docker runs, devops may use it, and an image of the node is pulled', async () => {
+  await wish({ images: ['127.0.0.1:5000/tiny:1'] })
+  assert.equal(await sh('runuser -u devops -- docker run --rm 127.0.0.1:5000/tiny:1'), 'hello\n')
+  const { facts } = await story.see.node('engine')
+  assert.match((facts.services as { docker: { version: string } }).docker.version, /^\d+\.\d+/)
+  assert.deepEqual(await story.again('engine'), [])
+})
+
+test('a changed setting restarts docker, and nginx goes on', async () => {
+  const before = [await pid(), await sh('systemctl show -P MainPID nginx')]
+  const did = await wish({ dns: ['10.0.0.53'], settings: { 'log-driver': 'journald' } })
+  assert.equal(did.length, 1, did.join('\n'))
+  assert.match(did[0] ?? '', /daemon\.json/)
+  assert.equal(await sh('docker info --format {{.LoggingDriver}}'), 'journald\n')
+  assert.notEqual(await pid(), before[0])
+  assert.equal(await sh('systemctl show -P MainPID nginx'), before[1])
+})
+
+test('it answers over TCP only when it is told to', async () => {
+  const answers = () => sh('curl -s --max-time 5 http://127.0.0.1:2375/_ping || true')
+  assert.equal(await answers(), '')
+  await wish({ inet: true })
+  assert.equal(await answers(), 'OK')
+  assert.equal(await sh('docker ps -q'), '')
+  assert.deepEqual(await story.again('engine'), [])
+  await wish()
+  assert.equal(await answers(), '')
+})
+
+test('an image is pulled, and docker is reloaded, stopped, started and restarted, by commands', async () => {
+  assert.match(await run('docker image pull', { name: '127.0.0.1:5000/tiny:2' }), /tiny:2/)
+  await story.fails('engine', { run: 'devops docker image pull', options: { name: '127.0.0.1:5000/none:1' } })
+  const before = await pid()
+  const state = { run: 'systemctl is-active docker || true' }
+  const text = await story.run(
+    'engine',
+    ...[{ run: 'devops docker reload' }, { run: 'devops docker stop' }, state],
+    ...[{ run: 'devops docker start' }, state],
+  )
+  assert.match(text, / inactive\n[\s\S]+ active\n/)
+  const between = await pid()
+  await run('docker restart')
+  assert.equal(new Set([before, between, await pid()]).size, 3)
+})
+
+test('docker that is taken away leaves its images, and purged it leaves nothing', async () => {
+  const without = (more = {}) => story.wish('engine', ['nginx'], { nginx }, more)
+  await without()
+  assert.equal(await sh('command -v dockerd; pgrep -x dockerd; ls /var/lib/docker | grep -c image'), '1\n')
+  await wish()
+  assert.match(await sh('docker images'), /127\.0\.0\.1:5000\/tiny +2/)
+  await without({ purge: true })
+  const left = (await inventory()).split('\n').filter((line) => !bare.split('\n').includes(line))
+  assert.deepEqual(left, [])
+})

@@ -40,7 +40,13 @@ export async function startServer({
   )
   const sh = (line: string) =>
     execFileSync('docker', ['exec', name, 'sh', '-c', line], { encoding: 'utf8', stdio: 'pipe' })
-  if (systemd) sh('systemctl is-system-running --wait || true')
+  const remove = () => execFileSync('docker', ['rm', '--force', '--volumes', name], { stdio: 'pipe' })
+  try {
+    if (systemd) sh('systemctl is-system-running --wait || true')
+  } catch (error) {
+    remove()
+    throw error
+  }
   let running: ReturnType<typeof spawn> | undefined
   const connection: TestServer['connection'] = {
     trips: 0,
@@ -77,7 +83,7 @@ export async function startServer({
     sh,
     cut: () => void running?.kill('SIGKILL'),
     async [Symbol.asyncDispose]() {
-      execFileSync('docker', ['rm', '--force', '--volumes', name], { stdio: 'pipe' })
+      remove()
     },
   }
 }

@@ -11,6 +11,7 @@ import { createPatrol, onSettings } from './patrol.ts'
 import { onLimits } from './places.ts'
 import { getPlan, makePlan, syncPlan } from './plans.ts'
 import { onPushed } from './pushes.ts'
+import { createRetention } from './retention.ts'
 import { advanceRun } from './runs/advance.ts'
 import { onStepFinished } from './runs/finished.ts'
 import { stepScript } from './runs/render.ts'
@@ -74,6 +75,7 @@ export const tasker = defineService<TaskerOptions>({
     stack.use(createSweeper({ bus, clock, log, turns, poke: dispatcher.poke }))
     const ticker = stack.use(createTicker(self))
     stack.defer(bus.on('tasker.pushes', ['repo.pushed'], onPushed(self, ticker.poke)))
+    stack.use(createRetention(self))
     const patrol = stack.use(createPatrol(self))
     stack.defer(bus.on('tasker.settings', ['repo.settings_changed'], onSettings(self, patrol.poke)))
     dispatcher.begin(createTurns({ bus, store, clock, log, afterTurn() {} }))

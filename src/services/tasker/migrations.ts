@@ -55,6 +55,16 @@ export const migrations: readonly Migration[] = [
     },
   },
   { id: 'tasker/0008-crons', up: createSchedules },
+  {
+    id: 'tasker/0009-retention',
+    async up(db) {
+      const index = (name: string) => db.schema.createIndex(name).on('tasker_works')
+      await index('tasker_works_ended').column('ended_at').execute()
+      await index('tasker_works_seq').columns(['repo', 'seq']).execute()
+      await index('tasker_works_latest').columns(['repo', 'task', 'seq']).execute()
+      await db.schema.createIndex('tasker_nodes_work').on('tasker_nodes').column('work').execute()
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {

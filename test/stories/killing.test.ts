@@ -10,7 +10,7 @@ import { type Plane, startPlane } from '#testing/plane.ts'
 import { onServer, server, type Watch, watch } from '#testing/story.ts'
 
 /**
- * The platform is killed at random moments while pushes, syncs, deliveries and runs go on. `SEED=… ROUNDS=…` repeats a
+ * The platform is killed at random moments while pushes, syncs, deliveries, crons and runs go on. `SEED=… ROUNDS=…` repeats a
  * series. Each step notes its own executions on the node, with their times, and what it says in the log.
  */
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
@@ -48,6 +48,16 @@ ${step('first', 'outputs: [run]', 'echo run={{ run.id }} >> "$DEVOPS_OUTPUT"')}$
 )}`
 const stepIds = ['first', 'flaky', 'beside', 'last']
 
+const tick = `id: tick
+name: Tick
+type: task
+triggers:
+  crons: ['* * * * *']
+targets: [two]
+steps:
+  - run: 'true'
+`
+
 const note = `id: note
 title: Note
 options:
@@ -81,7 +91,7 @@ test(`${rounds} kills (SEED=${seed}): what was acknowledged survives, everything
   const see = watch(ann, clone.repo, plane)
   const scene: Scene = { plane, ann, clone, see, acknowledged: { runs: [], text: '' } }
   clone.write({ 'nodes/one.yml': server('one'), 'nodes/two.yml': server('two') })
-  clone.write({ 'services/note/service.yml': note, 'tasks/count.yml': task })
+  clone.write({ 'services/note/service.yml': note, 'tasks/count.yml': task, 'tasks/tick.yml': tick })
   const begun = await clone.push('start')
   assert.equal(begun.code, 0, begun.text)
   for (const node of NODES) await see.synced(node)
@@ -97,9 +107,13 @@ test(`${rounds} kills (SEED=${seed}): what was acknowledged survives, everything
     await plane.restart()
   }
 
+  clone.write({ 'tasks/tick.yml': null })
+  const last = await clone.push('no more ticks')
+  assert.equal(last.code, 0, last.text)
   await see.eventually('nothing waits or runs', async () => (await openWorks(scene)).length === 0, 900_000)
   await checkTip(scene)
   const runs = await checkRuns(scene)
+  checkSlots(runs)
   const works = await ann.api<Work[]>('GET', `/v1/repos/${clone.repo}/works?limit=1000`)
   for (const node of NODES) {
     checkAlone(works, node)
@@ -182,6 +196,12 @@ async function checkRuns({ ann, clone, acknowledged }: Scene): Promise<Run[]> {
   return runs
 }
 
+/** I1: a slot of a cron has one run. */
+function checkSlots(runs: readonly Run[]): void {
+  const slots = runs.flatMap(({ cause }) => (cause.kind === 'cron' ? [cause.detail] : []))
+  assert.deepEqual(slots, [...new Set(slots)])
+}
+
 /** I4: works on one node follow each other. */
 function checkAlone(works: readonly Work[], node: string): void {
   const begun = works.filter((work) => work.nodes.includes(node) && work.started_at !== null)
@@ -200,6 +220,7 @@ async function checkSteps({ see }: Scene, runs: readonly Run[], node: string): P
   const noted = (await onServer(container, 'cat /tmp/count 2>/dev/null || true')).trim().split('\n')
   const executions = noted.filter(Boolean).map((line) => line.split(' '))
   for (const run of runs) {
+    if (run.task !== 'count') continue
     const said = (await see.logs(`work=${run.id}&node=${node}`)).map(({ text }) => text)
     for (const step of run.steps.filter((step) => step.node === node)) {
       const id = stepIds[step.step] ?? ''

@@ -3,7 +3,13 @@ import { join } from 'node:path'
 import { root, setUp, stopOwnDocker } from './setup/index.ts'
 
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
-const nodeTest = (...patterns: string[]) => [process.execPath, '--test', '--test-reporter=spec', ...patterns]
+const nodeTest = (...patterns: string[]) => [
+  process.execPath,
+  '--test',
+  '--test-reporter=spec',
+  '--test-timeout=900000',
+  ...patterns,
+]
 
 /** Everything that CI runs, cheapest first. `npm test -- types lint` runs some of it. */
 const parts: Record<string, string[]> = {

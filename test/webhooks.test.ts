@@ -176,7 +176,7 @@ test('security 16: a secret that is not set lets nobody in', async () => {
   await using hooks = await startHooks([{ ...github, secret: 'gone' }])
   const sent = await hooks.send(HOOK, { headers: signed('', ''), body: '' })
   assert.equal(sent.status, 401)
-  assert.match(String(sent.body.detail), /the secret gone of its webhook is not set/)
+  assert.match(String(sent.body.detail), /the webhook's secret is not set/)
 })
 
 test('security 16: a replayed id makes no second run, also at the same moment and after a restart', async () => {

@@ -78,7 +78,7 @@ async function admit({ bus, clock }: Tasker, { tip, webhook }: Hook, incoming: I
   const trouble =
     typeof value === 'string'
       ? signatureTrouble(type, value, incoming, clock.now())
-      : `the secret ${secret} of its webhook is not set`
+      : "the webhook's secret is not set"
   if (trouble !== undefined) throw new Problem('unsigned', { reason: trouble })
 }
 

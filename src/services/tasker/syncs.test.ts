@@ -202,7 +202,7 @@ test('not more works run at the same time than may', async () => {
   await world.push(tip(1, ['db', 'web']))
   const first = await world.nodeJob(1)
   const [waiting] = await world.works(['waiting'])
-  assert.equal(waiting?.waits_for, 'waits for a place: 1 works go on, as many as may on this platform')
+  assert.equal(waiting?.waits_for, 'waits for a place: 1 work goes on, as many as may on this platform')
   await world.succeed(first)
   assert.notEqual((await world.nodeJob(2)).node, first.node)
 })

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Consent } from '#contracts/tasker.ts'
 import { clockTime, describeWork, duration } from './lines.ts'
-import { limitNameOf, type Places, readPlaces } from './places.ts'
+import { type LimitName, limitNameOf, type Places, readPlaces } from './places.ts'
 import { findHolders } from './queue.ts'
 import { approvers, consentsOf, missing } from './runs/consent.ts'
 import type { Tables, WorkRow } from './tables.ts'
@@ -57,14 +57,22 @@ async function readBlockers(db: Kysely<Tables>, works: readonly WorkRow[]): Prom
   return blockers
 }
 
+const words: Record<LimitName, [one: string, more: string]> = {
+  runs_at_once: ['run', 'runs'],
+  node_works_at_once: ['sync or destroy', 'syncs and destroys'],
+}
+
+/** `1 run of ann/shop goes on`, `20 runs of ann/shop go on` */
+const goOn = (count: number, one: string, more: string, of = ''): string =>
+  count === 1 ? `1 ${one}${of} goes on` : `${count} ${more}${of} go on`
+
 function placeSentence({ repo, kind }: WorkRow, places: Places): string | null {
   const name = limitNameOf(kind)
   const limit = places.limitsOf(repo)[name]
-  const what = kind === 'run' ? 'runs' : 'syncs and destroys'
   if (places.runningOf(repo)[name] >= limit)
-    return `waits for a place: ${limit} ${what} of ${repo} go on, as many as may (setting ${name})`
+    return `waits for a place: ${goOn(limit, ...words[name], ` of ${repo}`)}, as many as may (setting ${name})`
   if (places.running >= places.limit)
-    return `waits for a place: ${places.limit} works go on, as many as may on this platform`
+    return `waits for a place: ${goOn(places.limit, 'work', 'works')}, as many as may on this platform`
   return null
 }
 

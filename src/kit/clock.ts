@@ -6,11 +6,20 @@ export interface Clock {
   after(ms: number, act: () => void): () => void
 }
 
+/** Milliseconds: Node's own timers fire at once when asked for more. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, act) {
-    const timer = setTimeout(act, ms)
+    let timer: NodeJS.Timeout
+    arm(ms)
     return () => clearTimeout(timer)
+
+    function arm(left: number): void {
+      const now = Math.min(left, LONGEST_TIMER)
+      timer = setTimeout(now < left ? () => arm(left - now) : act, now)
+    }
   },
 }
 

@@ -14,8 +14,6 @@ import { findWork, findWorks } from './works.ts'
 
 /** Milliseconds until a dispatch that failed is tried again. */
 const PAUSE_AFTER_ERROR = 1_000
-/** Milliseconds to the next look, at most: a timer of more than 24 days would fire at once. */
-const LONGEST_REST = 3_600_000
 
 export interface Dispatcher extends AsyncDisposable {
   /** Something changed: look soon whether a work may start. */
@@ -37,7 +35,7 @@ export function createDispatcher(parts: { clock: Clock; log: Log; limit: number 
       cancelTimer()
       try {
         const next = await turns.take((turn) => startDueWorks(turn, limit))
-        if (next !== null) cancelTimer = clock.after(restOf(next - clock.now()), poke)
+        if (next !== null) cancelTimer = clock.after(Math.max(0, next - clock.now()), poke)
       } catch (error) {
         log.error({ err: error }, 'works could not be dispatched')
         cancelTimer = clock.after(PAUSE_AFTER_ERROR, poke)
@@ -69,8 +67,6 @@ export function createDispatcher(parts: { clock: Clock; log: Log; limit: number 
     },
   }
 }
-
-const restOf = (ms: number): number => Math.max(0, Math.min(LONGEST_REST, ms))
 
 /** Starts all that may start and hands it out in the same transaction. Returns when the next comes due. */
 async function startDueWorks(turn: Turn, limit: number): Promise<number | null> {

@@ -16,9 +16,10 @@ describe('ways', { timeout: 60_000 }, () => {
     fleet = await startFleet(2, { plane: 'ways' })
     bastion = fleet.machines[0] as Machine
     inner = fleet.machines[1] as Machine
-    // Whoever comes straight is turned away: only the way over the other one is open.
+    // Whoever comes straight is turned away: only the way over the other one is open. Restarted, for a reload ends before
+    // sshd listens again.
     await inner.sh(
-      `printf 'Match Address *,!${bastion.ip}\\n  DenyUsers *\\n' >/etc/ssh/sshd_config.d/90-inner.conf; systemctl reload ssh`,
+      `printf 'Match Address *,!${bastion.ip}\\n  DenyUsers *\\n' >/etc/ssh/sshd_config.d/90-inner.conf; systemctl restart ssh`,
     )
   })
   after(() => fleet?.[Symbol.asyncDispose]())

@@ -130,6 +130,11 @@ describe('a file', () => {
     assert.ok(lines.length <= 10)
   })
 
+  it('is complained about in lines that can be read', () => {
+    for (const content of [`a: *${'x'.repeat(5000)}`, `a: !${'x'.repeat(5000)} b`, `${'k'.repeat(5000)}: 1`])
+      for (const line of judge(content)) assert.ok(line.length < 2100, line.slice(0, 80))
+  })
+
   it('is complained about two hundred times at most', () => {
     assert.ok(judge('twice: 1\n'.repeat(5000)).length <= 210)
   })

@@ -30,9 +30,14 @@ export const formatFindings = (findings: readonly Finding[]): string[] => findin
 const inert = (text: string): string =>
   text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
-/** By path, line, column, address and message; each once. */
+/** By path, line, column, address and message; each once, none longer than anybody reads. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
-  const seen = new Map(findings.map((finding) => [JSON.stringify(finding), finding]))
+  const short = findings.map((finding) => ({
+    ...finding,
+    at: clip(finding.at),
+    message: clip(finding.message),
+  }))
+  const seen = new Map(short.map((finding) => [JSON.stringify(finding), finding]))
   return [...seen.values()].sort(
     (a, b) =>
       compare(a.path, b.path) ||
@@ -42,6 +47,9 @@ export function sortFindings(findings: readonly Finding[]): Finding[] {
       compare(a.message, b.message),
   )
 }
+
+/** Names of aliases and tags, and ways through a cycle, are as long as who writes them wants. */
+const clip = (text: string): string => (text.length > 1000 ? `${text.slice(0, 999).toWellFormed()}…` : text)
 
 /** By code unit: the same everywhere, whatever the locale. */
 export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -60,7 +60,8 @@ set_host() {
 
 # A unit that does not run is left alone; one that has just failed for us is not: `retrying`.
 handle_unit() {
-  [ "$(systemctl show -P NeedDaemonReload -- "$2")" = no ] || systemctl daemon-reload
+  # systemd does not see by itself that a unit has its first drop-in, so a restart never trusts its word.
+  [ "$1" != restart ] && [ "$(systemctl show -P NeedDaemonReload -- "$2")" = no ] || systemctl daemon-reload
   case $(systemctl show -P ActiveState -- "$2") in
   inactive | failed)
     [ -n "$retrying" ] || return 0

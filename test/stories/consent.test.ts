@@ -47,7 +47,9 @@ test('a dry run shows what would be done, is refused because it was asked to, an
 })
 
 test('a push that would replace and destroy servers is refused, and its words, typed, carry it out', async () => {
-  clone.write({ 'nodes/web.yml': server('web').replace('small', 'medium'), 'nodes/db.yml': null })
+  // Another size is no reason to replace a container; an image that is named is.
+  const other = server('web').replace('size: small', 'size: small\n  image: devops-node:12')
+  clone.write({ 'nodes/web.yml': other, 'nodes/db.yml': null })
   const refused = await clone.push()
   assert.notEqual(refused.code, 0)
   assert.match(refused.text, /! web {2}replace/)

@@ -81,9 +81,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   // First the registry: it tells whether the master key is the one of this store.
   stack.use(await startService(registry, parts, { catalog, seal }))
   stack.use(await startService(profiles, parts, { seal }))
-  stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data) }))
-  stack.use(await startService(tasker, parts, {}))
-  stack.use(await startService(monitor, parts, { interval: options.monitorInterval }))
   stack.use(
     await startService(git, parts, {
       folder: options.data,
@@ -93,6 +90,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       onListen: (found: { ssh: Address; http: Address }) => Object.assign(addresses, found),
     }),
   )
+  // After git: work that waited for a start begins at once, asks git, and has only so many tries.
+  stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data) }))
+  stack.use(await startService(tasker, parts, {}))
+  stack.use(await startService(monitor, parts, { interval: options.monitorInterval }))
   stack.use(
     await startService(api, parts, {
       host,

@@ -68,7 +68,9 @@ export const workOnStep =
     } catch (error) {
       if (signal.aborted || (lease.attempt < LAST_ATTEMPT && !isVerdict(error))) throw error
       log.warn({ err: error, repo, node, run, step }, 'a step could not be run')
-      ending = { outcome: walk.begun ? 'unknown' : 'failure', exit: null, error: Problem.of(error).message }
+      // Whoever had this job before may have begun it.
+      const outcome = walk.begun || !fresh ? 'unknown' : 'failure'
+      ending = { outcome, exit: null, error: Problem.of(error).message }
     }
     walk.output.end()
     const hide = hider(walk.text.secrets)

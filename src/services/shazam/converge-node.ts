@@ -1,5 +1,6 @@
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
-import type { NodeRecord, Server } from '#contracts/registry.ts'
+import type { Facts } from '#contracts/facts.ts'
+import type { NodeRecord } from '#contracts/registry.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { addressesIn } from '#language'
 import { type Converged, converge } from './converge.ts'
@@ -7,8 +8,10 @@ import { isAway, NotApplied } from './failures.ts'
 import type { Graph } from './graph.ts'
 import type { Effort } from './nodes.ts'
 import { consentOf, keepVerdict } from './promised.ts'
+import { bootOf } from './record.ts'
 import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
+import { enter } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
 import { NotYet, wishFor } from './wish.ts'
 
@@ -31,23 +34,52 @@ export async function convergeNode(effort: Effort): Promise<number> {
   keepVerdict(job.promised, verdict)
   const anew = before.created_at === null || verdict === 'create' || verdict === 'replace'
   await effort.begin(anew ? 'create' : 'update')
-  const { record, connection } = await haveServer(effort, node, before)
-  const graph = await wish(effort, infrastructure, node)
-  const result = await converge({
-    connection,
-    graph,
-    applied: (record.applied?.manifest ?? []) as Entry[],
-    onLine: ({ stream, text }) => feed.line(stream, text),
-    onPlan: (changes) => {
-      for (const { verdict, summary } of changes)
-        if (verdict === 'change' || verdict === 'unknown until it runs') feed.line('platform', summary)
-    },
-    ...consentOf(job.promised),
-    signal: effort.signal,
-  })
-  tellReboot(effort, result)
-  await keepResult(effort, record, graph, result)
-  return result.changed
+  const made = await makeMatch(effort, infrastructure, node, before)
+  tellReboot(effort, made.result)
+  await keepResult(effort, made)
+  return made.result.changed
+}
+
+interface Made {
+  record: NodeRecord
+  graph: Graph
+  result: Converged
+}
+
+/** Of a server that we know, the look at it is the knock at its door as well: one that does not answer is searched. */
+async function makeMatch(
+  effort: Effort,
+  infrastructure: Infrastructure,
+  node: Node,
+  before: NodeRecord,
+): Promise<Made> {
+  const { job, feed, signal } = effort
+  const match = async ({ record, connection }: Reached): Promise<Made> => {
+    const graph = await wish(effort, infrastructure, node)
+    const boot = bootOf(record.facts as Partial<Facts>)
+    const result = await converge({
+      connection,
+      graph,
+      applied: (record.applied?.manifest ?? []) as Entry[],
+      ...(boot && { boot }),
+      onLine: ({ stream, text }) => feed.line(stream, text),
+      onPlan: (changes) => {
+        for (const { verdict, summary } of changes)
+          if (verdict === 'change' || verdict === 'unknown until it runs') feed.line('platform', summary)
+      },
+      ...consentOf(job.promised),
+      signal,
+    })
+    return { record, graph, result }
+  }
+  const reached = await haveServer(effort, node, before)
+  try {
+    return await match(reached)
+  } catch (error) {
+    // It throws only when nothing was begun.
+    if (reached.answered || !isAway(error) || signal.aborted) throw error
+    return await match(await searchServer(effort, node, reached.record, error))
+  }
 }
 
 function tellReboot({ feed }: Effort, { facts }: Converged): void {
@@ -71,10 +103,12 @@ async function wish(effort: Effort, infrastructure: Infrastructure, node: Node):
 interface Reached {
   record: NodeRecord
   connection: Connection
+  /** It has let us in just now. */
+  answered: boolean
 }
 
 async function haveServer(effort: Effort, node: Node, before: NodeRecord): Promise<Reached> {
-  const { feed, servers, signal, shazam } = effort
+  const { feed, servers, shazam } = effort
   const place = { repo: before.repo, node: before.node }
   const verdict = serverVerdict(shazam, before, node)
   let record = before
@@ -88,12 +122,7 @@ async function haveServer(effort: Effort, node: Node, before: NodeRecord): Promi
     record = await write(effort, { server: await servers.resize(place, before.server, node.provider) })
   }
   if (!record.server) return await makeServer(effort, node)
-  try {
-    return { record, connection: await servers.reach(place, record.server, 'known', signal) }
-  } catch (error) {
-    if (!isAway(error) || signal.aborted || record.server.provider === 'ssh') throw error
-    return await searchServer(effort, node, record.server, error)
-  }
+  return { record, connection: enter(shazam, place, record.server), answered: false }
 }
 
 async function makeServer(effort: Effort, node: Node): Promise<Reached> {
@@ -104,13 +133,23 @@ async function makeServer(effort: Effort, node: Node): Promise<Reached> {
   // At once: what exists and costs money must not be known to this process alone.
   const record = await write(effort, { server })
   feed.line('platform', `server ${server.id.slice(0, 12)} is made: ${server.host}`)
-  return { record, connection: await servers.reach(place, server, 'made', signal) }
+  return { record, connection: await servers.reach(place, server, 'made', signal), answered: true }
 }
 
-/** It does not answer: it may have moved, or be gone. */
-async function searchServer(effort: Effort, node: Node, server: Server, error: Problem): Promise<Reached> {
+/** It does not answer: it may have moved, or be gone. A linked one can only be waited for. */
+async function searchServer(
+  effort: Effort,
+  node: Node,
+  { server, ...rest }: NodeRecord,
+  error: Problem,
+): Promise<Reached> {
   const { feed, servers, job, signal } = effort
   const place = { repo: job.repo, node: job.node }
+  if (!server) throw error
+  if (server.provider === 'ssh') {
+    const connection = await servers.reach(place, server, 'linked', signal)
+    return { record: { ...rest, server }, connection, answered: true }
+  }
   const found = await servers.find(place, server)
   if (!found) {
     feed.line(
@@ -124,7 +163,7 @@ async function searchServer(effort: Effort, node: Node, server: Server, error: P
   if (isProblem(error, 'host_key') && found.host === server.host) throw error
   feed.line('platform', `${error.message}; ${server.provider} has it at ${found.host}`, 'warn')
   const record = await write(effort, { server: found })
-  return { record, connection: await servers.reach(place, found, 'found', signal) }
+  return { record, connection: await servers.reach(place, found, 'found', signal), answered: true }
 }
 
 const forgetServer = (effort: Effort): Promise<NodeRecord> =>
@@ -137,12 +176,7 @@ async function write({ shazam, job, fence }: Effort, what: Written): Promise<Nod
 }
 
 /** Also of a failure: what we own must be known, or it would never be removed. Throws when not all was applied. */
-async function keepResult(
-  effort: Effort,
-  record: NodeRecord,
-  graph: Graph,
-  result: Converged,
-): Promise<void> {
+async function keepResult(effort: Effort, { record, graph, result }: Made): Promise<void> {
   const { job, shazam } = effort
   const whole = result.failed.length === 0 && result.lost === undefined
   const at = shazam.clock.now()

@@ -3,7 +3,7 @@ import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
 import { type Applied, apply, type Outcome, type OutputLine } from './apply.ts'
 import { digestOf } from './digest.ts'
-import { noQuestions, type State } from './facts/state.ts'
+import { type Boot, noQuestions, type State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { nextManifest } from './manifest.ts'
 import { type Plan, planLive } from './plan.ts'
@@ -17,6 +17,8 @@ export interface ConvergeInput {
   graph: Graph
   /** The manifest of the last apply; empty for a new node. */
   applied: readonly Entry[]
+  /** Of the node as it was last recorded. */
+  boot?: Boot
   onLine(line: OutputLine): void
   /** What is about to be done, before it is done. */
   onPlan?(changes: readonly Change[]): void
@@ -49,8 +51,8 @@ const ROUNDS = 5
 
 /** Makes a node match a graph: one round trip when there is nothing to do. Throws only when nothing was begun. */
 export async function converge(input: ConvergeInput): Promise<Converged> {
-  const { connection, graph, applied, signal } = input
-  const asked = questions(graph, applied)
+  const { connection, graph, applied, boot, signal } = input
+  const asked = questions(graph, applied, boot)
   const hide = hider(graph.secrets)
   const onLine = (line: OutputLine) => input.onLine({ ...line, text: hide(line.text) })
   for (let round = 1; ; round++) {
@@ -109,7 +111,7 @@ async function factsAfter(
   const kinds = new Map(plan.actions.map(({ resource, kind }) => [resource, kind]))
   const moved = result.outcomes.some(({ resource }) => tellsMore.has(kinds.get(resource) ?? ''))
   if (!moved || result.lost !== undefined) return state
-  const asked = { ...noQuestions(), lines: new Map(Object.entries(graph.lines)) }
+  const asked = { ...noQuestions(), lines: new Map(Object.entries(graph.lines)), boot: state.system }
   // What was done is worth more than fresh facts.
   return probe(connection, asked, signal).catch(() => state)
 }

@@ -44,7 +44,7 @@ async function leave(effort: Effort, record: NodeRecord): Promise<number> {
   const { feed, servers, signal } = effort
   if (!record.server) return 0
   try {
-    const connection = await servers.reach(record, record.server, 'known', signal)
+    const connection = await servers.reach(record, record.server, 'linked', signal)
     const result = await converge({
       connection,
       graph: emptyGraph(record.node),

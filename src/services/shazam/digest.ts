@@ -29,7 +29,7 @@ export function digestOf(graph: Graph, state: State, plan: Plan, applied: readon
 function answersTo(asked: Questions, state: State): unknown[] {
   return Object.entries(asked).flatMap(([question, names]) => {
     const found = question === 'paths' || question === 'hashes' ? state.files : state[question as keyof State]
-    if (!(found instanceof Map)) return []
+    if (!(found instanceof Map) || !('keys' in names)) return []
     return [...names.keys()].map((name) => [question, name, found.get(name) ?? null])
   })
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Problem } from '#kit/problem.ts'
 import { facts } from './facts/index.ts'
-import { blankState, noQuestions, type Questions, type State } from './facts/state.ts'
+import { type Boot, blankState, noQuestions, type Questions, type State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { quote } from './quote.ts'
 import { kindOf } from './resources/index.ts'
@@ -12,8 +12,8 @@ import type { Connection, ExecResult } from './transport/connection.ts'
 const LARGEST = 256 * 1024
 
 /** What must be known to plan: of all that is wished, and of all that is owned and may have to leave. */
-export function questions(graph: Graph, applied: readonly Entry[]): Questions {
-  const asked = noQuestions()
+export function questions(graph: Graph, applied: readonly Entry[], boot?: Boot): Questions {
+  const asked: Questions = { ...noQuestions(), ...(boot && { boot }) }
   for (const entry of applied) kindOf(entry.kind).ask(entry, asked)
   // After: where both ask about the same thing, what is wished now says how.
   for (const wish of graph.resources) kindOf(wish.kind).ask(wish, asked)
@@ -34,7 +34,7 @@ export function probeScript(asked: Questions, nonce: string): string {
     return script === '' ? [] : [`printf '\\n%s:%s\\n' ${nonce} ${fact.name}`, script]
   })
   const body = [...parts, `printf '\\n%s:end\\n' ${nonce}`].join('\n')
-  return `main() {\nexport LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\ncd /\n${body}\n} 2>/dev/null\nmain </dev/null\n`
+  return `main() {\nexport LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\ncd /\n${body}\n} 2>/dev/null\nmain </dev/null\n`
 }
 
 export function readProbe(stdout: string, asked: Questions, nonce: string): State {

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Facts } from '#contracts/facts.ts'
-import type { State } from './facts/state.ts'
+import type { Boot, State } from './facts/state.ts'
 
 /**
  * What the registry keeps of a node: `NODE.facts.…`. What services tell of themselves is output of the node, and may
@@ -28,6 +28,13 @@ export function factsOf({ system, lines }: State, hide: (text: string) => string
     pub_key,
     services: servicesOf(lines, hide),
   }
+}
+
+/** What need not be looked at again before the node's next start; undefined of a node that was never recorded. */
+export function bootOf(facts: Partial<Facts>): Boot | undefined {
+  const { boot_id, architecture, cpu, virtualization } = facts
+  if (!boot_id || architecture === undefined || !cpu || virtualization === undefined) return undefined
+  return { boot_id, architecture, cpu_model: cpu.model, virtualization }
 }
 
 function servicesOf(lines: State['lines'], hide: (text: string) => string): Facts['services'] {

@@ -11,9 +11,9 @@ type Descriptor = Node['provider']
 
 /**
  * How long a server is waited for, in milliseconds: one that was just made; one that its provider has, and may have
- * started just now; a linked one. Of one that we knew, its provider is asked at once.
+ * started just now; a linked one.
  */
-const PATIENCE = { made: 120_000, found: 20_000, linked: 10_000, known: 0 }
+const PATIENCE = { made: 120_000, found: 20_000, linked: 10_000 }
 
 export interface ServerKeeper {
   /** A server is made, also when a former attempt made it and could not say so. */
@@ -27,12 +27,7 @@ export interface ServerKeeper {
   /** Gone at its provider; a linked machine stays as it is. What outlives a server is kept for the next, or goes too. */
   destroy(place: Place, server: Server, data: 'keep' | 'remove'): Promise<void>
   /** Waits until the server lets us in. Throws `unreachable` and all that is worse. */
-  reach(
-    place: Place,
-    server: Server,
-    state: 'made' | 'found' | 'known',
-    signal?: AbortSignal,
-  ): Promise<Connection>
+  reach(place: Place, server: Server, state: keyof typeof PATIENCE, signal?: AbortSignal): Promise<Connection>
 }
 
 export function keepServers(shazam: Shazam): ServerKeeper {
@@ -77,7 +72,7 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       await provider.destroy({ repo, node, id: server.id }, data)
     },
     async reach(place, server, state, signal) {
-      const end = clock.now() + PATIENCE[state === 'known' && server.provider === 'ssh' ? 'linked' : state]
+      const end = clock.now() + PATIENCE[state]
       const connection = enter(shazam, place, server)
       for (let wait = 200; ; wait = Math.min(wait * 2, 5000)) {
         try {

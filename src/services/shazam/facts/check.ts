@@ -1,12 +1,17 @@
 import { quote } from '../quote.ts'
 import type { Fact } from './state.ts'
 
+/** The probe itself reads bytes, for which no locale has to be loaded; what others wrote has the one of an apply. */
+const locale = 'LC_ALL=C.UTF-8'
+
 /** Shell lines that only look. Each has ten seconds, no input, and cannot reach the frame of the answer. */
 export const checks: Fact = {
   name: 'checks',
   script: ({ checks }) =>
     [...checks.values()]
-      .map((line) => `timeout 10 sh -c ${quote(line)} </dev/null >/dev/null 2>&1; printf '%s\\n' $?`)
+      .map(
+        (line) => `${locale} timeout 10 sh -c ${quote(line)} </dev/null >/dev/null 2>&1; printf '%s\\n' $?`,
+      )
       .join('\n'),
   read(answer, state, questions) {
     const codes = answer.split('\n')
@@ -19,7 +24,10 @@ export const answers: Fact = {
   name: 'answers',
   script: ({ answers }) =>
     [...answers.values()]
-      .map((lines) => `timeout 20 sh -c ${quote(lines)} </dev/null 2>/dev/null | head -c 4000; printf '\\0'`)
+      .map(
+        (lines) =>
+          `${locale} timeout 20 sh -c ${quote(lines)} </dev/null 2>/dev/null | head -c 4000; printf '\\0'`,
+      )
       .join('\n'),
   read(answer, state, questions) {
     const texts = answer.split('\0')
@@ -33,7 +41,10 @@ export const lines: Fact = {
   name: 'lines',
   script: ({ lines }) =>
     [...lines.values()]
-      .map((line) => `timeout 10 sh -c ${quote(line)} </dev/null 2>/dev/null | head -c 1000; printf '\\0'`)
+      .map(
+        (line) =>
+          `${locale} timeout 10 sh -c ${quote(line)} </dev/null 2>/dev/null | head -c 1000; printf '\\0'`,
+      )
       .join('\n'),
   read(answer, state, questions) {
     const texts = answer.split('\0')

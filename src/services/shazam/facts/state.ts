@@ -15,7 +15,12 @@ export interface Questions {
   checks: Map<string, string>
   /** `SERVICE.NAME` -> shell line; the answer is its first line of output. */
   lines: Map<string, string>
+  /** What is told only when the node has been started anew since. */
+  boot?: Boot
 }
+
+/** Stays as it is from one start of the node to the next, and costs more processes than all the rest of the system. */
+export type Boot = Pick<SystemFact, 'boot_id' | 'architecture' | 'cpu_model' | 'virtualization'>
 
 export interface State {
   system: SystemFact

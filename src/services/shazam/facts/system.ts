@@ -1,6 +1,6 @@
 import { quote } from '../quote.ts'
 import { MADE, PENDING } from './journal.ts'
-import type { Fact, State } from './state.ts'
+import type { Boot, Fact, State } from './state.ts'
 
 const at = {
   os: '/etc/os-release',
@@ -23,56 +23,71 @@ const at = {
  */
 export const system: Fact = {
   name: 'system',
-  script: ({ texts }) => `
+  script: ({ texts, boot }) => `
 grep -asHZ '' ${quote([...new Set([...Object.values(at), MADE, PENDING, ...texts])])} /sys/block/*/size
 echo =disks
 df -PkT -x tmpfs -x devtmpfs -x efivarfs
 echo =addresses
 hostname -I
+echo =container
+{ [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -s /run/systemd/container ] || [ -e /dev/lxd/sock ]; } && echo yes
+read -r boot <${at.boot_id}
+if [ "$boot" != ${quote(boot?.boot_id ?? '')} ]; then
 echo =architecture
 uname -m
 echo =cpu
 grep -m1 '^model name' /proc/cpuinfo
 echo =virtualization
 systemd-detect-virt
-echo =container
-{ [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -s /run/systemd/container ] || [ -e /dev/lxd/sock ]; } && echo yes
+fi
 `,
-  read(answer, state, { texts }) {
+  read(answer, state, { texts, boot }) {
     const [files = '', ...parts] = answer.split(/^=/m)
     const lines = byFile(files)
     const one = (path: string) => lines.get(path)?.[0] ?? ''
     const part = (name: string) =>
       parts.find((text) => text.startsWith(`${name}\n`))?.slice(name.length + 1) ?? ''
+    const boot_id = one(at.boot_id)
     for (const path of texts) if (lines.has(path)) state.texts.set(path, lines.get(path) ?? [])
     state.made = new Set(lines.get(MADE))
     state.pending = new Set(lines.get(PENDING))
     state.system = {
       os: osRelease(lines.get(at.os) ?? []),
       kernel: one(at.kernel),
-      architecture: part('architecture').trim(),
       cpus: countRanges(one(at.cpus)),
       memory: kilobytes(lines.get(at.memory) ?? [], 'MemTotal'),
       swap: kilobytes(lines.get(at.memory) ?? [], 'SwapTotal'),
       swaps: (lines.get(at.swaps) ?? []).slice(1).map((line) => line.split(/\s/)[0] ?? ''),
-      cpu_model: part('cpu')
-        .replace(/^[^:]*:/, '')
-        .trim(),
       devices: devices(lines),
       disks: disks(part('disks')),
       addresses: part('addresses').split(/\s+/).filter(Boolean),
-      boot_id: one(at.boot_id),
       hostname: one(at.hostname),
       static_hostname: one(at.static_hostname),
       hosts: lines.get(at.hosts) ?? [],
-      virtualization: part('virtualization').trim(),
       reboot_required: lines.has(at.reboot),
       reboot_packages: [...new Set(lines.get(at.reboot_packages))].toSorted(),
       container: part('container').trim() === 'yes',
       pub_key: one(at.pub_key),
+      ...(boot?.boot_id === boot_id ? sinceBoot(boot) : tellBoot(boot_id, part)),
     }
   },
 }
+
+const sinceBoot = ({ boot_id, architecture, cpu_model, virtualization }: Boot): Boot => ({
+  boot_id,
+  architecture,
+  cpu_model,
+  virtualization,
+})
+
+const tellBoot = (boot_id: string, part: (name: string) => string): Boot => ({
+  boot_id,
+  architecture: part('architecture').trim(),
+  cpu_model: part('cpu')
+    .replace(/^[^:]*:/, '')
+    .trim(),
+  virtualization: part('virtualization').trim(),
+})
 
 /** `FILE`, NUL, `LINE`. */
 function byFile(answer: string): Map<string, string[]> {

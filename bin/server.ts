@@ -25,6 +25,8 @@ export interface ServeOptions {
   /** PEM files. */
   syslogCert?: string
   syslogKey?: string
+  /** Seconds. */
+  monitorInterval?: number
 }
 
 export const defaultPorts = { api: 7780, ssh: 7722, git: 7781 }
@@ -42,6 +44,7 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
     ...(options.logOut && { sinks: options.logOut.map(openSink) }),
     ...(syslog && { syslog }),
+    ...(options.monitorInterval !== undefined && { monitorInterval: options.monitorInterval * 1000 }),
     log,
   })
   await using _lines = handOver(platform.bus, systemClock)

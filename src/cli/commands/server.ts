@@ -18,6 +18,7 @@ interface Options {
   syslogTlsPort?: number
   syslogCert?: string
   syslogKey?: string
+  monitorInterval?: number
 }
 
 export function server(program: Command, session: Session): void {
@@ -37,6 +38,7 @@ export function server(program: Command, session: Session): void {
     .option('--syslog-cert <file>', 'certificate for that, PEM')
     .option('--syslog-key <file>', 'its private key, PEM')
     .option('--syslog-host <address>', 'address to take syslog at; that of --host when absent')
+    .option('--monitor-interval <seconds>', 'time between two looks whether a node answers (15)', seconds)
     .action(async ({ allowedHost, logOut, ...options }: Options) => {
       if (!session.io.server) throw new Failure('This program cannot run a server.')
       if (options.syslogTlsPort !== undefined && !(options.syslogCert && options.syslogKey))
@@ -67,6 +69,12 @@ function rekey(server: Command, session: Session): void {
       )
     })
   examples(command, 'devops server rekey --data /var/lib/devops')
+}
+
+function seconds(text: string): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= 1 && number <= 3600) return number
+  throw wrongUsage(`\`${text}\` is no interval.`, 'An interval is a number of seconds from 1 to 3600.')
 }
 
 function port(text: string): number {

@@ -12,6 +12,7 @@ import { quote } from '../quote.ts'
 import { keepServers } from '../servers.ts'
 import { enter, type Shazam } from '../shazam.ts'
 import type { Connection } from '../transport/connection.ts'
+import { isNotEntered } from '../transport/reasons.ts'
 import { countLogged, startLine } from './logged.ts'
 import { asRoot, type Look, look } from './look.ts'
 import { type StepOutput, stepOutput } from './output.ts'
@@ -47,14 +48,13 @@ export const workOnStep =
     // Durable before any line of its output: the feed keeps the order.
     if (!logged.started) feed.line('platform', startLine(job))
     const { signal } = lease
-    const fresh = lease.attempt === 1
     const walk: Walk = {
       job,
       feed,
       signal,
       patient,
       shazam,
-      fresh,
+      fresh: lease.attempt === 1,
       begun: false,
       seen: false,
       ...unknownText(feed),
@@ -68,8 +68,7 @@ export const workOnStep =
     } catch (error) {
       if (signal.aborted || (lease.attempt < LAST_ATTEMPT && !isVerdict(error))) throw error
       log.warn({ err: error, repo, node, run, step }, 'a step could not be run')
-      // Whoever had this job before may have begun it.
-      const outcome = walk.begun || !fresh ? 'unknown' : 'failure'
+      const outcome = mayHaveBegun(walk) ? 'unknown' : 'failure'
       ending = { outcome, exit: null, error: Problem.of(error).message }
     }
     walk.output.end()
@@ -107,7 +106,7 @@ interface Walk {
   patient: Patience
   shazam: Shazam
   connection?: Connection
-  /** Nobody has had this job before: it can be started without a look at what is there. */
+  /** Nobody has begun it before: nobody had this job, or the node says so. It can be started without a look. */
   fresh: boolean
   /** The step may have been started. */
   begun: boolean
@@ -115,11 +114,14 @@ interface Walk {
   seen: boolean
 }
 
+/** Also by whoever had this job before, until the node says otherwise. */
+const mayHaveBegun = ({ begun, fresh }: Walk): boolean => begun || !fresh
+
 async function runStep(walk: Walk): Promise<Ending> {
   const { job, shazam, signal } = walk
   const { clock } = shazam
   const known = await shazam.bus.ask('registry.get_node', { repo: job.repo, node: job.node })
-  if (!known.server) return failed(`node ${job.node} has no server`)
+  if (!known.server) return givenUp(walk, `node ${job.node} has no server`)
   let server: Server = known.server
   walk.connection = enter(shazam, job, server)
   const startedAt = clock.now()
@@ -140,8 +142,8 @@ async function runStep(walk: Walk): Promise<Ending> {
         walk.connection = enter(shazam, job, server)
       } else if (!isUnreachable(error)) throw error
       const { before, after } = walk.patient
-      if (clock.now() + wait > (walk.begun ? lastSeen + after : startedAt + before))
-        return givenUp(walk, error)
+      if (clock.now() + wait > (mayHaveBegun(walk) ? lastSeen + after : startedAt + before))
+        return givenUp(walk, error.message)
       await sleep(clock, wait, signal)
     }
   }
@@ -149,17 +151,20 @@ async function runStep(walk: Walk): Promise<Ending> {
 
 const failed = (error: string): Ending => ({ outcome: 'failure', exit: null, error })
 
-const givenUp = (walk: Walk, error: Problem): Ending =>
-  walk.begun
-    ? { outcome: 'unknown', exit: null, error: `whether the step ended is not known: ${error.message}` }
-    : failed(error.message)
+const givenUp = (walk: Walk, why: string): Ending =>
+  mayHaveBegun(walk)
+    ? { outcome: 'unknown', exit: null, error: `whether the step ended is not known: ${why}` }
+    : failed(why)
 
 /** One move: look, then start, follow or tell. Undefined: look again. */
 async function advance(walk: Walk, connection: Connection): Promise<Ending | undefined> {
   const { job, signal } = walk
   if (walk.fresh && !walk.begun) return await start(walk, connection)
   const found = await look(connection, job, signal)
-  if (found.state === 'absent') return await start(walk, connection)
+  if (found.state === 'absent') {
+    walk.fresh = true
+    return await start(walk, connection)
+  }
   walk.begun = true
   walk.seen = true
   if (found.state === 'alive') {
@@ -182,7 +187,11 @@ async function start(walk: Walk, connection: Connection): Promise<Ending | undef
   const input = Buffer.concat([env, script])
   walk.begun = true
   const sizes = { bytes: input.length, env: env.length }
-  const { code } = await asRoot(connection, startText(job, user, sizes), { ...streams(walk), stdin: input })
+  const begin = asRoot(connection, startText(job, user, sizes), { ...streams(walk), stdin: input })
+  const { code } = await begin.catch((error: unknown) => {
+    walk.begun = !isNotEntered(error)
+    throw error
+  })
   if (code !== 0) return await notStarted(walk, connection, code)
   return undefined
 }

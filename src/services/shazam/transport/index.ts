@@ -7,6 +7,7 @@ import type { Connection, ExecOptions, ExecResult, Target } from './connection.t
 import { openGate } from './gate.ts'
 import { type Link, openLink } from './link.ts'
 import { type NodeLinks, nodeLinks } from './node-links.ts'
+import { notEntered } from './reasons.ts'
 
 export interface TransportOptions {
   clock: Clock
@@ -84,7 +85,7 @@ export function openTransport(options: TransportOptions): Transport {
       return link
     } catch (error) {
       gone()
-      throw error
+      throw notEntered(error)
     }
   }
 

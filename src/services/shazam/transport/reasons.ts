@@ -25,6 +25,15 @@ export function unreachable(
   return new Problem('unreachable', { node: target.node, reason: `${where}: ${reason}` }, { cause: error })
 }
 
+/** The same problem, saying that nothing was sent: what was to run has not begun. */
+export function notEntered(error: unknown): Problem {
+  const { code, data, cause = error } = Problem.of(error)
+  return new Problem(code, { ...data, entered: false }, { cause })
+}
+
+export const isNotEntered = (error: unknown): boolean =>
+  error instanceof Problem && error.data.entered === false
+
 function describe(error: unknown): { code: string; level: string; message: string } {
   const {
     code = '',

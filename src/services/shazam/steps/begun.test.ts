@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { EventData } from '#contracts'
+import type { NodeRecord } from '#contracts/registry.ts'
+import type { StepJob } from '#contracts/shazam.ts'
+import { systemClock } from '#kit/clock.ts'
+import { silentLog } from '#kit/log.ts'
+import { Secret } from '#kit/secret.ts'
+import { newKeyPair } from '#kit/ssh-key.ts'
+import { openDesk, record, repo, scripts } from '../testing/desk.ts'
+import { openTransport } from '../transport/index.ts'
+import { workOnStep } from './index.ts'
+
+const LAST = 5
+
+/** Nothing listens at port 1. */
+const away: NodeRecord = record('web', {
+  provider: 'ssh',
+  id: 'gone',
+  host: '127.0.0.1',
+  port: 1,
+  user: 'devops',
+  host_keys: [],
+  made_from: { name: 'ssh' },
+})
+
+interface Case {
+  when: string
+  attempt: number
+  node: NodeRecord
+  /** False: the tasker does not know the run. */
+  told?: boolean
+  outcome: EventData<'step.finished'>['outcome']
+}
+
+const cases: Case[] = [
+  { when: 'its node is away', attempt: 1, node: away, outcome: 'failure' },
+  { when: 'its node is away', attempt: 2, node: away, outcome: 'unknown' },
+  { when: 'its node has no server', attempt: 1, node: record('web'), outcome: 'failure' },
+  { when: 'its node has no server any more', attempt: 2, node: record('web'), outcome: 'unknown' },
+  { when: 'nobody knows its text', attempt: 1, node: away, told: false, outcome: 'failure' },
+  { when: 'nobody knows its text', attempt: LAST, node: away, told: false, outcome: 'unknown' },
+]
+
+for (const { when, attempt, node, told = true, outcome } of cases) {
+  const begun = attempt === 1 ? 'nobody has begun' : 'another process may have begun'
+  test(`a step that ${begun} is ${outcome} when ${when}`, async () => {
+    const finished = await work(attempt, node, told)
+    assert.deepEqual([finished.outcome, finished.exit], [outcome, null])
+    assert.match(finished.error ?? '', told ? /has no server|cannot be reached/ : /There is no run/)
+  })
+}
+
+/** What the worker tells of a job at its Nth attempt, when it waits for nothing. */
+async function work(attempt: number, node: NodeRecord, told: boolean): Promise<EventData<'step.finished'>> {
+  const pair = newKeyPair()
+  await using desk = await openDesk({ publicKey: pair.public, privateKey: new Secret(pair.private) })
+  const parts = { clock: systemClock, log: silentLog }
+  await using transport = openTransport(parts)
+  desk.records.set('web', node)
+  const job: StepJob = { repo, run: `begun-${attempt}`, task: 'deploy', step: 0, node: 'web', attempt: 1 }
+  scripts.delete(job.run)
+  if (told) scripts.set(job.run, { script: 'true' })
+  const shazam = { bus: desk.bus, ...parts, catalog: [], transport, providers: new Map() }
+  const worker = workOnStep(shazam, { before: 0, after: 0 })
+  desk.bus.work('shazam.steps', (payload, lease) => worker(payload, { ...lease, attempt }))
+  await desk.bus.send('shazam.steps', { payload: job })
+  return (await desk.event(({ subject }) => subject === job.run)).data as EventData<'step.finished'>
+}

@@ -18,15 +18,45 @@ place() {
   esac
 }
 
-# write_file PATH OWNER:GROUP MODE SHA256 [keep] [gzip] [once], base64 on its input, check() already there.
-# All is done to the open file: nobody who may write to the folder can slip another one under our hand.
+# folder_of PATH: `dirname` without a process.
+folder_of() { folder=${1%/*} && [ -n "$folder" ] || folder=/; }
+
+# owned_by_us OWNER:GROUP PATH: it is so already, as most are that root has just made.
+owned_by_us() { [ "$1" = root:root ] && [ -O "$2" ] && [ -G "$2" ]; }
+
+# A new name is lost in a power cut until its folder is on the disk: all folders at once, at the end, for each waits for
+# the disk. The content is there before its name.
+unsynced=/run/devops/unsynced
+sync_folders() {
+  [ -s $unsynced ] || return 0
+  known="
+"
+  set --
+  while IFS= read -r folder; do
+    case $known in *"
+$folder
+"*) continue ;; esac
+    known="$known$folder
+"
+    [ ! -d "$folder" ] || set -- "$@" "$folder"
+  done <$unsynced
+  LC_ALL=C sync -- "$@" || sync
+  : >$unsynced
+}
+
+# write_file PATH OWNER:GROUP MODE SHA256 [keep] [gzip] [once], base64 on its input, check() already there. SHA256 is
+# empty where the content is there whole or not at all.
+# All is done to the open file: nobody who may write to the folder can slip another one under our hand. No locale is
+# loaded for it: each process would take half as long again.
 write_file() {
-  path=$1 owner=$2 mode=$3 sha256=$4
+  LC_ALL=C path=$1 owner=$2 mode=$3 sha256=$4
   shift 4
   case " $* " in *' once '*) [ ! -e "$path" ] && [ ! -L "$path" ] || exit 77 ;; esac
   case " $* " in *' keep '*) keep_before "$path" ;; esac
-  cd -P -- "$(dirname -- "$path")"
-  find . -maxdepth 1 -name '.devops-*' -type f -delete
+  folder_of "$path"
+  cd -P -- "$folder"
+  # What an apply that was cut has left.
+  for new in .devops-*; do [ ! -f "$new" ] || [ -L "$new" ] || rm -f -- "$new"; done
   new=.devops-$token
   trap 'rm -f -- "$new"' EXIT
   umask 077
@@ -34,16 +64,16 @@ write_file() {
   exec 9>"$new"
   set +C
   case " $* " in *' gzip '*) base64 -d | gzip -dc >&9 ;; *) base64 -d >&9 ;; esac
-  sum=$(sha256sum /proc/self/fd/9)
-  [ -z "$sha256" ] || [ "${sum%% *}" = "$sha256" ] || { echo 'the content did not arrive whole'; exit 1; }
-  chown -- "$owner" /proc/self/fd/9
+  [ -z "$sha256" ] || { sum=$(sha256sum /proc/self/fd/9) && [ "${sum%% *}" = "$sha256" ]; } ||
+    { echo 'the content did not arrive whole'; exit 1; }
+  owned_by_us "$owner" /proc/self/fd/9 || chown -- "$owner" /proc/self/fd/9
   chmod -- "$mode" /proc/self/fd/9
   sync /proc/self/fd/9
   exec 9>&-
   check "$PWD/$new" || { echo "the check of $path refuses the new content: the old one stays"; exit 1; }
   remember "$path"
   place "$new" "${path##*/}"
-  sync .
+  printf '%s\n' "$folder" >>$unsynced
 }
 check() { :; }
 
@@ -73,11 +103,17 @@ remove_file() {
 
 # make_link TARGET PATH [keep]
 make_link() {
-  cd -P -- "$(dirname -- "$2")"
+  LC_ALL=C
+  folder_of "$2"
+  cd -P -- "$folder"
   [ "${3-}" != keep ] || keep_before "$2"
   remember "$2"
-  ln -s -- "$1" ".devops-$token"
-  mv -fT -- ".devops-$token" "${2##*/}"
+  if [ -e "${2##*/}" ] || [ -L "${2##*/}" ]; then
+    ln -s -- "$1" ".devops-$token"
+    mv -fT -- ".devops-$token" "${2##*/}"
+  else
+    ln -sT -- "$1" "${2##*/}"
+  fi
 }
 
 digest_of() { digest=$(printf %s "$1" | sha256sum); printf %s "${digest%% *}"; }
@@ -186,15 +222,26 @@ make_certificate() {
   (base64 "$work/certificate" | write_file "$1" "$3" 644 '' "${7-}")
 }
 
-# make_folder PATH: with those above it that are missing. Which these are is noted: they leave with it.
+# make_folder PATH [OWNER:GROUP MODE]: with those above it that are missing. Which these are is noted: they leave with it.
 make_folder() {
-  above=$(dirname -- "$1")
+  LC_ALL=C
+  folder_of "$1"
+  above=$folder
   [ -d "$above" ] || mkdir -p -m 0755 /var/lib/devops/folders
   while [ ! -d "$above" ]; do
     printf '%s\n' "$above" >>"/var/lib/devops/folders/$(digest_of "$1")"
-    above=$(dirname -- "$above")
+    folder_of "$above"
+    above=$folder
   done
+  if [ -n "${3-}" ] && [ ! -e "$1" ] && [ ! -L "$1" ]; then
+    mkdir -p -m "$3" -- "$1"
+    owned_by_us "$2" "$1" || chown -h -- "$2" "$1"
+    return
+  fi
   mkdir -p -- "$1"
+  [ -n "${3-}" ] || return 0
+  chown -h -- "$2" "$1"
+  chmod -- "$3" "$1"
 }
 
 remove_folder() {

@@ -1,10 +1,23 @@
 mark() { printf '\n\036%s %s\n' "$nonce" "$*"; }
 
-note_made() { grep -qxF -e "$1" "$MADE" 2>/dev/null || printf '%s\n' "$1" >>"$MADE"; }
+# What is noted is kept in a variable too: a process for each resource would cost more than the resource.
+made=
+note_made() {
+  [ -n "$made" ] || made="
+$(LC_ALL=C cat "$MADE" 2>/dev/null)
+"
+  case $made in *"
+$1
+"*) return ;; esac
+  printf '%s\n' "$1" >>"$MADE"
+  made="$made$1
+"
+}
 forget_made() {
   [ -f "$MADE" ] || return 0
   grep -vxF -e "$1" "$MADE" >"$MADE.new" || :
   mv -fT "$MADE.new" "$MADE"
+  made=
 }
 
 # One job, in a shell of its own that ends at its first failure.
@@ -105,17 +118,17 @@ enter() {
   export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   umask 022
   cd /
-  mkdir -p -m 0700 /run/devops
-  mkdir -p -m 0755 /var/lib/devops
+  [ -d /run/devops ] || mkdir -p -m 0700 /run/devops
+  [ -d /var/lib/devops ] || mkdir -p -m 0755 /var/lib/devops
   exec 8>/run/devops/lock
-  if ! flock -n 8; then
+  if ! LC_ALL=C flock -n 8; then
     mark wait
     flock -w 1800 8
     mark again
     exit 0
   fi
-  touch /run/devops/began
-  rm -rf /run/devops/undo
+  : >/run/devops/began
+  [ ! -e /run/devops/undo ] || rm -rf /run/devops/undo
   [ ! -e "$GUARD" ] || settle_guard
   wait_for_cloud_init
   mark begin
@@ -138,6 +151,7 @@ settle_guard() {
 
 leave() {
   printf %s "$left" >"$PENDING"
-  rm -rf /run/devops/undo
+  [ ! -e /run/devops/undo ] || rm -rf /run/devops/undo
+  sync_folders
   mark done
 }

@@ -34,7 +34,7 @@ export const directoryKind: Kind<Directory> = {
   plan(wish, state) {
     const found = state.files.get(wish.path)
     if (!found) {
-      const script = `make_folder ${quote(wish.path)}\n${own(wish, wish.path)}`
+      const script = `make_folder ${quote([wish.path, `${wish.owner}:${wish.group}`, wish.mode])}`
       return change(`create directory ${wish.path}`, script, { creates: true })
     }
     if (found.type !== 'directory') {

@@ -142,9 +142,13 @@ export function writeBytes(
   flags: string[] = [],
 ): string {
   const { lines, packed } = travelling(content)
-  const args = [path, owner, mode, sha256(content), ...flags, ...(packed ? ['gzip'] : [])]
+  const sum = packed || lines.length > PIPE ? sha256(content) : ''
+  const args = [path, owner, mode, sum, ...flags, ...(packed ? ['gzip'] : [])]
   return `write_file ${quote(args)} <<'BASE64'\n${lines}BASE64\n`.trimEnd()
 }
+
+/** Bytes that a shell puts into a pipe at once (PIPE_BUF): a process that could be ended in the middle writes the rest. */
+const PIPE = 4096
 
 /** What is not known to be ours is kept, once, before it is changed for the first time. */
 export const keeping = (owned: Entry | undefined): string[] =>
@@ -164,7 +168,7 @@ const attributes = ({ before }: Entry): string[] =>
 
 /** The check that `write_file` of the prelude calls with the new file. */
 export const checkFunction = (check: string | undefined) =>
-  check ? `check() { ${check.replaceAll('{file}', '"$1"')}\n}\n` : 'check() { :; }\n'
+  check ? `check() { LC_ALL=C.UTF-8\n${check.replaceAll('{file}', '"$1"')}\n}\n` : 'check() { :; }\n'
 
 /** Bytes as lines of base64, compressed where that is worth a process on the node. */
 export function travelling(content: Uint8Array): { lines: string; packed: boolean } {

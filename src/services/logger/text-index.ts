@@ -18,6 +18,9 @@ export const SHORTEST = 3
 /** Lines a transaction: some ten milliseconds in which nobody else writes. */
 const BATCH = 2000
 
+/** Milliseconds in which other lines may come: each transaction is a sync of the disk, and nobody waits for this one. */
+const LINGER = 100
+
 /** One trigram of a repository; two may share one, so a hit is always looked at. */
 const place = (id: ReturnType<typeof sql.ref>) => sql<string>`printf('%03x', ${id} % 4096)`
 
@@ -30,6 +33,7 @@ export class TextIndex implements AsyncDisposable {
   readonly #log: Log
   #working: Promise<void> | undefined
   #stopped = false
+  #hurry = () => {}
 
   constructor(store: Store<Tables>, log: Log) {
     this.#store = store
@@ -49,11 +53,23 @@ export class TextIndex implements AsyncDisposable {
   }
 
   async #catchUp(): Promise<void> {
+    await this.#linger()
     while (!this.#stopped && (await this.#store.transaction(indexBatch)));
+  }
+
+  #linger(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, LINGER)
+      this.#hurry = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
+    this.#hurry()
     await this.#working
   }
 }

@@ -23,7 +23,8 @@ export async function createDirectory(
   for (const row of await records.list()) watch.follow({ key: keyOf(row), host: row.host, port: row.port })
   const undo = bus.on('monitor', changes, async ({ data: { repo, node } }, delivery) => {
     const record = watchable(await bus.ask('registry.get_node', { repo, node }, { signal: delivery.signal }))
-    await delivery.once((tx) => records.save(tx, record))
+    // Most syncs move no server: they are completed together, without a transaction each.
+    if (!(await records.knows(record))) await delivery.once((tx) => records.save(tx, record))
     apply(record)
   })
   const listing = keepListing()

@@ -35,6 +35,17 @@ export class HealthRecords {
     return this.#db.selectFrom('monitor_nodes').selectAll().orderBy('repo').orderBy('node').execute()
   }
 
+  /** Whether a node is kept where it is. */
+  async knows({ repo, node, server }: NodeRecord): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('monitor_nodes')
+      .select(['host', 'port'])
+      .where('repo', '=', repo)
+      .where('node', '=', node)
+      .executeTakeFirst()
+    return row?.host === server?.host && row?.port === server?.port
+  }
+
   /** At a new address nothing is known of a node. */
   async save(tx: Tx<Tables>, { repo, node, server }: NodeRecord): Promise<void> {
     const key = tx.db.selectFrom('monitor_nodes').where('repo', '=', repo).where('node', '=', node)

@@ -1,14 +1,15 @@
+import type { Kysely } from 'kysely'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { share } from './dispatch.ts'
 import { clockTime, describeWork } from './lines.ts'
 import { readPlaces } from './places.ts'
-import { findCandidates, nextDue, wakeDue } from './queue.ts'
+import { findCandidates, nextDue, nextTurn, wakeDue } from './queue.ts'
 import { findConsent, missing, withholdConsent } from './runs/consent.ts'
 import { findSnapshot } from './runs/snapshot.ts'
 import { advanceLater } from './runs/steps.ts'
 import { startWork } from './states.ts'
-import { causeOf, nodesOf, type WorkRow } from './tables.ts'
+import { causeOf, nodesOf, type Tables, type WorkRow } from './tables.ts'
 import type { Turn, Turns } from './turn.ts'
 import { findWork, findWorks } from './works.ts'
 
@@ -22,8 +23,14 @@ export interface Dispatcher extends AsyncDisposable {
   begin(turns: Turns): void
 }
 
-export function createDispatcher(parts: { clock: Clock; log: Log; limit: number }): Dispatcher {
-  const { clock, log, limit } = parts
+interface Parts {
+  db: Kysely<Tables>
+  clock: Clock
+  log: Log
+  limit: number
+}
+
+export function createDispatcher({ db, clock, log, limit }: Parts): Dispatcher {
   let turns: Turns | undefined
   let wanted = false
   let loop: Promise<void> | undefined
@@ -34,7 +41,10 @@ export function createDispatcher(parts: { clock: Clock; log: Log; limit: number 
       wanted = false
       cancelTimer()
       try {
-        const next = await turns.take((turn) => startDueWorks(turn, limit))
+        // Most turns end a work that nobody waited for: without this look each would cost one more sync of the disk.
+        const soonest = await nextTurn(db)
+        const now = soonest !== null && soonest <= clock.now()
+        const next = now ? await turns.take((turn) => startDueWorks(turn, limit)) : soonest
         if (next !== null) cancelTimer = clock.after(Math.max(0, next - clock.now()), poke)
       } catch (error) {
         log.error({ err: error }, 'works could not be dispatched')

@@ -36,7 +36,7 @@ export const tasker = defineService<TaskerOptions>({
   migrations,
   async start({ bus, store: shared, clock, log, stack }, { limit = 50 }) {
     const store = shared.as<Tables>()
-    const dispatcher = stack.use(createDispatcher({ clock, log, limit }))
+    const dispatcher = stack.use(createDispatcher({ db: store.db, clock, log, limit }))
     const turns = createTurns({ bus, store, clock, log, afterTurn: dispatcher.poke })
     const self: Tasker = { bus, db: store.db, clock, log, turns, limit }
 

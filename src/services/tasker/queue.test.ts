@@ -109,8 +109,9 @@ test('what is read to start a run does not grow with the queue', async (t) => {
   const exact = /^SEARCH .*\((due=\? AND (place[=>]\?.*|run_at<\?)|work=\?.*)\)$/
   assert.deepEqual(
     found.filter((line) => !exact.test(line)),
-    // Only the first of these is read: `order by … limit 1`.
+    // Only the first of each is read: `limit 1`.
     [
+      'SEARCH tasker_queue USING COVERING INDEX tasker_queue_place (due=?)',
       'SEARCH tasker_queue USING COVERING INDEX tasker_queue_place (due=?)',
       'SEARCH tasker_queue USING COVERING INDEX tasker_queue_time (due=?)',
     ],

@@ -54,6 +54,12 @@ export async function wakeDue(turn: Moment): Promise<string[]> {
   return [...new Set(rows.map(({ work }) => work))]
 }
 
+/** When a turn has something to look at: a time that may be past; null: nothing waits. */
+export async function nextTurn(db: Kysely<Tables>): Promise<number | null> {
+  const due = await db.selectFrom('tasker_queue').select('place').where('due', '=', 1).limit(1).execute()
+  return due.length > 0 ? 0 : nextDue(db)
+}
+
 /** When the next work comes due. */
 export async function nextDue(db: Kysely<Tables>): Promise<number | null> {
   const row = await db

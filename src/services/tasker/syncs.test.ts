@@ -24,8 +24,9 @@ test('a push that changes nothing of a node leaves it alone', async () => {
 
 test('while a sync runs, one more waits at most, and it is for the newest commit', async () => {
   await using world = await World.open()
-  for (const n of [1, 2, 3]) await world.push(tip(n, [web(n)]))
+  await world.push(tip(1, [web(1)]))
   const first = await world.nodeJob(1)
+  for (const n of [2, 3]) await world.push(tip(n, [web(n)]))
   const waiting = await until(async () => {
     const works = await world.works(['waiting'])
     return works.length === 1 && works[0]?.commit === commitId(3) ? works[0] : undefined

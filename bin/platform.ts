@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bus } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
@@ -20,9 +20,10 @@ import { shazam } from '#services/shazam/index.ts'
 import { tasker } from '#services/tasker/index.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { catalogFolder } from './catalog.ts'
+import { openDataFolder } from './data-folder.ts'
 
 export interface PlatformOptions {
-  /** Everything that lasts: one SQLite file, repositories, keys. Made 0700 when it is not there. */
+  /** Everything that lasts: one SQLite file, repositories, keys. Made 0700 when it is not there, refused when it is open to others. */
   data: string
   /** Address of all listeners; loopback when absent. */
   host?: string
@@ -57,7 +58,7 @@ export interface Address {
 /** All eight services in one process: the embedded form. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   await using stack = new AsyncDisposableStack()
-  mkdirSync(options.data, { recursive: true, mode: 0o700 })
+  openDataFolder(options.data)
   const log = options.log ?? createLog()
   const clock = systemClock
   const store = stack.use(openSqlite(join(options.data, 'devops.sqlite')))

@@ -436,11 +436,7 @@ test('people, keys, tokens and variables are kept by the commands of their names
     ['key remove SHA256:a/b+c', 0, 'Removed SHA256:a/b+c.\n'],
     ['token add ci --days 3', 0, 'devo_ann\n'],
     ['token revoke t1', 0, 'Revoked t1.\n'],
-    [
-      'user add bob',
-      1,
-      'error: ann may not user.write\n  Ask the owner of the repository for a role that may.\n',
-    ],
+    ['user add bob', 1, 'error: ann may not user.write\n  Ask an administrator of the platform.\n'],
     ['repo create shop', 0, 'Made ann/shop. Servers follow its branch main.\n'],
     [
       'repo delete ann/shop',

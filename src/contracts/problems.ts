@@ -6,6 +6,7 @@ export const problems = {
   invalid: [400, 'The request does not fit: {reason}', 'Correct the named field.'],
   unauthenticated: [401, 'Nobody is signed in: {reason}', 'Sign in with `devops login`, or send a token.'],
   forbidden: [403, '{user} may not {action}', 'Ask the owner of the repository for a role that may.'],
+  administrators_only: [403, '{user} may not {action}', 'Ask an administrator of the platform.'],
   token_scope: [
     403,
     'This token is for {reach}: to {action} takes one for {needs}',

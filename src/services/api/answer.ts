@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { Identity } from '#contracts/profiles.ts'
+import { watchAccess } from '#kit/access-watch.ts'
 import { Problem } from '#kit/problem.ts'
 import { audited, isAudited } from './audit.ts'
-import { admit, bearer, watch } from './guard.ts'
+import { admit, bearer } from './guard.ts'
 import type { Call, Context, Route } from './route.ts'
 import { encodeAll, encodeLines, type Message } from './sse.ts'
 
@@ -34,7 +35,7 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
       return answered.then((answer) => reply.code(route.status ?? 200).send(answer))
 
       function watchToken(cut: (problem: Problem) => void): () => void {
-        return watch(context.clock, () => judge(request), cut)
+        return watchAccess(context.clock, () => judge(request), cut)
       }
     },
   }

@@ -1,12 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { Bus } from '#bus'
 import type { Identity } from '#contracts/profiles.ts'
-import type { Clock } from '#kit/clock.ts'
-import { isProblem, Problem } from '#kit/problem.ts'
+import { Problem } from '#kit/problem.ts'
 import type { Declaration } from './route.ts'
-
-/** How often an open stream looks whether its token is still good, in milliseconds. */
-const RECHECK = 5000
 
 /** A token in an address ends up in histories, proxies and logs: it is refused, even when it would be good. */
 export function refuseTokenInQuery(query: unknown): void {
@@ -46,28 +42,4 @@ export async function admit(
     ...(identity.reach && { reach: identity.reach }),
   })
   return identity
-}
-
-/** Calls `cut` once `check` is refused. A profiles service that is away for a moment cuts nobody. */
-export function watch(
-  clock: Clock,
-  check: () => Promise<unknown>,
-  cut: (problem: Problem) => void,
-): () => void {
-  let stopped = false
-  let undo = clock.after(RECHECK, look)
-  function look(): void {
-    check().then(again, (error) => {
-      if (isProblem(error) && error.status < 500) {
-        if (!stopped) cut(error)
-      } else again()
-    })
-  }
-  function again(): void {
-    if (!stopped) undo = clock.after(RECHECK, look)
-  }
-  return () => {
-    stopped = true
-    undo()
-  }
 }

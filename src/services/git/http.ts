@@ -4,6 +4,7 @@ import { pipeline, type Readable, Transform } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { Bus } from '#bus'
 import type { Identity } from '#contracts/profiles.ts'
+import { watchAccess } from '#kit/access-watch.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
@@ -14,7 +15,6 @@ import type { Limits } from './limits.ts'
 import { isRepoId } from './names.ts'
 import type { Running } from './running.ts'
 import type { Address } from './ssh.ts'
-import { watchAccess } from './watch.ts'
 
 interface Parts {
   bus: Bus

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from 'ssh2'
 import type { Bus } from '#bus'
 import type { Identity } from '#contracts/profiles.ts'
+import { watchAccess } from '#kit/access-watch.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
@@ -10,7 +11,6 @@ import { inert } from './answer.ts'
 import { parseCommand } from './command.ts'
 import type { RunExchange } from './exchange.ts'
 import type { Running } from './running.ts'
-import { watchAccess } from './watch.ts'
 
 export interface Address {
   host: string

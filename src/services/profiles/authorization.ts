@@ -26,8 +26,8 @@ export function createAuthorization({ store: any }: Parts) {
 
   async function judgeRole({ user, action, repo }: Input<'profiles.authorize'>): Promise<void> {
     if (repo === undefined) {
-      if (permissions[action] !== 'anyone') throw new Problem('forbidden', { user, action: sentence(action) })
-      return
+      if (permissions[action] === 'anyone') return
+      throw new Problem('administrators_only', { user, action: ofPlatform(action) })
     }
     const role = await roleOf(db, repo, user)
     if (role === null && action !== 'repo.create')
@@ -74,6 +74,10 @@ const WORDS: Record<Action, string> = {
   'user.write': 'change other users',
   'platform.read': 'see the state of the platform',
 }
+
+/** Without a repository it is about all of them. */
+const ofPlatform = (action: Action): string =>
+  action === 'audit.read' ? 'read the audit of the whole platform' : sentence(action)
 
 /** `ann may not …` */
 export const sentence = (action: Action): string => WORDS[action]

@@ -57,9 +57,15 @@ test('without a repository, everybody may create one and only administrators may
   await parts.bus.ask('profiles.create_user', { name: 'root', admin: true })
   await parts.bus.ask('profiles.authorize', { user: 'ann', action: 'repo.create' })
   await parts.bus.ask('profiles.authorize', { user: 'root', action: 'platform.read' })
+  for (const action of actions.filter((one) => one !== 'repo.create'))
+    await assert.rejects(
+      parts.bus.ask('profiles.authorize', { user: 'ann', action }),
+      (error) => isProblem(error, 'administrators_only') && /an administrator/.test(error.next),
+      action,
+    )
   await assert.rejects(
-    parts.bus.ask('profiles.authorize', { user: 'ann', action: 'platform.read' }),
-    /ann may not see the state of the platform/,
+    parts.bus.ask('profiles.authorize', { user: 'ann', action: 'audit.read' }),
+    /ann may not read the audit of the whole platform/,
   )
   await assert.rejects(
     parts.bus.ask('profiles.authorize', { user: 'ghost', action: 'repo.create' }),

@@ -47,7 +47,10 @@ export const repositories: Route[] = [
       const repo = fullName(body.repo, identity.user)
       const [owner = ''] = repo.split('/')
       if (owner !== identity.user && !identity.admin)
-        throw new Problem('forbidden', { user: identity.user, action: `make a repository of ${owner}` })
+        throw new Problem('administrators_only', {
+          user: identity.user,
+          action: `make a repository of ${owner}`,
+        })
       await bus.ask('profiles.get_user', { name: owner })
       await bus.ask('git.create_repository', { repo, by: identity.user })
       return viewRepository(bus, repo, identity)

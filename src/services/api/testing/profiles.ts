@@ -20,7 +20,7 @@ export function answerProfiles(bus: Answerer, world: World): void {
     if (admin || repo.startsWith(`${user}/`) || (repo === '' && action === 'repo.create')) return {}
     throw repo
       ? new Problem('not_found', { what: `repository ${repo}` })
-      : new Problem('forbidden', { user, action })
+      : new Problem('administrators_only', { user, action })
   })
   bus.answer('profiles.collaborations', async ({ user }) =>
     user === 'ann' ? [{ repo: 'bob/blog', user, role: 'write' as const }] : [],

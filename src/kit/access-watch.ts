@@ -1,5 +1,5 @@
-import type { Clock } from '#kit/clock.ts'
-import { isProblem, type Problem } from '#kit/problem.ts'
+import type { Clock } from './clock.ts'
+import { isProblem, type Problem } from './problem.ts'
 
 /** Milliseconds between two looks whether who is served may still be. */
 const LOOK = 2000

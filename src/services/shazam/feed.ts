@@ -14,8 +14,9 @@ export interface Feed {
   flush(): Promise<void>
 }
 
-/** Milliseconds from one append to the next, unless a whole batch waits. */
+/** Milliseconds in which so many appends go at once; more wait and go together, unless a whole batch is there. */
 const PAUSE = 50
+const BURST = 3
 const BATCH = 500
 const ROOM = 4 * BATCH
 /** Characters; a longer line comes in pieces. */
@@ -30,8 +31,8 @@ interface FeedParts {
 }
 
 /**
- * Lines to the logger while they happen: the first goes at once, what comes in the next 50 ms goes together. One append
- * at a time, so the order is kept. A failed append is repeated until it is durable: a line may then come twice, but
+ * Lines to the logger while they happen: the first ones go at once, what comes in quick succession goes together. One
+ * append at a time, so the order is kept. A failed append is repeated until it is durable: a line may then come twice, but
  * none is missing.
  */
 export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
@@ -40,6 +41,8 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
   let pump: Promise<void> | undefined
   let hurry = false
   let failure: unknown
+  /** When the last appends were made, the oldest first. */
+  const made: number[] = []
 
   const tell = () => {
     for (const act of changed) act()
@@ -53,14 +56,17 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
       await append(batch)
       queue.splice(0, batch.length)
       tell()
-      if (queue.length < BATCH && !hurry) await pause()
+      made.push(clock.now())
+      if (made.length > BURST) made.shift()
+      const wait = made.length < BURST ? 0 : (made[0] ?? 0) + PAUSE - clock.now()
+      if (wait > 0 && queue.length < BATCH && !hurry) await pause(wait)
     }
   }
 
   /** Ends early when a batch is full, or somebody waits for the end. */
-  async function pause(): Promise<void> {
+  async function pause(time: number): Promise<void> {
     const over = new AbortController()
-    const slept = sleep(clock, PAUSE, over.signal)
+    const slept = sleep(clock, time, over.signal)
     while (queue.length < BATCH && !hurry && !over.signal.aborted) {
       const done = await Promise.race([slept.then(() => true), change().then(() => false)])
       if (done) return

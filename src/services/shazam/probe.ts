@@ -78,6 +78,7 @@ export async function fetchContents(connection: Connection, graph: Graph, state:
 async function asRoot(connection: Connection, script: string, signal?: AbortSignal): Promise<ExecResult> {
   const result = await connection.exec(rootShell(connection), {
     stdin: script,
+    warm: true,
     ...(signal ? { signal } : {}),
   })
   if (result.code !== 0) throw refusal(connection, result)

@@ -21,31 +21,50 @@ const reasons: Record<string, string> = {
 export async function look(connection: Connection, id: StepId, signal: AbortSignal): Promise<Look> {
   for (;;) {
     const { stdout } = await asRoot(connection, lookText(id), { signal })
-    const [word = '', ...rest] = stdout.trim().split(' ')
-    if (word === 'again') continue
-    const numbers = rest.map(Number)
-    if (word === 'absent') return { state: 'absent' }
-    if (word === 'ended' || word === 'stopped') {
-      const [exit = 0, out = 0, err = 0, outputs = 0] = numbers
-      return { state: word, exit, out, err, outputs }
-    }
-    const [out = 0, err = 0] = numbers
-    if (word === 'alive') return { state: 'alive', out, err }
-    const reason = reasons[word]
-    if (!reason)
-      throw new Problem('internal', { reason: `the node says ${JSON.stringify(stdout)} of a step` })
-    return { state: 'lost', reason, out, err }
+    const found = parseLook(stdout)
+    if (found !== 'again') return found
   }
 }
 
-/** Runs a shell text as root. The text is an argument: the input belongs to what it runs. */
-export async function asRoot(
+/** Of what the shell function `look` says. `again`: the step ended while it looked. */
+export function parseLook(said: string): Look | 'again' {
+  const [word = '', ...rest] = said.trim().split(' ')
+  const numbers = rest.map(Number)
+  if (word === 'again') return word
+  if (word === 'absent') return { state: word }
+  if (word === 'ended' || word === 'stopped') {
+    const [exit = 0, out = 0, err = 0, outputs = 0] = numbers
+    return { state: word, exit, out, err, outputs }
+  }
+  const [out = 0, err = 0] = numbers
+  if (word === 'alive') return { state: 'alive', out, err }
+  const reason = reasons[word]
+  if (!reason) throw new Problem('internal', { reason: `the node says ${JSON.stringify(said)} of a step` })
+  return { state: 'lost', reason, out, err }
+}
+
+/** Runs a shell text as root. */
+export const asRoot = (connection: Connection, text: string, options: ExecOptions): Promise<ExecResult> =>
+  runAsRoot(connection, ` -c ${quote(text)}`, options)
+
+/**
+ * The same by its input: in the list of processes nothing of it is seen. The session is opened while the text is still
+ * being made; a text that cannot be made is told at once.
+ */
+export async function asRootUnseen(
   connection: Connection,
-  text: string,
+  text: Promise<string>,
   options: ExecOptions,
 ): Promise<ExecResult> {
+  const ran = runAsRoot(connection, '', { ...options, stdin: text, warm: true })
+  ran.catch(() => {})
+  await text
+  return await ran
+}
+
+async function runAsRoot(connection: Connection, rest: string, options: ExecOptions): Promise<ExecResult> {
   const shell = connection.target.user === 'root' ? 'sh' : 'sudo -n sh'
-  const result = await connection.exec(`exec ${shell} -c ${quote(text)}`, options)
+  const result = await connection.exec(`exec ${shell}${rest}`, options)
   if (result.code !== 0 && /^sudo: /m.test(result.stderr)) throw refusal(connection, result)
   return result
 }

@@ -8,7 +8,7 @@ import { quote } from '../quote.ts'
  *   out err  what it printed                  pid      leader of its process group
  *   env      assignments of its environment   outputs  what it writes for later steps
  *   lock     held while it is supervised      stopped  somebody stopped it
- *   status   its exit code, written whole     recorded its outcome was told: what is left is a tombstone
+ *   status   its exit code                    recorded its outcome was told: what is left is a tombstone
  */
 const ROOT = '/var/lib/devops/runs'
 
@@ -23,7 +23,7 @@ export interface StepId {
 
 const nameOf = ({ run, step, attempt }: StepId) => `${run}-${step}-${attempt}`
 
-const prelude = (id: StepId) => `set -u
+export const prelude = (id: StepId): string => `set -u
 umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
@@ -38,69 +38,56 @@ boot() {
   echo "$id $1"
 }
 claim() {
-  mkdir -p "$root" && chmod a+x /var/lib/devops "$root" || exit 70
-  mkdir "$dir" 2>/dev/null || return 1
-  chmod 0711 "$dir" && sync "$root" "$dir"
+  [ -d "$root" ] || { mkdir -p /var/lib/devops && chmod a+x /var/lib/devops; mkdir -m 0711 "$root" 2>/dev/null; }
+  [ -d "$root" ] || exit 70
+  mkdir -m 0711 "$dir" 2>/dev/null
+}
+look() {
+  [ -d "$dir" ] || { echo absent; return; }
+  # A status is one short write; one that is empty is not there yet, or was lost with the power.
+  if [ -s "$dir/status" ]; then
+    [ -e "$dir/stopped" ] && end=stopped || end=ended
+    read -r status <"$dir/status"
+    end="$end $status"
+  elif [ -e "$dir/lock" ] && ! flock -n -s "$dir/lock" true; then end=alive
+  elif [ -s "$dir/status" ]; then end=again
+  elif [ -e "$dir/boot" ] && [ "$(cat "$dir/boot")" = "$(boot)" ]; then end=killed
+  elif [ -e "$dir/boot" ]; then end=rebooted
+  else end=never
+  fi
+  set -- $(stat -c %s "$dir/out" "$dir/err" "$dir/outputs" 2>/dev/null || echo 0 0 0)
+  echo "$end $1 $2 $3"
 }
 `
 
-/** As the step's user, as if that user had logged in. The lock is not inherited: what the step leaves running is its own. */
-const supervise = `umask 022
-user=$2
-home=$(getent passwd "$user" | cut -d: -f6)
-cd "\${home:-/}" 2>/dev/null || cd /
-setsid setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups \\
-  env -i HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \\
-  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEVOPS_OUTPUT="$1/outputs" \\
-  sh -c '. "$0/env" && exec "$0/script"' "$1" 9>&- </dev/null >>"$1/out" 2>>"$1/err" &
-child=$!
-echo "$child" >"$1/pid"
-wait "$child"
-code=$?
-echo "$code" >"$1/status.new"
-sync "$1/status.new"
-mv "$1/status.new" "$1/status"
-sync "$1"
-`
+/** Seconds between two looks of `tail` for more, where the file system does not tell: soon after the start, and later. */
+const PACE = { early: 0.002, late: 0.02 }
 
-/** `$1/out` and `$1/err` from a byte on, to stdout and stderr, until the supervisor lets go of the lock. */
-const follow = (out: number, err: number) => `
-flock -s "$dir/lock" true &
+/** From where descriptors 3 and 4 stand to stdout and stderr, until a process is gone. */
+const tails = (pace: number, watch: string): string => `${watch} &
 watch=$!
-tail -c +${out + 1} -s 0.02 --pid="$watch" -f "$dir/out" &
-tail -c +${err + 1} -s 0.02 --pid="$watch" -f "$dir/err" >&2 &
-wait
+tail -c +1 -s ${pace} --pid="$watch" -f <&3 &
+one=$!
+tail -c +1 -s ${pace} --pid="$watch" -f <&4 >&2 &
+wait "$one" "$!"
 `
-
-/** Exit codes of `startText`. */
-export const started = { exists: 75, unknownUser: 76, cutInput: 77 }
 
 /**
- * Starts a step whose script comes on the input, and follows it. The folder is the claim: whoever makes it starts the
- * step, nobody else ever does. What did not arrive whole is not run. `bytes`: of the input, of which `env` are
- * assignments for its environment, and the rest is the script.
+ * What a step prints, from a byte on, until nobody supervises it any more, which is when its lock is let go; then `end`
+ * and what is known of the step. The first half second is looked at closely: most steps end in it.
  */
-export const startText = (
-  id: StepId,
-  user: string,
-  { bytes, env }: { bytes: number; env: number },
-): string => `${prelude(id)}
-id ${quote(user)} >/dev/null 2>&1 || exit ${started.unknownUser}
-script=$(mktemp) && cat >"$script" && [ "$(wc -c <"$script")" -eq ${bytes} ] || { rm -f "$script"; exit ${started.cutInput}; }
-claim || { rm -f "$script"; exit ${started.exists}; }
-exec 9>"$dir/lock"
-flock 9
-${env > 0 ? `head -c ${env} "$script" >"$dir/env" && tail -c +${env + 1} "$script" >"$dir/script" && rm -f "$script"` : ': >"$dir/env"; mv "$script" "$dir/script"'}
-: >"$dir/outputs"
-chmod 0700 "$dir/script" && chown ${quote(user)} "$dir/script" "$dir/env" "$dir/outputs"
-: >"$dir/out"
-: >"$dir/err"
-boot >"$dir/boot"
-setsid sh -c ${quote(supervise)} sh "$dir" ${quote(user)} </dev/null >/dev/null 2>&1 &
-exec 9>&-
-${follow(0, 0)}`
+export const follow = (from: Sizes, end: string): string => `
+exec 3<"$dir/out" 4<"$dir/err"
+${from.out + from.err > 0 ? `tail -c +${from.out + 1} <&3 & tail -c +${from.err + 1} <&4 >&2 & wait` : ''}
+${tails(PACE.early, 'flock -s -w 0.5 "$dir/lock" true')}
+flock -n -s "$dir/lock" true || {
+${tails(PACE.late, 'flock -s "$dir/lock" true')}
+}
+printf '${end}'
+look
+`
 
-export const followText = (id: StepId, out: number, err: number): string => prelude(id) + follow(out, err)
+export const followText = (id: StepId, from: Sizes, end: string): string => prelude(id) + follow(from, end)
 
 /** What was printed and not yet seen, up to a size. */
 export const restText = (id: StepId, from: Sizes, to: Sizes): string => `${prelude(id)}
@@ -119,18 +106,7 @@ head -c ${most} "$dir/outputs"
 
 /** One line: what is there of a step. */
 export const lookText = (id: StepId): string => `${prelude(id)}
-size() { stat -c %s "$dir/$1" 2>/dev/null || echo 0; }
-sizes() { printf '%s %s %s' "$(size out)" "$(size err)" "$(size outputs)"; }
-if ! [ -d "$dir" ]; then echo absent
-elif [ -e "$dir/status" ]; then
-  [ -e "$dir/stopped" ] && end=stopped || end=ended
-  echo "$end $(cat "$dir/status") $(sizes)"
-elif [ -e "$dir/lock" ] && ! flock -n -s "$dir/lock" true; then echo "alive $(sizes)"
-elif [ -e "$dir/status" ]; then echo again
-elif [ -e "$dir/boot" ] && [ "$(cat "$dir/boot")" = "$(boot)" ]; then echo "killed $(sizes)"
-elif [ -e "$dir/boot" ]; then echo "rebooted $(sizes)"
-else echo "never $(sizes)"
-fi
+look
 `
 
 /**
@@ -139,12 +115,13 @@ fi
  */
 export const stopText = (id: StepId): string => `${prelude(id)}
 if claim; then
+  sync "$root" "$dir"
   : >"$dir/stopped"
   echo 143 >"$dir/status"
   echo stopped
   exit
 fi
-[ -e "$dir/status" ] && { echo ended; exit; }
+[ -s "$dir/status" ] && { echo ended; exit; }
 flock -n -s "$dir/lock" true && { echo ended; exit; }
 : >"$dir/stopped"
 for i in 1 2 3 4 5 6 7 8 9 10; do [ -s "$dir/pid" ] && break; sleep 0.1; done

@@ -17,10 +17,13 @@ export interface Target {
 }
 
 export interface ExecOptions {
-  stdin?: string | Uint8Array
+  /** One that is still being made is waited for in the open session; when it fails, the input ends and this throws. */
+  stdin?: string | Uint8Array | Promise<string | Uint8Array>
   onStdout?(chunk: Buffer): void | Promise<void>
   onStderr?(chunk: Buffer): void | Promise<void>
   signal?: AbortSignal
+  /** Keeps a session of the same command waiting for its input, for the next one: its shell and its sudo are there then. */
+  warm?: boolean
   /** By a new link of its own, to see whether one gets in. */
   fresh?: boolean
 }

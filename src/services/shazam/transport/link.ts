@@ -7,7 +7,8 @@ import type { Secret } from '#kit/secret.ts'
 import { algorithms, fingerprint } from './algorithms.ts'
 import type { ExecOptions, ExecResult, Target } from './connection.ts'
 import { unreachable } from './reasons.ts'
-import { runOnChannel } from './session.ts'
+import { runOnChannel, SessionRefused } from './session.ts'
+import { keepSpare } from './spare.ts'
 
 export interface Login {
   privateKey?: Secret
@@ -115,18 +116,29 @@ function keepLink(client: Client, target: Target, hostKey: string, options: Open
     options.onDead?.()
   }
   client.once('close', die)
+  const cut = () => {
+    // A session may hear of the cut before the connection does: nobody else shall be sent this way.
+    die()
+    client.destroy()
+    return unreachable(target, cause ?? { message: 'the connection was cut' })
+  }
+  const spare = keepSpare(client, () => unreachable(target, cause))
   return {
     hostKey,
     get dead() {
       return dead
     },
-    exec: (command, execOptions = {}) =>
-      runOnChannel(client, command, execOptions, () => {
-        // A session may hear of the cut before the connection does: nobody else shall be sent this way.
-        die()
-        client.destroy()
-        return unreachable(target, cause ?? { message: 'the connection was cut' })
-      }),
+    async exec(command, execOptions = {}) {
+      const waiting = execOptions.warm ? spare.take(command) : undefined
+      try {
+        const result = await runOnChannel(client, command, execOptions, cut, waiting)
+        if (execOptions.warm && !dead) spare.keep(command)
+        return result
+      } catch (error) {
+        if (error instanceof SessionRefused) spare.giveUp()
+        throw error
+      }
+    },
     forward: (to) =>
       new Promise((resolve, reject) => {
         const undo = options.clock.after(options.timeout, () =>

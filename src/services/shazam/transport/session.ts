@@ -9,24 +9,28 @@ const COLLECT_LIMIT = 64 * 1024 * 1024
 /** The server refused one more session: `MaxSessions` of its sshd. */
 export class SessionRefused extends Error {}
 
-/** Runs a command in a session of its own. `cut` makes the error for a link that ends before the command does. */
+/**
+ * Runs a command in a session of its own, or in one that waits for it already. `cut` makes the error for a link that ends
+ * before the command does.
+ */
 export async function runOnChannel(
   client: Client,
   command: string,
   options: ExecOptions,
   cut: () => Problem,
+  waiting?: Opened,
 ): Promise<ExecResult> {
   if (options.signal?.aborted) throw cancelled(command)
-  const { channel, ended } = await openChannel(client, command, cut)
+  const { channel, ended } = waiting ?? (await openChannel(client, command, cut))
   const watch = watchAbort(() => terminate(client, channel), command, options.signal)
   try {
     // A command may end without reading its input.
     channel.on('error', () => {})
-    channel.end(options.stdin ?? '')
     const work = Promise.all([
       drain(channel, options.onStdout),
       drain(channel.stderr, options.onStderr),
       ended,
+      feed(channel, options.stdin),
     ])
     const [stdout, stderr, exit] = await Promise.race([work, watch.aborted])
     if (!exit.seen) throw cut()
@@ -37,6 +41,10 @@ export async function runOnChannel(
   } finally {
     watch.stop()
   }
+}
+
+async function feed(channel: ClientChannel, stdin: ExecOptions['stdin'] = ''): Promise<void> {
+  channel.end(stdin instanceof Promise ? await stdin : stdin)
 }
 
 /** Ends the command when the signal aborts; the server says nothing more about it, so nothing is waited for. */
@@ -61,12 +69,12 @@ function terminate(client: Client, channel: ClientChannel): void {
 
 const cancelled = (command: string) => new Problem('cancelled', { call: command.slice(0, 60) })
 
-interface Opened {
+export interface Opened {
   channel: ClientChannel
   ended: Promise<{ seen: boolean; code: number | null }>
 }
 
-function openChannel(client: Client, command: string, cut: () => Problem): Promise<Opened> {
+export function openChannel(client: Client, command: string, cut: () => Problem): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const lost = () => reject(cut())
     client.once('close', lost)

@@ -1,5 +1,5 @@
 import { Problem } from '#kit/problem.ts'
-import { refusal } from '../probe.ts'
+import { refusal, rootShell } from '../probe.ts'
 import { quote } from '../quote.ts'
 import type { Connection, ExecOptions, ExecResult } from '../transport/connection.ts'
 import { lookText, type Sizes, type StepId } from './shell.ts'
@@ -63,8 +63,7 @@ export async function asRootUnseen(
 }
 
 async function runAsRoot(connection: Connection, rest: string, options: ExecOptions): Promise<ExecResult> {
-  const shell = connection.target.user === 'root' ? 'sh' : 'sudo -n sh'
-  const result = await connection.exec(`exec ${shell}${rest}`, options)
+  const result = await connection.exec(`${rootShell(connection)}${rest}`, options)
   if (result.code !== 0 && /^sudo: /m.test(result.stderr)) throw refusal(connection, result)
   return result
 }

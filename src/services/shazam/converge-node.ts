@@ -13,7 +13,7 @@ import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
 import { enter } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
-import { NotYet, wishFor } from './wish.ts'
+import { NotYet } from './wish.ts'
 
 /** Makes a node match the commit of its job. Returns how many resources were changed. */
 export async function convergeNode(effort: Effort): Promise<number> {
@@ -90,9 +90,10 @@ function tellReboot({ feed }: Effort, { facts }: Converged): void {
 }
 
 async function wish(effort: Effort, infrastructure: Infrastructure, node: Node): Promise<Graph> {
-  const { shazam, job } = effort
+  const { job, openWishes } = effort
   try {
-    return await wishFor(shazam, infrastructure, node, job.commit === null ? {} : { commit: job.commit })
+    const wishes = await openWishes(infrastructure, job.commit === null ? {} : { commit: job.commit })
+    return await wishes(node)
   } catch (error) {
     // What it waits for is recorded, so that this node is known to depend on it.
     if (error instanceof NotYet) await write(effort, { uses: addressesIn([node.configuration, node.vars]) })

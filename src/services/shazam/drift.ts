@@ -10,11 +10,11 @@ import { probe, questions } from './probe.ts'
 import { planRecorded } from './recorded.ts'
 import type { Entry } from './resources/kind.ts'
 import { enter, type Shazam } from './shazam.ts'
-import { wishFor } from './wish.ts'
+import type { OpenWishes } from './wishes.ts'
 
 /** Reads a node and tells what of it is not as it was applied. Changes nothing. Throws when it cannot be read. */
 export const findDrift =
-  (shazam: Shazam) =>
+  (shazam: Shazam, openWishes: OpenWishes) =>
   async (
     { repo, node: id, commit }: Input<'shazam.drift'>,
     { signal }: { signal: AbortSignal },
@@ -25,7 +25,8 @@ export const findDrift =
     ])
     const node = infrastructure.nodes.find((one) => one.id === id)
     if (!node || !record.server || !record.applied) return { fields: [] }
-    const graph = await wishFor(shazam, infrastructure, node, { commit })
+    const wishes = await openWishes(infrastructure, { commit })
+    const graph = await wishes(node)
     const applied = record.applied.manifest as Entry[]
     const state = await probe(enter(shazam, record, record.server), questions(graph, applied), signal)
     return { fields: driftOf(graph, state, applied) }

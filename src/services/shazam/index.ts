@@ -15,6 +15,7 @@ import { workOnStep } from './steps/index.ts'
 import { stopStep } from './steps/stop.ts'
 import { openTransport } from './transport/index.ts'
 import { trustKey } from './trust.ts'
+import { createWishes } from './wishes.ts'
 
 export interface ShazamOptions {
   catalog: readonly Service[]
@@ -36,16 +37,19 @@ export const shazam = defineService<ShazamOptions>({
     const list = options.providers ?? [dockerProvider({ plane }), sshProvider]
     const providers = new Map(list.map((provider) => [provider.name, provider]))
     const parts: Shazam = { bus, clock, log, catalog, transport, providers }
+    const openWishes = createWishes(parts)
 
-    stack.defer(bus.answer('shazam.plan', planNodes(parts)))
-    stack.defer(bus.answer('shazam.drift', findDrift(parts)))
+    stack.defer(bus.answer('shazam.plan', planNodes(parts, openWishes)))
+    stack.defer(bus.answer('shazam.drift', findDrift(parts, openWishes)))
     stack.defer(bus.answer('shazam.check_credential', checkCredential(parts)))
     stack.defer(bus.answer('shazam.link', linkNode(parts)))
     stack.defer(bus.answer('shazam.trust', trustKey(parts)))
     stack.defer(bus.answer('shazam.command', findCommand(parts)))
     stack.defer(bus.answer('shazam.stop_step', stopStep(parts)))
     stack.defer(bus.on('shazam.access', accessEvents, onAccess(parts)))
-    stack.defer(bus.work('shazam.nodes', workOnNode(parts), { concurrency: concurrency.nodes ?? 32 }))
+    stack.defer(
+      bus.work('shazam.nodes', workOnNode(parts, openWishes), { concurrency: concurrency.nodes ?? 32 }),
+    )
     stack.defer(bus.work('shazam.steps', workOnStep(parts), { concurrency: concurrency.steps ?? 64 }))
   },
 })

@@ -7,12 +7,14 @@ import { failureOf } from './failures.ts'
 import { type Feed, openFeed } from './feed.ts'
 import { keepServers, type ServerKeeper } from './servers.ts'
 import type { Shazam } from './shazam.ts'
+import type { OpenWishes } from './wishes.ts'
 
 export type Verb = 'create' | 'update' | 'delete'
 
 /** One attempt of one work on one node. */
 export interface Effort {
   shazam: Shazam
+  openWishes: OpenWishes
   job: NodeJob
   feed: Feed
   servers: ServerKeeper
@@ -27,7 +29,7 @@ export interface Effort {
  * The worker of `shazam.nodes`. Whatever happens, a work's attempt ends with one event: its id is made of both, so that
  * a second end, of a redelivered job or of a worker that was thought dead, is no event at all.
  */
-export const workOnNode = (shazam: Shazam) => async (job: NodeJob, lease: Lease) => {
+export const workOnNode = (shazam: Shazam, openWishes: OpenWishes) => async (job: NodeJob, lease: Lease) => {
   const { bus, clock, log } = shazam
   const { goal, promised: _, ...work } = job
   const { repo, node } = job
@@ -38,6 +40,7 @@ export const workOnNode = (shazam: Shazam) => async (job: NodeJob, lease: Lease)
   let verb: Verb = goal === 'destroy' ? 'delete' : 'update'
   const effort: Effort = {
     shazam,
+    openWishes,
     job,
     feed,
     servers: keepServers(shazam),

@@ -12,7 +12,7 @@ import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
 import { enter, type Shazam } from './shazam.ts'
 import { openGate } from './transport/gate.ts'
-import { createWishes, type Wishes } from './wishes.ts'
+import type { OpenWishes, Wishes } from './wishes.ts'
 
 type Asked = Input<'shazam.plan'>
 
@@ -27,9 +27,9 @@ interface Look {
 }
 
 /** What would be done to each node of a repository, those on record that it no longer names included. */
-export function planNodes(shazam: Shazam) {
-  const openWishes = createWishes(shazam)
-  return async (asked: Asked, { signal }: { signal: AbortSignal }): Promise<NodePlan[]> => {
+export const planNodes =
+  (shazam: Shazam, openWishes: OpenWishes) =>
+  async (asked: Asked, { signal }: { signal: AbortSignal }): Promise<NodePlan[]> => {
     const { repo, commit, next } = asked
     const [infrastructure, records] = await Promise.all([
       next ?? shazam.bus.ask('git.infrastructure', { repo, ...(commit !== undefined && { commit }) }),
@@ -49,7 +49,6 @@ export function planNodes(shazam: Shazam) {
     ])
     return next ? plans.map(brief) : plans
   }
-}
 
 /** A push is told what moves; of a new server all is new, which needs no diff. With many nodes the rest is megabytes. */
 const brief = (plan: NodePlan): NodePlan => ({

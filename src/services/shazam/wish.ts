@@ -31,16 +31,6 @@ export async function knownOf(
 }
 
 /** What a node should be: its descriptor with all that the registry and the profiles know. Throws `invalid`, NotYet. */
-export async function wishFor(
-  shazam: Shazam,
-  infrastructure: Infrastructure,
-  node: Node,
-  at: Pick<Input<'registry.resolve'>, 'commit' | 'next'>,
-): Promise<Graph> {
-  const known = await knownOf(shazam, infrastructure.repo, { ...at, node: node.id })
-  return compileWish(shazam, infrastructure, node, known)
-}
-
 export function compileWish(
   shazam: Pick<Shazam, 'catalog'>,
   infrastructure: Infrastructure,

@@ -9,8 +9,9 @@ import { compileWish, type Known, knownOf } from './wish.ts'
 type Tree = Record<string, unknown>
 type At = Pick<Input<'registry.resolve'>, 'commit' | 'next'>
 
-/** The wishes of many nodes, out of one question to the registry. Throws what `wishFor` throws. */
+/** The wishes of many nodes, out of one question to the registry. Throws `invalid`, NotYet. */
 export type Wishes = (node: Node) => Promise<Graph>
+export type OpenWishes = (infrastructure: Infrastructure, at: At) => Promise<Wishes>
 
 interface Kept {
   graph: Graph
@@ -23,12 +24,12 @@ const KEPT = 2000
 
 /**
  * Compiling is pure, and a push changes few nodes: a graph is kept with all that went into it, and compiled again only
- * when something of that is another.
+ * when something of that is another. What a push was judged by is what its syncs apply.
  */
-export function createWishes(shazam: Shazam) {
+export function createWishes(shazam: Shazam): OpenWishes {
   const kept = new Map<string, Kept>()
 
-  return async (infrastructure: Infrastructure, at: At): Promise<Wishes> => {
+  return async (infrastructure, at) => {
     const { repo } = infrastructure
     const known = await knownOf(shazam, repo, at)
     const { scope, ...rest } = known

@@ -5,6 +5,7 @@ import type { Bus } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
 import { systemClock } from '#kit/clock.ts'
 import { createLog, type Log } from '#kit/log.ts'
+import { openOutbound } from '#kit/outbound.ts'
 import { openSeal } from '#kit/seal.ts'
 import { startService } from '#kit/service.ts'
 import { jsonSchemas, readCatalog } from '#language'
@@ -40,6 +41,8 @@ export interface PlatformOptions {
   syslog?: SyslogOptions
   /** Milliseconds between two looks of monitor at a node. */
   monitorInterval?: number
+  /** Addresses, networks and names of this machine or its link that may be nodes. */
+  allowedAddresses?: readonly string[]
 }
 
 export interface Platform extends AsyncDisposable {
@@ -66,6 +69,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const parts = { bus, store, clock, log }
   const catalog = readCatalog(catalogFolder)
   const seal = openSeal(join(options.data, 'master.key'))
+  const outbound = openOutbound(options.allowedAddresses)
   const host = options.host ?? '127.0.0.1'
   const addresses: Partial<Platform['addresses']> = {}
 
@@ -92,9 +96,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }),
   )
   // After git: work that waited for a start begins at once, asks git, and has only so many tries.
-  stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data) }))
+  stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data), outbound }))
   stack.use(await startService(tasker, parts, {}))
-  stack.use(await startService(monitor, parts, { interval: options.monitorInterval }))
+  stack.use(await startService(monitor, parts, { interval: options.monitorInterval, outbound }))
   stack.use(
     await startService(api, parts, {
       host,

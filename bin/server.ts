@@ -17,6 +17,8 @@ export interface ServeOptions {
   tokenFile?: string
   /** Host names by which browsers may reach the API, besides those of loopback. */
   allowedHosts?: string[]
+  /** Addresses, networks and names of this machine or its link that may be nodes. */
+  allowedAddresses?: string[]
   /** Where log lines go besides the store: `stdout`, `otlp=URL`, `syslog=URL`. */
   logOut?: string[]
   syslogHost?: string
@@ -42,6 +44,7 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     sshPort: options.sshPort ?? defaultPorts.ssh,
     httpGitPort: options.gitPort ?? defaultPorts.git,
     ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
+    ...(options.allowedAddresses && { allowedAddresses: options.allowedAddresses }),
     ...(options.logOut && { sinks: options.logOut.map(openSink) }),
     ...(syslog && { syslog }),
     ...(options.monitorInterval !== undefined && { monitorInterval: options.monitorInterval * 1000 }),

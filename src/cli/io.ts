@@ -15,6 +15,7 @@ export interface ServerOptions {
   gitPort?: number
   tokenFile?: string
   allowedHosts?: string[]
+  allowedAddresses?: string[]
 }
 
 /** All that a command may touch. What lies outside this room is injected by `bin`. */

@@ -56,7 +56,7 @@ test(`${rounds} rounds of chaos over ${names.length} nodes (SEED=${seed}): no fi
   timeout: 3_600_000,
 }, async (t) => {
   await using fleet = await startFleet(names.length, { plane: 'story-chaos', strangers: true })
-  await using plane = await startPlane()
+  await using plane = await startPlane(['--allow-address', '127.0.0.1'])
   const ann = await plane.person('ann')
   const clone = await ann.repository('wild')
   const see = watch(ann, clone.repo, plane)

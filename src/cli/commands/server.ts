@@ -12,6 +12,7 @@ interface Options {
   gitPort?: number
   tokenFile?: string
   allowedHost?: string[]
+  allowAddress?: string[]
   logOut?: string[]
   syslogHost?: string
   syslogPort?: number
@@ -32,6 +33,7 @@ export function server(program: Command, session: Session): void {
     .option('--git-port <port>', 'port of Git over HTTP (7781)', port)
     .option('--token-file <file>', "where the first administrator's token is written instead of the screen")
     .option('--allowed-host <name>', 'name by which browsers may reach it', collect)
+    .option('--allow-address <address>', 'address of this machine that may be a node: 127.0.0.1', collect)
     .option('--log-out <place>', 'where log lines go too: stdout, otlp=URL, syslog=tcp://HOST:PORT', collect)
     .option('--syslog-port <port>', 'takes syslog of nodes by TCP and UDP at this port', port)
     .option('--syslog-tls-port <port>', 'takes syslog of nodes by TLS at this port', port)
@@ -39,13 +41,14 @@ export function server(program: Command, session: Session): void {
     .option('--syslog-key <file>', 'its private key, PEM')
     .option('--syslog-host <address>', 'address to take syslog at; that of --host when absent')
     .option('--monitor-interval <seconds>', 'time between two looks whether a node answers (15)', seconds)
-    .action(async ({ allowedHost, logOut, ...options }: Options) => {
+    .action(async ({ allowedHost, allowAddress, logOut, ...options }: Options) => {
       if (!session.io.server) throw new Failure('This program cannot run a server.')
       if (options.syslogTlsPort !== undefined && !(options.syslogCert && options.syslogKey))
         throw wrongUsage('--syslog-tls-port needs --syslog-cert and --syslog-key.')
       await session.io.server({
         ...options,
         ...(allowedHost ? { allowedHosts: allowedHost } : {}),
+        ...(allowAddress ? { allowedAddresses: allowAddress } : {}),
         ...(logOut ? { logOut } : {}),
       })
     })

@@ -1,4 +1,5 @@
 import { answerAll } from '#kit/answers.ts'
+import { type Outbound, openOutbound } from '#kit/outbound.ts'
 import { defineService } from '#kit/service.ts'
 import { createDirectory } from './directory.ts'
 import { HealthRecords } from './health.ts'
@@ -14,23 +15,31 @@ export interface MonitorOptions {
   concurrency?: number
   /** Milliseconds between two looks at the registry's whole list; 10 minutes when absent. */
   relist?: number
+  /** Where nodes may be; nowhere on this machine nor its link when absent. */
+  outbound?: Outbound
 }
 
 export const monitor = defineService<MonitorOptions>({
   name: 'monitor',
   migrations,
-  async start(parts, { interval = 15_000, timeout = 5_000, concurrency = 32, relist = 10 * 60_000 }) {
+  async start(parts, options) {
+    const { interval = 15_000, timeout = 5_000, concurrency = 32, relist = 10 * 60_000 } = options
+    const { outbound = openOutbound() } = options
     const records = new HealthRecords(parts)
-    const watch = new Watch(parts.clock, { interval, timeout, concurrency }, async (node, outcome) => {
-      try {
-        await records.count(node.key, outcome)
-      } catch (error) {
-        parts.log.error(
-          { err: error, node: node.key },
-          'the outcome of a probe could not be kept; the next one tries again',
-        )
-      }
-    })
+    const watch = new Watch(
+      parts.clock,
+      { interval, timeout, concurrency, outbound },
+      async (node, outcome) => {
+        try {
+          await records.count(node.key, outcome)
+        } catch (error) {
+          parts.log.error(
+            { err: error, node: node.key },
+            'the outcome of a probe could not be kept; the next one tries again',
+          )
+        }
+      },
+    )
     parts.stack.use(watch)
     parts.stack.use(await createDirectory(parts, records, watch, relist))
     answerAll(parts, { 'monitor.status': (input) => records.status(input) })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { NodeRecord } from '#contracts/registry.ts'
+import { openOutbound } from '#kit/outbound.ts'
 import { startService } from '#kit/service.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { collectEvents, type TestParts, testParts } from '#testing/parts.ts'
@@ -59,6 +60,8 @@ const record = (node: string, port: number | null): NodeRecord => ({
   created_at: null,
 })
 
+const outbound = openOutbound(['127.0.0.1', 'localhost'])
+
 /** A monitor over a registry that says what `nodes` says. */
 async function start(nodes: Map<string, NodeRecord>, options: MonitorOptions = {}, path?: string) {
   await using stack = new AsyncDisposableStack()
@@ -67,7 +70,7 @@ async function start(nodes: Map<string, NodeRecord>, options: MonitorOptions = {
   stack.defer(bus.answer('registry.list_nodes', async () => [...nodes.values()]))
   stack.defer(bus.answer('registry.get_node', async ({ node }) => nodes.get(node) ?? record(node, null)))
   const events = collectEvents(bus, ['node.*.up', 'node.*.down'])
-  stack.use(await startService(monitor, parts, { interval, timeout: patient, ...options }))
+  stack.use(await startService(monitor, parts, { interval, timeout: patient, outbound, ...options }))
   const undo = stack.move()
   return { ...parts, events, [Symbol.asyncDispose]: () => undo.disposeAsync() }
 }
@@ -198,7 +201,7 @@ test('a state survives a restart and is not announced again', async (t) => {
 test('a registry that answers later is asked again', async () => {
   await using server = await sshd()
   await using parts = await testParts()
-  await using _ = await startService(monitor, parts, { interval, timeout: patient })
+  await using _ = await startService(monitor, parts, { interval, timeout: patient, outbound })
   const nodes = listOf(record('web', server.port))
   const undo = [
     parts.bus.answer('registry.list_nodes', async () => [...nodes.values()]),

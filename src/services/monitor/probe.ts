@@ -1,5 +1,7 @@
 import { connect } from 'node:net'
 import type { Clock } from '#kit/clock.ts'
+import type { Outbound } from '#kit/outbound.ts'
+import { isProblem } from '#kit/problem.ts'
 
 /** `latency`: milliseconds until the banner; `reason`: why there was none. */
 export type Outcome = { latency: number } | { reason: string }
@@ -28,10 +30,17 @@ export function probe(
   clock: Clock,
   timeout: number,
   signal: AbortSignal,
+  outbound: Outbound,
 ): Promise<Outcome> {
+  try {
+    outbound.judge(host)
+  } catch (error) {
+    if (isProblem(error, 'invalid')) return Promise.resolve({ reason: String(error.data.reason) })
+    throw error
+  }
   const { promise, resolve } = Promise.withResolvers<Outcome>()
   const began = clock.now()
-  const socket = connect({ host, port })
+  const socket = connect({ host, port, lookup: outbound.lookup })
   const undo = clock.after(timeout, () => fail(`no SSH banner within ${timeout / 1000} s`))
   const stop = () => fail('the monitor stops')
   let said = ''

@@ -1,4 +1,5 @@
 import type { Clock } from '#kit/clock.ts'
+import type { Outbound } from '#kit/outbound.ts'
 import { type Address, type Outcome, probe } from './probe.ts'
 
 export interface WatchOptions {
@@ -8,6 +9,7 @@ export interface WatchOptions {
   timeout: number
   /** Probes at the same time. */
   concurrency: number
+  outbound: Outbound
 }
 
 export interface Watched extends Address {
@@ -90,8 +92,8 @@ export class Watch {
   }
 
   async #probe(entry: Entry): Promise<void> {
-    const { interval, timeout } = this.#options
-    const outcome = await probe(entry.node, this.#clock, timeout, this.#stopping.signal)
+    const { interval, timeout, outbound } = this.#options
+    const outcome = await probe(entry.node, this.#clock, timeout, this.#stopping.signal, outbound)
     if (!this.#follows(entry)) return
     await this.#report(entry.node, outcome)
     if (this.#follows(entry)) this.#schedule(entry, interval * (0.9 + 0.2 * Math.random()))

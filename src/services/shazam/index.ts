@@ -1,4 +1,5 @@
 import type { Service } from '#contracts/descriptors.ts'
+import { type Outbound, openOutbound } from '#kit/outbound.ts'
 import { defineService } from '#kit/service.ts'
 import { accessEvents, onAccess } from './access/index.ts'
 import { findCommand } from './commands.ts'
@@ -23,6 +24,8 @@ export interface ShazamOptions {
   plane: string
   /** Nodes and steps worked on at the same time in this process; 32 and 64 when absent. */
   concurrency?: { nodes?: number; steps?: number }
+  /** Where nodes may be; nowhere on this machine nor its link when absent. */
+  outbound?: Outbound
   /** In place of those that the platform brings. */
   providers?: readonly Provider[]
 }
@@ -32,11 +35,11 @@ export const shazam = defineService<ShazamOptions>({
   name: 'shazam',
   migrations: [],
   async start({ bus, clock, log, stack }, options) {
-    const { catalog, plane, concurrency = {} } = options
-    const transport = stack.use(openTransport({ clock, log }))
+    const { catalog, plane, concurrency = {}, outbound = openOutbound() } = options
+    const transport = stack.use(openTransport({ clock, log, outbound }))
     const list = options.providers ?? [dockerProvider({ plane }), sshProvider]
     const providers = new Map(list.map((provider) => [provider.name, provider]))
-    const parts: Shazam = { bus, clock, log, catalog, transport, providers }
+    const parts: Shazam = { bus, clock, log, catalog, transport, outbound, providers }
     const openWishes = createWishes(parts)
 
     stack.defer(bus.answer('shazam.plan', planNodes(parts, openWishes)))

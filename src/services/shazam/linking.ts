@@ -82,7 +82,7 @@ interface Entered {
 }
 
 async function enterAsOwner(shazam: Shazam, asked: Asked, wish: Server): Promise<Entered> {
-  const { clock, bus, transport } = shazam
+  const { clock, bus, transport, outbound } = shazam
   const { repo, node, host, port, user, password, private_key, host_key } = asked
   if ((password === undefined) === (private_key === undefined))
     throw new Problem('invalid', { reason: 'give either password or private_key' })
@@ -94,7 +94,7 @@ async function enterAsOwner(shazam: Shazam, asked: Asked, wish: Server): Promise
   const { public_key } = await bus.ask('registry.platform_key', { repo })
   const target = { node, host, port, user }
   const way = wish.jump && (await transport.forward(await jumpAddress(shazam, asked, wish), target))
-  const link = await openLink(target, login, { clock, timeout: TIMEOUT, ...(way && { way }) })
+  const link = await openLink(target, login, { clock, timeout: TIMEOUT, outbound, ...(way && { way }) })
   try {
     const os = await checkSystem(link)
     const brought = (await asRootOnce(link, asked, missing(public_key))).split(/\s+/).filter(Boolean)

@@ -1,5 +1,6 @@
 import type { Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
+import type { Outbound } from '#kit/outbound.ts'
 import { Secret } from '#kit/secret.ts'
 import type { Parts } from '#kit/service.ts'
 import { jumpAddress } from './jump.ts'
@@ -11,6 +12,7 @@ import type { Address, Transport } from './transport/index.ts'
 export interface Shazam extends Omit<Parts, 'stack' | 'store'> {
   catalog: readonly Service[]
   transport: Transport
+  outbound: Outbound
   providers: ReadonlyMap<string, Provider>
 }
 

@@ -5,6 +5,7 @@ import type { NodeRecord } from '#contracts/registry.ts'
 import type { StepJob } from '#contracts/shazam.ts'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
+import { openOutbound } from '#kit/outbound.ts'
 import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { openDesk, record, repo, scripts } from '../testing/desk.ts'
@@ -55,7 +56,7 @@ for (const { when, attempt, node, told = true, outcome } of cases) {
 async function work(attempt: number, node: NodeRecord, told: boolean): Promise<EventData<'step.finished'>> {
   const pair = newKeyPair()
   await using desk = await openDesk({ publicKey: pair.public, privateKey: new Secret(pair.private) })
-  const parts = { clock: systemClock, log: silentLog }
+  const parts = { clock: systemClock, log: silentLog, outbound: openOutbound(['127.0.0.1']) }
   await using transport = openTransport(parts)
   desk.records.set('web', node)
   const job: StepJob = { repo, run: `begun-${attempt}`, task: 'deploy', step: 0, node: 'web', attempt: 1 }

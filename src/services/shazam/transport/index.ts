@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { type Clock, sleep } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
+import { type Outbound, openOutbound } from '#kit/outbound.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Secret } from '#kit/secret.ts'
 import type { Connection, ExecOptions, ExecResult, Target } from './connection.ts'
@@ -18,6 +19,8 @@ export interface TransportOptions {
   timeout?: number
   /** Handshakes at the same time: they are what costs a core. 16 when absent. */
   handshakes?: number
+  /** Where nodes may be; nowhere on this machine nor its link when absent. */
+  outbound?: Outbound
 }
 
 export interface Address extends Target {
@@ -54,7 +57,7 @@ const TIMEOUT = 15_000
 const HANDSHAKES = 16
 
 export function openTransport(options: TransportOptions): Transport {
-  const { clock, log, idle = IDLE, timeout = TIMEOUT } = options
+  const { clock, log, idle = IDLE, timeout = TIMEOUT, outbound = openOutbound() } = options
   const handshakes = openGate(options.handshakes ?? HANDSHAKES)
   const entries = new Map<string, Entry>()
   let open = 0
@@ -75,7 +78,7 @@ export function openTransport(options: TransportOptions): Transport {
       const way = address.jump && (await forward(await address.jump(), address))
       const login = { privateKey, hostKeys: address.hostKeys }
       const link = await handshakes.run(() =>
-        openLink(address, login, { clock, timeout, onDead: gone, ...(way && { way }) }),
+        openLink(address, login, { clock, timeout, outbound, onDead: gone, ...(way && { way }) }),
       )
       await pinned(entry, link).catch((error: unknown) => {
         link.close()

@@ -2,7 +2,8 @@ import { connect as connectSocket, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Client, type ConnectConfig } from 'ssh2'
 import type { Clock } from '#kit/clock.ts'
-import { Problem } from '#kit/problem.ts'
+import type { Outbound } from '#kit/outbound.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import type { Secret } from '#kit/secret.ts'
 import { algorithms, fingerprint } from './algorithms.ts'
 import type { ExecOptions, ExecResult, Target } from './connection.ts'
@@ -32,6 +33,7 @@ export interface OpenOptions {
   clock: Clock
   /** Milliseconds for TCP, key exchange and login together. */
   timeout: number
+  outbound: Outbound
   onDead?(): void
   /** The way there, when it leads over another server; a connection of our own when absent. */
   way?: Duplex
@@ -39,8 +41,11 @@ export interface OpenOptions {
 
 /** Enters a server. The host key is checked before anything of ours is shown to it. */
 export async function openLink(target: Target, login: Login, options: OpenOptions): Promise<Link> {
+  const { host, port } = target
+  const { lookup } = options.outbound
+  if (!options.way) options.outbound.judge(host)
   const client = new Client()
-  const socket = options.way ?? connectSocket({ host: target.host, port: target.port, noDelay: true })
+  const socket = options.way ?? connectSocket({ host, port, noDelay: true, lookup })
   const seen = { key: '' }
   try {
     await handshake(client, socket, target, login, options, seen)
@@ -65,7 +70,8 @@ function handshake(
     const undo = options.clock.after(options.timeout, () => fail({ code: 'ETIMEDOUT' }))
     const fail = (error: unknown) => {
       undo()
-      reject(refusedKey(target, login, seen.key) ?? unreachable(target, error))
+      // What the lookup refused is said as it is.
+      reject(isProblem(error) ? error : (refusedKey(target, login, seen.key) ?? unreachable(target, error)))
     }
     socket.once('error', fail)
     client.on('error', fail)

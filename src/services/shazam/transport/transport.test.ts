@@ -3,12 +3,15 @@ import { connect, createServer, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
+import { openOutbound } from '#kit/outbound.ts'
 import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { fakeClock } from '#testing/clock.ts'
 import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
 import { until } from '#testing/until.ts'
 import { type Address, openTransport } from './index.ts'
+
+const outbound = openOutbound(['127.0.0.1'])
 
 describe('transport', { timeout: 60_000 }, () => {
   let fleet: Fleet
@@ -29,7 +32,7 @@ describe('transport', { timeout: 60_000 }, () => {
     privateKey: async () => fleet.key.privateKey,
     ...more,
   })
-  const open = (more = {}) => openTransport({ clock: systemClock, log: silentLog, ...more })
+  const open = (more = {}) => openTransport({ clock: systemClock, log: silentLog, outbound, ...more })
 
   test('a command gets its input, and gives its outputs and its exit code', async () => {
     await using transport = open()

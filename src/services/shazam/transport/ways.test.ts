@@ -3,9 +3,12 @@ import { connect, createServer } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
+import { openOutbound } from '#kit/outbound.ts'
 import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
 import { until } from '#testing/until.ts'
 import { type Address, openTransport, type Transport } from './index.ts'
+
+const outbound = openOutbound(['127.0.0.1', '::1'])
 
 /** Ways that are not straight: over another server, and by IPv6. Real sshd at every end. */
 describe('ways', { timeout: 60_000 }, () => {
@@ -34,7 +37,8 @@ describe('ways', { timeout: 60_000 }, () => {
     privateKey: async () => fleet.key.privateKey,
     ...more,
   })
-  const open = (more = {}): Transport => openTransport({ clock: systemClock, log: silentLog, ...more })
+  const open = (more = {}): Transport =>
+    openTransport({ clock: systemClock, log: silentLog, outbound, ...more })
   const behind = (more: Partial<Address> = {}) =>
     at(inner, 'inner', { jump: async () => at(bastion, 'bastion'), ...more })
 

@@ -66,18 +66,20 @@ const locale: Composite = (item) => {
   if (!/^[A-Za-z0-9_.@-]+$/.test(lang))
     throw new Error(`a locale is named like en_US.UTF-8, got ${JSON.stringify(lang)}`)
   const own = rest(item, 'locale')
+  const known = `locale -a | grep -qix ${quote(lang.replace(/UTF-8/i, 'utf8'))}`
   const built = /^(C|POSIX|C\.UTF-?8)$/i.test(lang)
   const generate: Item[] = [
     { package: 'locales', ...own },
     {
       command: `generate locale ${lang}`,
       ...own,
-      run: `sed -i 's/^# *\\(${lang}\\( \\|$\\)\\)/\\1/' /etc/locale.gen\nlocale-gen`,
-      unless: `locale -a | grep -qix ${quote(lang.replace(/UTF-8/i, 'utf8'))}`,
+      run: `sed -i 's/^# *\\(${lang}\\( \\|$\\)\\)/\\1/' /etc/locale.gen\nlocale-gen\n${known} || { echo 'there is no locale ${lang}'; exit 1; }`,
+      unless: known,
       requires: ['package:locales'],
     },
   ]
-  return [...(built ? [] : generate), { file: '/etc/default/locale', ...own, content: `LANG=${lang}\n` }]
+  const file = { file: '/etc/default/locale', ...own, content: `LANG=${lang}\n` }
+  return built ? [file] : [...generate, { ...file, requires: `command:generate locale ${lang}` }]
 }
 
 /** `timezone: Europe/Berlin`. */

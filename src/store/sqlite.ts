@@ -2,23 +2,29 @@ import { chmodSync, closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { type Dialect, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import { OneWriterDriver } from './driver.ts'
+import { type Durable, durableFile, type Sync, syncData } from './durable.ts'
 import { asTransaction, insideTransaction, refuseInside } from './guard.ts'
 import type { Migration, Store, Tx } from './index.ts'
 import { applyMigrations, type MigrationTables } from './migrate.ts'
 
 /** Opens or makes a database file that only its owner can read; `:memory:` for one that is gone at the end. */
-export function openSqlite(path: string): Store {
-  if (path !== ':memory:') makePrivate(path)
-  return new SqliteStore(openDatabase(path))
+export function openSqlite(path: string, sync: Sync = syncData): Store {
+  if (path === ':memory:') return new SqliteStore(openDatabase(path))
+  makePrivate(path)
+  // Of the write-ahead log: what is on the disk of it is what a power loss leaves (sqlite.org/wal.html). SQLite keeps this
+  // file as long as it is open, and holds its locks on others.
+  return new SqliteStore(openDatabase(path), durableFile(`${path}-wal`, sync))
 }
 
 class SqliteStore implements Store {
   readonly db: Kysely<any>
   readonly #database: DatabaseSync
+  readonly #durable: Durable | undefined
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, durable?: Durable) {
     this.#database = database
-    this.db = new Kysely({ dialect: dialect(database, this) })
+    this.#durable = durable
+    this.db = new Kysely({ dialect: dialect(database, this, durable) })
   }
 
   async transaction<T>(act: (tx: Tx) => Promise<T>): Promise<T> {
@@ -48,6 +54,7 @@ class SqliteStore implements Store {
     await this.db.destroy()
     // kysely closes only what it has used.
     if (this.#database.isOpen) this.#database.close()
+    await this.#durable?.close()
   }
 }
 
@@ -58,8 +65,8 @@ function makePrivate(path: string): void {
 
 function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5000, enableForeignKeyConstraints: true })
-  // FULL: without it an acknowledged commit can be gone after a power loss.
-  database.exec('pragma journal_mode = wal; pragma synchronous = full')
+  // NORMAL: SQLite itself does not sync at a commit. The driver does, off this thread, before it tells of one.
+  database.exec('pragma journal_mode = wal; pragma synchronous = normal')
   return database
 }
 
@@ -70,9 +77,9 @@ class GuardedAdapter extends SqliteAdapter {
   }
 }
 
-const dialect = (database: DatabaseSync, store: object): Dialect => ({
+const dialect = (database: DatabaseSync, store: object, durable?: Durable): Dialect => ({
   createAdapter: () => new GuardedAdapter(),
-  createDriver: () => new OneWriterDriver(database, store),
+  createDriver: () => new OneWriterDriver(database, store, durable),
   createIntrospector: (db) => new SqliteIntrospector(db),
   createQueryCompiler: () => new SqliteQueryCompiler(),
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { failOnLeaks } from '#testing/leaks.ts'
+import { until } from '#testing/until.ts'
 import type { Migration, Store } from './index.ts'
 import { openSqlite } from './sqlite.ts'
 
@@ -188,7 +189,7 @@ for (const [name, place] of implementations) {
   })
 }
 
-test('sqlite: only the owner reads the files, and a commit survives a power loss', async () => {
+test('sqlite: only the owner reads the files', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'store-'))
   const file = join(folder, 'store.db')
   {
@@ -196,9 +197,71 @@ test('sqlite: only the owner reads the files, and a commit survives a power loss
     await store.migrate([things])
     for (const end of ['', '-wal', '-shm']) assert.equal(statSync(file + end).mode & 0o777, 0o600, end)
     const { sql } = await import('kysely')
-    assert.deepEqual((await sql`pragma synchronous`.execute(store.db)).rows, [{ synchronous: 2 }])
     assert.deepEqual((await sql`pragma journal_mode`.execute(store.db)).rows, [{ journal_mode: 'wal' }])
     assert.deepEqual((await sql`pragma foreign_keys`.execute(store.db)).rows, [{ foreign_keys: 1 }])
+  }
+  rmSync(folder, { recursive: true })
+})
+
+test('sqlite: whoever has written is told when the log is on the disk; who only read is not held up; many share one sync', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'store-'))
+  const syncs: (() => void)[] = []
+  let slow = false
+  const sync = () => (slow ? new Promise<void>((resolve) => syncs.push(resolve)) : Promise.resolve())
+  {
+    await using opened = openSqlite(join(folder, 'store.db'), sync)
+    const store = opened.as<Tables>()
+    await store.migrate([things])
+    slow = true
+    const told: string[] = []
+    const add = (id: string) =>
+      store
+        .transaction(async (tx) => {
+          tx.afterCommit(() => told.push(`after ${id}`))
+          await tx.db.insertInto('test_things').values({ id, size: 1 }).execute()
+        })
+        .then(() => told.push(id))
+    const all = [add('a')]
+    await until(() => syncs.length === 1)
+    all.push(add('b'), add('c'))
+    all.push(
+      store.db
+        .insertInto('test_things')
+        .values({ id: 'd', size: 1 })
+        .execute()
+        .then(() => told.push('d')),
+    )
+    await until(async () => (await sizes(store.db)).length === 4)
+    assert.deepEqual(told, [])
+    syncs.shift()?.()
+    await until(() => syncs.length === 1)
+    assert.deepEqual(told, ['after a', 'a'])
+    syncs.shift()?.()
+    await Promise.all(all)
+    assert.deepEqual(told.slice(2).toSorted(), ['after b', 'after c', 'b', 'c', 'd'])
+    assert.equal(syncs.length, 0)
+  }
+  rmSync(folder, { recursive: true })
+})
+
+test('sqlite: after a sync that failed nothing is told as durable any more', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'store-'))
+  const broken = new Error('EIO')
+  let fail = false
+  const sync = async () => {
+    if (fail) throw broken
+  }
+  {
+    await using opened = openSqlite(join(folder, 'store.db'), sync)
+    const store = opened.as<Tables>()
+    await store.migrate([things])
+    const add = (id: string) => store.db.insertInto('test_things').values({ id, size: 1 }).execute()
+    await add('a')
+    fail = true
+    await assert.rejects(add('b'), broken)
+    fail = false
+    await assert.rejects(add('c'), broken)
+    assert.ok((await sizes(store.db)).length >= 1)
   }
   rmSync(folder, { recursive: true })
 })

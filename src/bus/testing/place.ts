@@ -54,7 +54,8 @@ async function embeddedPlace(): Promise<Place> {
     return process
   }
   return {
-    start: () => open(openSqlite(join(folder, 'bus.db'))),
+    // The clock is not the disk's: what is told when it is on the disk would be told at no time of this clock.
+    start: () => open(openSqlite(join(folder, 'bus.db'), async () => {})),
     // On the same connection, since two would wait for each other within one thread; with a clock of its own.
     startBeside: (other) => open(other.store, fakeClock(clock.now())),
     async eventually(check) {

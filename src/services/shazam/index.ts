@@ -12,6 +12,7 @@ import { dockerProvider } from './providers/docker.ts'
 import type { Provider } from './providers/index.ts'
 import { sshProvider } from './providers/ssh.ts'
 import type { Shazam } from './shazam.ts'
+import { openBurials } from './steps/burials.ts'
 import { workOnStep } from './steps/index.ts'
 import { stopStep } from './steps/stop.ts'
 import { openTransport } from './transport/index.ts'
@@ -53,6 +54,9 @@ export const shazam = defineService<ShazamOptions>({
     stack.defer(
       bus.work('shazam.nodes', workOnNode(parts, openWishes), { concurrency: concurrency.nodes ?? 32 }),
     )
-    stack.defer(bus.work('shazam.steps', workOnStep(parts), { concurrency: concurrency.steps ?? 64 }))
+    const burials = stack.use(openBurials({ clock, log }))
+    stack.defer(
+      bus.work('shazam.steps', workOnStep(parts, burials), { concurrency: concurrency.steps ?? 64 }),
+    )
   },
 })

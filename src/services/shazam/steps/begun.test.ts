@@ -10,6 +10,7 @@ import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { openDesk, record, repo, scripts } from '../testing/desk.ts'
 import { openTransport } from '../transport/index.ts'
+import { openBurials } from './burials.ts'
 import { workOnStep } from './index.ts'
 
 const LAST = 5
@@ -63,7 +64,8 @@ async function work(attempt: number, node: NodeRecord, told: boolean): Promise<E
   scripts.delete(job.run)
   if (told) scripts.set(job.run, { script: 'true' })
   const shazam = { bus: desk.bus, ...parts, catalog: [], transport, providers: new Map() }
-  const worker = workOnStep(shazam, { before: 0, after: 0 })
+  await using burials = openBurials(parts)
+  const worker = workOnStep(shazam, burials, { before: 0, after: 0 })
   desk.bus.work('shazam.steps', (payload, lease) => worker(payload, { ...lease, attempt }))
   await desk.bus.send('shazam.steps', { payload: job })
   return (await desk.event(({ subject }) => subject === job.run)).data as EventData<'step.finished'>

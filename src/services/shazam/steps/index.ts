@@ -2,18 +2,15 @@ import type { Lease } from '#bus'
 import type { Server } from '#contracts/registry.ts'
 import type { StepJob } from '#contracts/shazam.ts'
 import { sleep } from '#kit/clock.ts'
-import type { Log } from '#kit/log.ts'
 import { hider } from '#kit/mask.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { isAway, isUnreachable } from '../failures.ts'
 import { type Feed, openFeed } from '../feed.ts'
 import { keepServers } from '../servers.ts'
 import { enter, type Shazam } from '../shazam.ts'
-import type { Connection } from '../transport/connection.ts'
+import type { Burials } from './burials.ts'
 import { countLogged, startLine } from './logged.ts'
-import { asRoot } from './look.ts'
 import { type StepOutput, stepOutput } from './output.ts'
-import { recordedText } from './shell.ts'
 import { advance, failed, mayHaveBegun, type Outcome, type StepText, type Walk } from './walk.ts'
 
 /** Milliseconds that an unreachable node is waited for: before its step is started, and after. */
@@ -32,7 +29,7 @@ const LAST_ATTEMPT = 5
  * node knows of it and goes on from there. What cannot be known is told as `unknown`.
  */
 export const workOnStep =
-  (shazam: Shazam, patient: Patience = patience) =>
+  (shazam: Shazam, burials: Burials, patient: Patience = patience) =>
   async (job: StepJob, lease: Lease) => {
     const { bus, log } = shazam
     const { repo, run, task, step, node, attempt } = job
@@ -74,7 +71,7 @@ export const workOnStep =
     const data = { repo, run, step, node, attempt, ...ending, outputs, stdout: walk.output.tail() }
     const id = `${run}/${step}/${node}/${attempt}`
     await lease.once(async (tx) => void (await bus.publish('step.finished', { id, subject: run, data }, tx)))
-    if (walk.connection) await bury(walk.connection, job, log)
+    if (walk.connection) burials.add(walk.connection, job)
   }
 
 /** What has succeeded is not done again. */
@@ -135,13 +132,3 @@ const givenUp = (walk: Walk, why: string): Outcome =>
   mayHaveBegun(walk)
     ? { outcome: 'unknown', exit: null, error: `whether the step ended is not known: ${why}` }
     : failed(why)
-
-/** Only housekeeping: the outcome is told already, and what stays is removed by a later step. */
-async function bury(connection: Connection, job: StepJob, log: Log): Promise<void> {
-  await asRoot(connection, recordedText(job), {}).catch((error: unknown) =>
-    log.warn(
-      { err: error, node: job.node, run: job.run, step: job.step },
-      'what a step left on its node stays for now',
-    ),
-  )
-}

@@ -132,12 +132,16 @@ flock -s -w 5 "$dir/lock" true || exit 1
 echo stopped
 `
 
-/** The outcome is told. The folder stays as a tombstone: a job that comes once more finds that it ran. */
-export const recordedText = (id: StepId): string => `${prelude(id)}
-[ -d "$dir" ] || exit 0
-: >"$dir/recorded"
-rm -f "$dir/script" "$dir/env" "$dir/outputs" "$dir/out" "$dir/err"
-find "$root" -mindepth 1 -maxdepth 1 -type d \\( -mtime +${KEEP.any} -o -mmin +${KEEP.recorded * 1440} -exec test -e '{}/recorded' \\; \\) \\
+/** The outcomes are told. The folders stay as tombstones: a job that comes once more finds that it ran. */
+export const recordedText = (steps: readonly StepId[]): string => `cd ${ROOT} || exit
+set --
+for name in ${quote(steps.map(nameOf))}; do
+  [ -d "$name" ] || continue
+  : >"$name/recorded"
+  set -- "$@" "$name/script" "$name/env" "$name/outputs" "$name/out" "$name/err"
+done
+rm -f "$@"
+find . -mindepth 1 -maxdepth 1 -type d \\( -mtime +${KEEP.any} -o -mmin +${KEEP.recorded * 1440} -exec test -e '{}/recorded' \\; \\) \\
   -exec rm -rf '{}' + 2>/dev/null
 exit 0
 `

@@ -3,8 +3,8 @@ import { embeddedBus } from '#bus/embedded.ts'
 import type { EventPattern } from '#contracts'
 import { silentLog } from '#kit/log.ts'
 import type { Store } from '#store'
-import { openSqlite } from '#store/sqlite.ts'
 import { type FakeClock, fakeClock } from './clock.ts'
+import { openStore } from './store.ts'
 
 /** What a service is given, real but for the clock. */
 export interface TestParts extends AsyncDisposable {
@@ -18,7 +18,7 @@ export async function testParts(given: { path?: string; clock?: FakeClock } = {}
   await using stack = new AsyncDisposableStack()
   const clock = given.clock ?? fakeClock()
   const log = silentLog
-  const store = stack.use(openSqlite(given.path ?? ':memory:'))
+  const store = stack.use(openStore(given.path ?? ':memory:'))
   const bus = stack.use(await embeddedBus({ store, clock, log, source: 'test' }))
   const undo = stack.move()
   return { store, bus, clock, log, [Symbol.asyncDispose]: () => undo.disposeAsync() }

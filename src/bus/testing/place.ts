@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLog } from '#kit/log.ts'
 import type { Store } from '#store'
-import { openSqlite } from '#store/sqlite.ts'
 import { type FakeClock, fakeClock, settle } from '#testing/clock.ts'
+import { openStore } from '#testing/store.ts'
 import { embeddedBus } from '../embedded.ts'
 import type { Bus } from '../index.ts'
 
@@ -54,8 +54,7 @@ async function embeddedPlace(): Promise<Place> {
     return process
   }
   return {
-    // The clock is not the disk's: what is told when it is on the disk would be told at no time of this clock.
-    start: () => open(openSqlite(join(folder, 'bus.db'), async () => {})),
+    start: () => open(openStore(join(folder, 'bus.db'))),
     // On the same connection, since two would wait for each other within one thread; with a clock of its own.
     startBeside: (other) => open(other.store, fakeClock(clock.now())),
     async eventually(check) {

@@ -22,26 +22,29 @@ const attacks: Record<string, string> = {
   backslash: 'x\\',
 }
 
+/** The same where an option wants a path, and at the very beginning of a word. */
+const variants = (attack: string) => [attack, `/${attack}`, attack.replace(/^x ?/, '')]
+
 /** Options that hold text of the program itself, or of the key that they are, as their descriptions say: nothing to break out of. */
 const open = new Set(['nginx vhosts.routes.custom', 'supervisord programs.extra', 'server repositories.key'])
 
 /** What may stand in a value, and why it does no harm there. Anything else is refused by the pattern of its option. */
 const inert: Record<string, { attacks: string[]; because: string }> = {
   'nginx vhosts.routes.uri': {
-    attacks: ['double quote', 'single quote', 'comment', 'substitution', 'backquote'],
+    attacks: ['substitution', 'backquote'],
     because:
-      'a location may be a regular expression; no line, block or directive can be ended, and nginx -t judges it',
+      'no word can begin a comment or a quote, no line, block or directive can be ended, and nginx runs no shell',
   },
   'nginx vhosts.routes.to': {
-    attacks: ['double quote', 'single quote', 'comment', 'substitution', 'backquote'],
+    attacks: ['substitution', 'backquote'],
     because: 'as above',
   },
   'nginx vhosts.indexes': {
-    attacks: ['double quote', 'single quote', 'comment', 'substitution', 'backquote'],
+    attacks: ['substitution', 'backquote'],
     because: 'as above',
   },
   'nginx vhosts.aliases': {
-    attacks: ['double quote', 'single quote', 'comment', 'substitution', 'backquote'],
+    attacks: ['substitution', 'backquote'],
     because: 'as above',
   },
   'nginx http.gzip_disable': {
@@ -56,6 +59,8 @@ const inert: Record<string, { attacks: string[]; because: string }> = {
     attacks: ['double quote', 'single quote', 'brace', 'substitution', 'backquote', 'backslash'],
     because: 'its line cannot be ended, and supervisord reads the file before it takes its place',
   },
+  'supervisord programs.log.stdout': { attacks: ['backslash'], because: 'supervisord takes it as a letter' },
+  'supervisord programs.log.stderr': { attacks: ['backslash'], because: 'supervisord takes it as a letter' },
   'nodejs apps.extra_env': {
     attacks: ['semicolon', 'double quote', 'single quote', 'brace', 'comment', 'substitution', 'backquote'],
     because:
@@ -101,7 +106,9 @@ for (const service of catalog) {
     for (const [path, option] of texts(service.options, '')) {
       const name = `${service.id} ${path}`
       if (open.has(name)) continue
-      const taken = Object.keys(attacks).filter((attack) => !refuses(option, attacks[attack] ?? ''))
+      const taken = Object.keys(attacks).filter((attack) =>
+        variants(attacks[attack] ?? '').some((value) => !refuses(option, value)),
+      )
       assert.deepEqual(taken, inert[name]?.attacks ?? [], name)
     }
   })

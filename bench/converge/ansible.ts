@@ -8,9 +8,16 @@ import { playbook } from './resources.ts'
 const run = promisify(execFile)
 const MITOGEN = '/usr/lib/python3/dist-packages/ansible_mitogen/plugins/strategy'
 
+/** Seconds after which one that has nothing, or one file, to change is ended: who waits for it has seen enough. */
+export const CAP = 150
+
+export class Capped extends Error {}
+
 export interface Ansible {
   /** The playbook on the first so many hosts; `text` is what its last file holds. */
   play(hosts: number, text?: string): Promise<void>
+  /** The same, ended after so many seconds. Throws Capped. */
+  playCapped(hosts: number, text?: string): Promise<void>
   /** One command on the first so many hosts. */
   command(hosts: number): Promise<void>
 }
@@ -41,6 +48,22 @@ export function openAnsible(where: Where, { mitogen }: { mitogen: boolean }): An
   return {
     async play(hosts, text = 'first') {
       await start('ansible-playbook', hosts, ['site.yml', '-e', `text=${text}`])
+    },
+    async playCapped(hosts, text = 'first') {
+      const args = [
+        '-s',
+        'INT',
+        '-k',
+        '10',
+        String(CAP),
+        'ansible-playbook',
+        'site.yml',
+        '-e',
+        `text=${text}`,
+      ]
+      await start('timeout', hosts, args).catch((error: Error & { code?: unknown }) => {
+        throw error.code === 124 || error.code === 137 ? new Capped() : error
+      })
     },
     async command(hosts) {
       await start('ansible', hosts, ['all', '-m', 'command', '-a', 'hostname'])

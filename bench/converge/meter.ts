@@ -5,6 +5,8 @@ export interface Figures {
   times: number[]
   /** Processor milliseconds of the platform in all of them together. */
   processor?: number
+  /** It was ended before it was done: it takes longer than this. */
+  capped?: true
 }
 
 export async function measure(repeats: number, act: () => Promise<unknown>, pid?: number): Promise<Figures> {

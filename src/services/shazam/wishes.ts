@@ -28,10 +28,11 @@ const KEPT = 2000
  */
 export function createWishes(shazam: Shazam): OpenWishes {
   const kept = new Map<string, Kept>()
+  const ask = askTogether(shazam)
 
   return async (infrastructure, at) => {
     const { repo } = infrastructure
-    const known = await knownOf(shazam, repo, at)
+    const known = await ask(repo, at)
     const { scope, ...rest } = known
     const common = digest([repo, infrastructure.services, scope.secrets, scope.$secrets, rest])
     return async (node) => {
@@ -57,6 +58,26 @@ export function createWishes(shazam: Shazam): OpenWishes {
       if (kept.size <= KEPT) break
       kept.delete(oldest)
     }
+  }
+}
+
+/**
+ * Many nodes are synced at once, and the answer is as big as the repository: who asks the same in one turn of the event
+ * loop shares it. It is asked for after the last of them came, so that it is as fresh as one of his own.
+ */
+function askTogether(shazam: Shazam) {
+  const asking = new Map<string, Promise<Known>>()
+  return (repo: string, at: At): Promise<Known> => {
+    if (at.next) return knownOf(shazam, repo, at)
+    const key = JSON.stringify([repo, at.commit])
+    const asked =
+      asking.get(key) ??
+      setImmediate().then(() => {
+        asking.delete(key)
+        return knownOf(shazam, repo, at)
+      })
+    asking.set(key, asked)
+    return asked
   }
 }
 

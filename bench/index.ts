@@ -6,7 +6,7 @@ const benches: Record<string, (words: readonly string[]) => Promise<void>> = {
   push: async (words) => (await import('./push/index.ts')).push(words),
   queue: async () => (await import('./queue.ts')).queue(),
   tasks: async () => (await import('./tasks.ts')).tasks(),
-  logs: async () => (await import('./logs.ts')).logs(),
+  logs: async () => (await import('./logs/index.ts')).logs(),
 }
 
 const { named, stray } = split(process.argv.slice(2))

@@ -13,18 +13,20 @@ function validator(schema: Type.TSchema): Validator {
   return made
 }
 
-/** What a call, event pattern or queue carries, as JSON text; throws `invalid` with the path of what does not fit. */
-export const packInput = (name: CallName, value: unknown) => pack(calls[name]?.input, name, value)
-export const packOutput = (name: CallName, value: unknown) =>
-  pack(calls[name]?.output, `the answer of ${name}`, value)
+/** The other side's copy of what a call carries, judged once; throws `invalid` with the path of what does not fit. */
+export const copyInput = (name: CallName, value: unknown) => copy(calls[name]?.input, name, value)
+export const copyOutput = (name: CallName, value: unknown) =>
+  copy(calls[name]?.output, `the answer of ${name}`, value)
+
+/** What an event pattern or queue carries, as JSON text; throws as above. */
 export const packEvent = (pattern: EventPattern, value: unknown) => pack(events[pattern], pattern, value)
 export const packJob = (queue: QueueName, value: unknown) => pack(schemaOf(queues, queue), queue, value)
 
-export const unpackInput = (name: CallName, text: string) => unpack(calls[name]?.input, name, text)
-export const unpackOutput = (name: CallName, text: string) =>
-  unpack(calls[name]?.output, `the answer of ${name}`, text)
 export const unpackEvent = (pattern: EventPattern, text: string) => unpack(events[pattern], pattern, text)
 export const unpackJob = (queue: QueueName, text: string) => unpack(schemaOf(queues, queue), queue, text)
+
+const copy = (schema: Type.TSchema | undefined, what: string, value: unknown): unknown =>
+  unpack(schema, what, stringify(what, value))
 
 const schemaOf = (table: object, name: string): Type.TSchema | undefined =>
   (table as Record<string, Type.TSchema>)[name]

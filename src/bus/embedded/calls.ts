@@ -1,7 +1,7 @@
 import type { CallName, Input, Output } from '#contracts'
 import { Problem } from '../../kit/problem.ts'
 import type { AskContext, AskOptions, Undo } from '../index.ts'
-import { packInput, packOutput, unpackInput, unpackOutput } from '../payload.ts'
+import { copyInput, copyOutput } from '../payload.ts'
 import { traceparent, withTrace } from '../trace.ts'
 import { type BusParts, refuseInside } from './parts.ts'
 
@@ -22,11 +22,11 @@ export class Calls {
 
   async ask<K extends CallName>(name: K, input: Input<K>, options: AskOptions = {}): Promise<Output<K>> {
     refuseInside(this.#parts.store, `bus.ask('${name}')`)
-    const text = packInput(name, input)
+    const copy = copyInput(name, input)
     const answer = this.#answers.get(name)
     if (!answer) throw new Problem('no_answer', { call: name })
     return (await this.#limited(name, options, (signal) =>
-      this.#run(name, answer, text, signal),
+      this.#run(name, answer, copy, signal),
     )) as Output<K>
   }
 
@@ -49,8 +49,8 @@ export class Calls {
     await Promise.allSettled(this.#running)
   }
 
-  async #run(name: CallName, answer: Answer, text: string, signal: AbortSignal): Promise<unknown> {
-    const work = withTrace(traceparent(), async () => answer(unpackInput(name, text), { signal }))
+  async #run(name: CallName, answer: Answer, input: unknown, signal: AbortSignal): Promise<unknown> {
+    const work = withTrace(traceparent(), async () => answer(input, { signal }))
     this.#running.add(work)
     try {
       return this.#copyAnswer(name, await work)
@@ -63,7 +63,7 @@ export class Calls {
 
   #copyAnswer(name: CallName, value: unknown): unknown {
     try {
-      return unpackOutput(name, packOutput(name, value))
+      return copyOutput(name, value)
     } catch (error) {
       // The asker did nothing wrong: an answer that does not fit is ours.
       const { reason, path } = Problem.of(error).data

@@ -1,6 +1,7 @@
 import type { NewLine } from '#contracts/logger.ts'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
+import type { Traffic } from './traffic.ts'
 
 /** Rows a statement: eleven values each, and SQLite takes 32,766. */
 const ROWS = 200
@@ -17,14 +18,18 @@ interface Waiting {
  * Writes lines; the promise gives the last sequence number, when they are durable. Calls that come while a commit is
  * on its way share the next one.
  */
-export function createAppend(store: Store<Tables>, onCommit: (repos: ReadonlySet<string>) => void) {
+export function createAppend(
+  store: Store<Tables>,
+  traffic: Traffic,
+  onCommit: (repos: ReadonlySet<string>) => void,
+) {
   let waiting: Waiting[] = []
   let writing: Promise<void> | undefined
 
   const append = (lines: readonly NewLine[]): Promise<number> =>
     new Promise((resolve, reject) => {
       waiting.push({ lines, resolve, reject })
-      writing ??= writeAll().finally(() => {
+      writing ??= traffic.pass(writeAll).finally(() => {
         writing = undefined
       })
     })

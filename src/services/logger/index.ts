@@ -4,12 +4,14 @@ import { createAppend } from './append.ts'
 import { startForwarder } from './forward/forwarder.ts'
 import type { Sink } from './forward/sink.ts'
 import { migrations } from './migrations.ts'
+import { Reads } from './reads.ts'
 import { createRetention, type RetentionOptions } from './retention.ts'
 import { Intake } from './syslog/intake.ts'
 import { listenSyslog, type SyslogOptions } from './syslog/listen.ts'
 import type { Tables } from './tables.ts'
 import { createTail } from './tail.ts'
 import { TextIndex } from './text-index.ts'
+import { Traffic } from './traffic.ts'
 import { EVERYTHING, Wakes } from './wakes.ts'
 
 export interface LoggerOptions extends RetentionOptions {
@@ -25,18 +27,18 @@ export const logger = defineService<LoggerOptions>({
   async start(parts, options) {
     const store = parts.store.as<Tables>()
     const wakes = new Wakes(parts.clock)
-    const textIndex = new TextIndex(store, parts.log)
-    const { append, idle } = createAppend(store, (repos) => {
+    const traffic = new Traffic()
+    const textIndex = new TextIndex({ store, log: parts.log, traffic })
+    const { append, idle } = createAppend(store, traffic, (repos) => {
       wakes.wake(repos)
       textIndex.wake()
     })
     parts.stack.use(createRetention(parts, options))
     parts.stack.use(textIndex)
-    textIndex.wake()
     parts.stack.defer(idle)
     answerAll(parts, {
       'logger.append': async ({ lines }) => ({ last: await append(lines) }),
-      'logger.query': createTail(store, parts.clock, wakes),
+      'logger.query': createTail(new Reads(store, traffic), parts.clock, wakes),
     })
     parts.stack.defer(() => wakes.wakeAll())
     const newLines = (ms: number, signal: AbortSignal) => wakes.listen(EVERYTHING, ms, signal).settled

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Migration } from '#store'
-import { createTextIndex } from './text-index.ts'
+import { createTextIndex } from './text.ts'
 
 export const migrations: readonly Migration[] = [
   {
@@ -37,7 +37,8 @@ export const migrations: readonly Migration[] = [
     id: 'logger/0002-search',
     async up(db) {
       await db.schema.alterTable('logger_lines').addColumn('service', 'text').execute()
-      await createTextIndex(db)
+      await sql`create virtual table logger_text
+        using fts5(place, text, content = '', contentless_delete = 1, tokenize = 'trigram')`.execute(db)
       await createCounter(db, 'logger_indexed')
       await createUsage(db)
       await db.schema
@@ -45,6 +46,15 @@ export const migrations: readonly Migration[] = [
         .addColumn('name', 'text', (column) => column.primaryKey())
         .addColumn('last', 'bigint', (column) => column.notNull())
         .execute()
+    },
+  },
+  {
+    id: 'logger/0003-smaller-index',
+    async up(db) {
+      await sql`drop table logger_text`.execute(db)
+      await createTextIndex(db)
+      // Old lines are searched as they are until the index, behind everything else, has them again.
+      await sql`update logger_indexed set last = 0`.execute(db)
     },
   },
 ]

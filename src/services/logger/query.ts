@@ -1,11 +1,10 @@
-import { sql } from 'kysely'
+import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Input, Output } from '#contracts'
 import { type Line, levels } from '#contracts/logger.ts'
-import type { Store } from '#store'
 import type { Tables } from './tables.ts'
-import { matching, SHORTEST } from './text-index.ts'
+import { containing, matching, trigramsOf } from './text.ts'
 
-type Db = Store<Tables>['db']
+type Db = Kysely<Tables>
 type Query = Input<'logger.query'>
 type Row = Tables['logger_lines']
 
@@ -55,14 +54,15 @@ const findUsage = (db: Db, repo: string) =>
 
 async function findRows(db: Db, query: Query, range: Range, forward: boolean): Promise<Row[]> {
   const { text = '', limit } = query
-  if ([...text].length < SHORTEST) return findIn(db, query, range, forward, limit)
+  const trigrams = trigramsOf(text)
+  if (trigrams.length === 0) return findIn(db, query, range, forward, limit)
   const { last: indexed } = await db.selectFrom('logger_indexed').select('last').executeTakeFirstOrThrow()
   const usage = await findUsage(db, query.repo)
   if (!usage) return []
   const old = { ...range, to: Math.min(range.to, indexed) }
   const fresh = { ...range, from: Math.max(range.from, indexed + 1) }
   const searches = [
-    (most: number) => findIndexed(db, query, usage.id, old, forward, most),
+    (most: number) => findIndexed(db, query, matching(trigrams, usage.id), old, forward, most),
     (most: number) => findIn(db, query, fresh, forward, most),
   ]
   const found: Row[] = []
@@ -84,7 +84,6 @@ async function findIn(
     .selectFrom('logger_lines')
     .selectAll()
     .where(conditions(query))
-    .$if(Boolean(query.text), (select) => select.where(containing(query.text ?? '')))
     .where('seq', '>=', from)
     .where('seq', '<=', to)
     .orderBy('seq', forward ? 'asc' : 'desc')
@@ -92,11 +91,11 @@ async function findIn(
     .execute()
 }
 
-/** By the index: each hit names a line. The cross join keeps SQLite from reading every line instead. */
+/** By the index: each hit names a line that may fit. The cross join keeps SQLite from reading every line instead. */
 async function findIndexed(
   db: Db,
   query: Query,
-  usage: number,
+  match: RawBuilder<SqlBool>,
   { from, to }: Range,
   forward: boolean,
   limit: number,
@@ -105,32 +104,30 @@ async function findIndexed(
   const direction = forward ? sql`asc` : sql`desc`
   const { rows } = await sql<Row>`select logger_lines.* from logger_text cross join logger_lines
     on logger_lines.repo = ${query.repo} and logger_lines.seq = logger_text.rowid
-    where ${matching(query.text ?? '', usage)} and logger_text.rowid between ${from} and ${to}
+    where ${match} and logger_text.rowid between ${from} and ${to}
       and ${conditions(query)}
     order by logger_text.rowid ${direction} limit ${limit}`.execute(db)
   return rows
 }
 
-function conditions({ repo, since, until, level, ...query }: Query) {
+function conditions({ repo, since, until, level, text, ...query }: Query) {
   const parts = [sql`repo = ${repo}`]
   for (const field of ['node', 'task', 'work', 'step', 'service', 'stream'] as const)
     if (query[field] !== undefined) parts.push(sql`${sql.ref(field)} = ${query[field]}`)
   if (level !== undefined) parts.push(sql`level in (${sql.join(levels.slice(levels.indexOf(level)))})`)
   if (since !== undefined) parts.push(sql`at >= ${since}`)
   if (until !== undefined) parts.push(sql`at <= ${until}`)
+  if (text) parts.push(containing(text))
   return sql<boolean>`${sql.join(parts, sql` and `)}`
 }
 
-/** Letters are folded as SQLite folds them, A to Z only. */
-function containing(text: string) {
-  const pattern = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase()).replace(/[\\%_]/g, '\\$&')
-  return sql<boolean>`lower(text) like ${`%${pattern}%`} escape '\\'`
-}
-
-const optional = ['node', 'task', 'work', 'step', 'service'] as const
-
-export function toLine(row: Row): Line {
-  const line: Record<string, unknown> = { ...row }
-  for (const field of optional) if (line[field] === null) delete line[field]
-  return line as Line
+export function toLine({ repo, seq, at, node, task, work, step, service, stream, level, text }: Row): Line {
+  const line: Line = { seq, at, repo, stream, level, text }
+  // Adding is far cheaper than deleting.
+  if (node !== null) line.node = node
+  if (task !== null) line.task = task
+  if (work !== null) line.work = work
+  if (step !== null) line.step = step
+  if (service !== null) line.service = service
+  return line
 }

@@ -5,7 +5,7 @@ import { isProblem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
-import { removeFromIndex } from './text-index.ts'
+import { removeFromIndex } from './text.ts'
 
 /** How much is kept of one repository. */
 export interface Keep {

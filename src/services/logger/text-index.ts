@@ -1,104 +1,98 @@
-import { type Kysely, sql } from 'kysely'
 import type { Log } from '#kit/log.ts'
-import type { Store, Tx } from '#store'
+import type { Store } from '#store'
 import type { Tables } from './tables.ts'
+import { writeIndex } from './text.ts'
+import type { Traffic } from './traffic.ts'
 
-/**
- * The full-text index over lines: SQLite's FTS5 with trigrams, so that any part of a word is found. It keeps no text of
- * its own. `place` narrows a search to one repository without reading what others have.
- */
-export async function createTextIndex(db: Kysely<unknown>): Promise<void> {
-  await sql`create virtual table logger_text
-    using fts5(place, text, content = '', contentless_delete = 1, tokenize = 'trigram')`.execute(db)
+/** Lines that the index may be behind while appends and queries leave no pause; beyond, it takes turns with them. */
+const BEHIND = 100_000
+/** Milliseconds that a slice in a pause should take, since the pause may end at any moment. */
+const PAUSE = 8
+/** Lines such a slice has, whatever was measured: fewer would cost as much. */
+const LINES = { least: 250, most: 4000 }
+/** Lines that it takes in a turn, as many as appends bring between two turns. */
+const TURN = 5000
+
+interface Parts {
+  store: Store<Tables>
+  log: Log
+  traffic: Traffic
 }
 
-/** Shorter texts have no trigram. */
-export const SHORTEST = 3
-
-/** Lines a transaction: some ten milliseconds in which nobody else writes. */
-const BATCH = 2000
-
-/** Milliseconds in which other lines may come: each transaction is a sync of the disk, and nobody waits for this one. */
-const LINGER = 100
-
-/** One trigram of a repository; two may share one, so a hit is always looked at. */
-const place = (id: ReturnType<typeof sql.ref>) => sql<string>`printf('%03x', ${id} % 4096)`
-
 /**
- * Brings lines into the index behind the appends, so that a burst is written at the speed of the table alone. Until a
- * line is in, searches read it as it is.
+ * Brings lines into the index behind the appends, in the pauses that appends and queries leave, a few milliseconds at a
+ * time. Until a line is in, searches read it as it is.
  */
 export class TextIndex implements AsyncDisposable {
-  readonly #store: Store<Tables>
-  readonly #log: Log
-  #working: Promise<void> | undefined
+  readonly #parts: Parts
+  readonly #behind: number
+  /** As last measured; a guess at first. */
+  #linesPerMillisecond = 25
+  /** Whether there may be something to index. */
+  #due = true
+  #go = Promise.withResolvers<void>()
   #stopped = false
-  #hurry = () => {}
+  readonly #working: Promise<void>
 
-  constructor(store: Store<Tables>, log: Log) {
-    this.#store = store
-    this.#log = log
+  constructor(parts: Parts, behind = BEHIND) {
+    this.#parts = parts
+    this.#behind = behind
+    parts.traffic.onQuiet(() => this.#due && this.#go.resolve())
+    this.#working = this.#work()
   }
 
   /** There are new lines. */
   wake(): void {
-    if (this.#stopped) return
-    this.#working ??= this.#catchUp()
-      .catch((error: unknown) =>
-        this.#log.error({ err: error }, 'lines could not be indexed; searches read them as they are'),
-      )
-      .finally(() => {
-        this.#working = undefined
-      })
+    this.#due = true
+    this.#go.resolve()
   }
 
-  async #catchUp(): Promise<void> {
-    await this.#linger()
-    while (!this.#stopped && (await this.#store.transaction(indexBatch)));
+  async #work(): Promise<void> {
+    for (;;) {
+      // Whoever was called by what has just ended comes first.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (this.#stopped) return
+      this.#go = Promise.withResolvers()
+      if (!(await this.#step())) await this.#go.promise
+    }
   }
 
-  #linger(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, LINGER)
-      this.#hurry = () => {
-        clearTimeout(timer)
-        resolve()
-      }
+  /** Whether it can go on at once, or has to wait for lines or a pause. */
+  async #step(): Promise<boolean> {
+    try {
+      if (this.#parts.traffic.busy) return await this.#slice(TURN, this.#behind)
+      this.#due = false
+      this.#due ||= await this.#slice(this.#linesAPause(), 0)
+      return this.#due
+    } catch (error) {
+      this.#parts.log.error({ err: error }, 'lines could not be indexed; searches read them as they are')
+      return false
+    }
+  }
+
+  #linesAPause(): number {
+    const lines = Math.round(PAUSE * this.#linesPerMillisecond)
+    return Math.min(Math.max(lines, LINES.least), LINES.most)
+  }
+
+  /** Indexes the oldest lines that are not in yet, but for the newest `behind`. Whether there were any. */
+  #slice(most: number, behind: number): Promise<boolean> {
+    return this.#parts.store.transaction(async ({ db }) => {
+      const { last: from } = await db.selectFrom('logger_indexed').select('last').executeTakeFirstOrThrow()
+      const { last: newest } = await db.selectFrom('logger_sequence').select('last').executeTakeFirstOrThrow()
+      const to = Math.min(from + most, newest - behind)
+      if (to <= from) return false
+      const started = performance.now()
+      await writeIndex(db, from, to)
+      await db.updateTable('logger_indexed').set({ last: to }).execute()
+      if (to - from >= LINES.least) this.#linesPerMillisecond = (to - from) / (performance.now() - started)
+      return true
     })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
-    this.#hurry()
+    this.#go.resolve()
     await this.#working
   }
-}
-
-/** Whether there was anything to index. */
-async function indexBatch({ db }: Tx<Tables>): Promise<boolean> {
-  const { last: from } = await db
-    .selectFrom('logger_indexed')
-    .select('last')
-    .where('id', '=', 1)
-    .executeTakeFirstOrThrow()
-  const { last: newest } = await db.selectFrom('logger_sequence').select('last').executeTakeFirstOrThrow()
-  if (from >= newest) return false
-  const to = Math.min(from + BATCH, newest)
-  await sql`insert into logger_text (rowid, place, text)
-    select line.seq, ${place(sql.ref('usage.id'))}, line.text
-    from logger_usage usage join logger_lines line on line.repo = usage.repo
-    where line.seq > ${from} and line.seq <= ${to}`.execute(db)
-  await db.updateTable('logger_indexed').set({ last: to }).where('id', '=', 1).execute()
-  return true
-}
-
-/** The rows of the index whose text holds `text`, in one repository's place. */
-export const matching = (text: string, usage: number) =>
-  sql<boolean>`logger_text match ${`place : "${(usage % 4096).toString(16).padStart(3, '0')}" AND text : ${quoted(text)}`}`
-
-/** A phrase of FTS5. */
-const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
-
-export async function removeFromIndex({ db }: Tx<Tables>, seqs: readonly number[]): Promise<void> {
-  await sql`delete from logger_text where rowid in (${sql.join(seqs)})`.execute(db)
 }

@@ -97,15 +97,15 @@ export async function openDesk(
   }))
   bus.answer('registry.get_node', async ({ node }) => records.get(node) ?? record(node))
   bus.answer('registry.list_nodes', async () => [...records.values()])
-  bus.answer('registry.resolve', async ({ node = '' }) => {
-    if (node === 'broken') throw new Problem('invalid', { reason: 'a circle' })
-    const unresolved = { node, at: 'vars.peer', reason: 'db.ip is not known yet', waits_for: 'db.ip' }
-    return {
-      vars: {},
-      secrets: {},
-      $unresolved: node === 'early' ? [unresolved] : [],
-      [node]: { configuration: {}, vars: {} },
+  bus.answer('registry.resolve', async () => {
+    const unresolved = {
+      node: 'early',
+      at: 'vars.peer',
+      reason: 'db.ip is not known yet',
+      waits_for: 'db.ip',
     }
+    const trees = infrastructure.nodes.map(({ id }) => [id, { configuration: {}, vars: {} }])
+    return { vars: {}, secrets: {}, $unresolved: [unresolved], ...Object.fromEntries(trees) }
   })
   bus.answer('registry.record_node', async ({ node, repo: _r, fence: _f, uses: _u, ...what }) =>
     keep(node, what as Partial<NodeRecord>),

@@ -10,8 +10,8 @@ const BEHIND = 100_000
 const PAUSE = 8
 /** Lines such a slice has, whatever was measured: fewer would cost as much. */
 const LINES = { least: 250, most: 4000 }
-/** Lines that it takes in a turn, as many as appends bring between two turns. */
-const TURN = 5000
+/** Of the lines that are too many, a turn takes this part: the further behind, the more it takes from appends. */
+const TURN = { part: 0.1, least: 1000, most: 10_000 }
 
 interface Parts {
   store: Store<Tables>
@@ -60,10 +60,11 @@ export class TextIndex implements AsyncDisposable {
   /** Whether it can go on at once, or has to wait for lines or a pause. */
   async #step(): Promise<boolean> {
     try {
-      if (this.#parts.traffic.busy) return await this.#slice(TURN, this.#behind)
+      while (this.#parts.traffic.busy && !this.#stopped) if (!(await this.#takeTurn())) return false
       this.#due = false
-      this.#due ||= await this.#slice(this.#linesAPause(), 0)
-      return this.#due
+      const more = await this.#slice(() => this.#linesAPause())
+      this.#due ||= more
+      return more
     } catch (error) {
       this.#parts.log.error({ err: error }, 'lines could not be indexed; searches read them as they are')
       return false
@@ -75,12 +76,19 @@ export class TextIndex implements AsyncDisposable {
     return Math.min(Math.max(lines, LINES.least), LINES.most)
   }
 
-  /** Indexes the oldest lines that are not in yet, but for the newest `behind`. Whether there were any. */
-  #slice(most: number, behind: number): Promise<boolean> {
+  #takeTurn(): Promise<boolean> {
+    return this.#slice((waiting) => {
+      const over = waiting - this.#behind
+      return Math.min(over, Math.max(Math.ceil(over * TURN.part), TURN.least), TURN.most)
+    })
+  }
+
+  /** Indexes so many of the lines that wait, oldest first. Whether there were any. */
+  #slice(share: (waiting: number) => number): Promise<boolean> {
     return this.#parts.store.transaction(async ({ db }) => {
       const { last: from } = await db.selectFrom('logger_indexed').select('last').executeTakeFirstOrThrow()
       const { last: newest } = await db.selectFrom('logger_sequence').select('last').executeTakeFirstOrThrow()
-      const to = Math.min(from + most, newest - behind)
+      const to = Math.min(from + share(newest - from), newest)
       if (to <= from) return false
       const started = performance.now()
       await writeIndex(db, from, to)

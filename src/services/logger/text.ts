@@ -47,12 +47,18 @@ const placeInSql = sql`char(${letter}, ${letter}, ${letter})`
 /** More would only make the search slower: each hit is looked at anyway. */
 const TRIGRAMS = 24
 
-/** The trigrams by which the index finds a text; none when it is too short, or has none without a NUL. */
+/**
+ * The trigrams by which the index finds a text: every third of them covers it, and those over a word's border tell most
+ * lines apart. None when the text is too short, or has none without a NUL.
+ */
 export function trigramsOf(text: string): string[] {
   const letters = [...text]
   const all = letters.slice(2).map((last, i) => `${letters[i]}${letters[i + 1]}${last}`)
-  return [...new Set(all.filter((each) => !each.includes('\0')))].slice(0, TRIGRAMS)
+  const telling = all.filter((each, i) => i % 3 === 0 || i === all.length - 1 || BORDER.test(each))
+  return [...new Set(telling.filter((each) => !each.includes('\0')))].slice(0, TRIGRAMS)
 }
+
+const BORDER = /[^\p{L}\p{N}]/u
 
 /** The rows of the index that may hold a text, in one repository's place. */
 export const matching = (trigrams: readonly string[], usage: number) =>

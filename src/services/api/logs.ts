@@ -5,7 +5,7 @@ import { heartbeat, type Message } from './sse.ts'
 
 /** How long the logger holds an empty answer back, in milliseconds. It is also the beat of an idle stream. */
 const WAIT = 10_000
-const BATCH = 500
+const BATCH = 1000
 const EXPORT = 2000
 
 type Filter = Omit<Input<'logger.query'>, 'limit' | 'wait' | 'before'> & { limit?: number }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Ansible, bringAnsible, CAP, Capped, openAnsible } from './ansible.ts'
 import { type Choice, choose, type Rival } from './choice.ts'
 import { type Floor, openFloor } from './floor.ts'
-import { type Figures, format, measure, median, memory } from './meter.ts'
+import { type Figures, format, measure, measureInTurn, median, memory } from './meter.ts'
 import { checks, install, resourceCount, rewrite, tree, undo } from './resources.ts'
 import { type Scene, setScene } from './scene.ts'
 
@@ -68,14 +68,26 @@ async function idle({ scene, choice }: Bench, size: number): Promise<void> {
   const results = new Map<Rival, Figures>()
   const ours = () => scene.sync(size)
   await ours()
-  results.set('devops', await measure(choice.repeats, ours, scene.plane.pid()))
-  if (choice.rivals.has('floor')) {
-    using floor = await openFloor(scene.hosts.slice(0, size), scene.key)
-    const [seen = ''] = await floor.run(size, checks)
-    results.set('floor', await measure(choice.repeats, () => sameEverywhere(floor, size, seen)))
-  }
+  using floor = await openFloor(scene.hosts.slice(0, size), scene.key)
+  const [seen = ''] = await floor.run(size, checks)
+  await besideFloor({ scene, choice }, results, ours, () => sameEverywhere(floor, size, seen))
   await eachAnsible({ scene, choice }, size, results, (ansible) => ansible.playCapped(size))
   report(`nothing to do, ${size} node${size === 1 ? '' : 's'}`, size, results)
+}
+
+async function besideFloor(
+  { scene, choice }: Bench,
+  results: Map<Rival, Figures>,
+  ours: () => Promise<unknown>,
+  floor: () => Promise<unknown>,
+): Promise<void> {
+  const acts = [
+    { act: ours, pid: scene.plane.pid() },
+    ...(choice.rivals.has('floor') ? [{ act: floor }] : []),
+  ]
+  const [devops, raw] = await measureInTurn(choice.repeats, acts)
+  if (devops) results.set('devops', devops)
+  if (raw) results.set('floor', raw)
 }
 
 async function sameEverywhere(floor: Floor, size: number, seen: string): Promise<void> {
@@ -89,12 +101,9 @@ async function changed({ scene, choice }: Bench, size: number): Promise<void> {
   let round = 0
   const next = () => `round-${++round}`
   const ours = () => scene.nodes(scene.hosts.length, scene.hosts.length, next())
-  results.set('devops', await measure(3, ours, scene.plane.pid()))
-  if (choice.rivals.has('floor')) {
-    using floor = await openFloor(scene.hosts.slice(0, size), scene.key)
-    const raw = () => floor.run(size, `${checks}\n${rewrite(next())}`)
-    results.set('floor', await measure(choice.repeats, raw))
-  }
+  using floor = await openFloor(scene.hosts.slice(0, size), scene.key)
+  const raw = () => floor.run(size, `${checks}\n${rewrite(next())}`)
+  await besideFloor({ scene, choice }, results, ours, raw)
   await eachAnsible({ scene, choice }, size, results, (ansible) => ansible.playCapped(size, next()))
   await scene.nodes(scene.hosts.length, scene.hosts.length)
   await scene.sync(scene.hosts.length)
@@ -107,11 +116,8 @@ async function command({ scene, choice }: Bench, served: number): Promise<void> 
   const results = new Map<Rival, Figures>()
   const ours = () => scene.command()
   await ours()
-  results.set('devops', await measure(choice.repeats, ours, scene.plane.pid()))
-  if (choice.rivals.has('floor')) {
-    using floor = await openFloor(scene.hosts, scene.key)
-    results.set('floor', await measure(choice.repeats, () => floor.run(size, 'hostname')))
-  }
+  using floor = await openFloor(scene.hosts, scene.key)
+  await besideFloor({ scene, choice }, results, ours, () => floor.run(size, 'hostname'))
   await eachAnsible({ scene, choice }, size, results, (ansible) => ansible.command(size))
   report(`one command on ${size} nodes`, size, results)
 }

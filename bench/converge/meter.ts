@@ -9,15 +9,31 @@ export interface Figures {
   capped?: true
 }
 
+export interface Act {
+  act(): Promise<unknown>
+  /** Whose processor time it costs. */
+  pid?: number
+}
+
 export async function measure(repeats: number, act: () => Promise<unknown>, pid?: number): Promise<Figures> {
-  const times: number[] = []
-  const before = pid === undefined ? 0 : processor(pid)
+  const [figures = { times: [] }] = await measureInTurn(repeats, [{ act, ...(pid !== undefined && { pid }) }])
+  return figures
+}
+
+/** One after the other, again and again, so that what else goes on at the machine meets all of them. */
+export async function measureInTurn(repeats: number, acts: readonly Act[]): Promise<Figures[]> {
+  const all = acts.map(({ pid }): Figures => ({ times: [], ...(pid !== undefined && { processor: 0 }) }))
   for (let i = 0; i < repeats; i++) {
-    const started = performance.now()
-    await act()
-    times.push(performance.now() - started)
+    for (const [at, { act, pid }] of acts.entries()) {
+      const figures = all[at] as Figures
+      const before = pid === undefined ? 0 : processor(pid)
+      const started = performance.now()
+      await act()
+      figures.times.push(performance.now() - started)
+      if (pid !== undefined) figures.processor = (figures.processor ?? 0) + processor(pid) - before
+    }
   }
-  return { times, ...(pid !== undefined && { processor: processor(pid) - before }) }
+  return all
 }
 
 /** Milliseconds of processor time of a process and of its children that have ended: proc(5), utime to cstime. */

@@ -12,7 +12,11 @@ make_swap() {
   chmod 600 "$1"
   mkswap -q -- "$1"
   # A file with holes, or one on a copy-on-write file system, is refused: write it out.
-  swapon -- "$1" || { dd if=/dev/zero of="$1" bs=1M count="$2" status=none; mkswap -q -- "$1"; swapon -- "$1"; }
+  swapon -- "$1" 2>/dev/null || {
+    dd if=/dev/zero of="$1" bs=1M count="$2" status=none
+    mkswap -q -- "$1"
+    swapon -- "$1" || { rm -f -- "$1"; return 1; }
+  }
   grep -q "^$1[[:space:]]" /etc/fstab || printf '%s none swap sw 0 0\n' "$1" >>/etc/fstab
 }
 

@@ -8,8 +8,8 @@ export interface LanguagePackage extends Resource {
   name: string
   /** Exact; any when absent. */
   version?: string
-  /** In place of the public registry: a path, file or address. */
-  from?: string
+  /** `from` of a descriptor, in place of the public registry: a path, file or address. */
+  source?: string
   /** pip: a virtual environment, made when it is not there. */
   venv?: string
   user: string
@@ -35,8 +35,8 @@ const managers: Manager[] = [
     needs: ['package:npm', 'package:nodejs'],
     look: ({ name }) =>
       `sed -n 's/.*"version": *"\\([^"]*\\)".*/\\1/p' ${['/usr/local/lib', '/usr/lib'].map((folder) => quote(`${folder}/node_modules/${name}/package.json`)).join(' ')} | head -n 1`,
-    install: ({ name, version, from }) =>
-      `npm install --global --no-audit --no-fund --loglevel=error -- ${quote(from ?? (version ? `${name}@${version}` : name))}`,
+    install: ({ name, version, source }) =>
+      `npm install --global --no-audit --no-fund --loglevel=error -- ${quote(source ?? (version ? `${name}@${version}` : name))}`,
     remove: ({ name }) => `npm uninstall --global --loglevel=error -- ${quote(name)}`,
   },
   {
@@ -46,8 +46,8 @@ const managers: Manager[] = [
     keys: { venv: Type.Optional(Path) },
     look: ({ name, venv }) =>
       `find ${venv ? quote(`${venv}/lib`) : '/usr/local/lib /usr/lib/python3'} -maxdepth 3 -iname ${quote(`${distribution(name)}-*.dist-info`)} | sed 's/.*-\\([^-]*\\)\\.dist-info$/\\1/' | head -n 1`,
-    install: ({ name, version, from, venv }) => {
-      const what = quote(version && !from ? `${name}==${version}` : (from ?? name))
+    install: ({ name, version, source, venv }) => {
+      const what = quote(version && !source ? `${name}==${version}` : (source ?? name))
       const options = '-q --disable-pip-version-check --root-user-action=ignore'
       return venv
         ? `[ -x ${quote(`${venv}/bin/pip`)} ] || python3 -m venv ${quote(venv)}\n${quote(`${venv}/bin/pip`)} install ${options} ${what}`
@@ -64,9 +64,10 @@ const managers: Manager[] = [
     needs: ['package:ruby', 'package:ruby-full', 'package:ruby-dev'],
     look: ({ name }) =>
       `find /var/lib/gems /usr/local/lib/ruby/gems /usr/share/rubygems-integration -path '*/specifications/*' -name ${quote(`${name}-[0-9]*.gemspec`)} | sed 's/.*-\\([0-9][^-]*\\)\\.gemspec$/\\1/' | sort -V | tail -n 1`,
-    install: ({ name, version, from }) =>
-      `gem install --no-document ${version && !from ? `--version ${quote(version)} ` : ''}-- ${quote(from ?? name)}`,
-    remove: ({ name }) => `gem uninstall --all --executables --ignore-dependencies -- ${quote(name)}`,
+    // No `--` before the name: what follows that one is for the build of native extensions.
+    install: ({ name, version, source }) =>
+      `gem install --no-document ${version && !source ? `--version ${quote(version)} ` : ''}${quote(source ?? name)}`,
+    remove: ({ name }) => `gem uninstall --all --executables --ignore-dependencies ${quote(name)}`,
   },
 ]
 
@@ -93,7 +94,7 @@ function kindFor(manager: Manager): Kind<LanguagePackage> {
       id: venv ? `${kind}:${name} in ${venv}` : `${kind}:${name}`,
       name,
       ...(version === undefined ? {} : { version: version as string }),
-      ...(from === undefined ? {} : { from: from as string }),
+      ...(from === undefined ? {} : { source: from as string }),
       ...(venv === undefined ? {} : { venv: venv as string }),
       user: user as string,
     }),
@@ -109,12 +110,12 @@ function kindFor(manager: Manager): Kind<LanguagePackage> {
         { creates: !found },
       )
     },
-    entry: ({ name, version, venv, user, from }) => ({
+    entry: ({ name, version, venv, user, source }) => ({
       name,
       user,
       ...(version === undefined ? {} : { version }),
       ...(venv === undefined ? {} : { venv }),
-      ...(from === undefined ? {} : { from }),
+      ...(source === undefined ? {} : { source }),
     }),
     keepsBefore: true,
     remove(owned, state) {

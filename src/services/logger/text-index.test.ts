@@ -161,59 +161,6 @@ test('queries that are the same share one read while they wait, and see what was
   await during
 })
 
-interface Told {
-  lines: NewLine[]
-  found: [text: string, count: number][]
-}
-
-const told: Record<string, Told> = {
-  'letters beyond A to Z, capitals or not': {
-    lines: ['Ärger im ÖL', 'ärger im öl', 'arger im ol', 'ΣΊΣΥΦΟΣ', 'straße'].map(line),
-    found: [
-      ['ärger', 2],
-      ['IM ÖL', 2],
-      ['arger', 1],
-      ['σίσ', 1],
-      ['STRAßE', 1],
-    ],
-  },
-  'what follows a NUL': {
-    lines: [line('a\0binary tail'), line('plain tail')],
-    found: [
-      ['tail', 2],
-      ['a\0b', 1],
-      ['a\0binary', 1],
-      ['y tail', 1],
-    ],
-  },
-  'only what stands there as a whole, not all of its parts apart': {
-    lines: [line('abc bcd'), line('abcd')],
-    found: [['abcd', 1]],
-  },
-  'texts longer than the index looks at': {
-    lines: [line(`${'0123456789abcdef'.repeat(10)}x`), line(`${'0123456789abcdef'.repeat(10)}y`)],
-    found: [[`${'0123456789abcdef'.repeat(10)}x`, 1]],
-  },
-}
-
-for (const [what, { lines, found }] of Object.entries(told))
-  test(`a search finds ${what}, the same before and after lines are in the index`, async () => {
-    await using plane = await start()
-    const pause = Promise.withResolvers<void>()
-    const busy = plane.traffic.pass(() => pause.promise)
-    await plane.append(lines)
-    const counts = () =>
-      Promise.all(
-        found.map(async ([text]) => [text, (await plane.reads.find({ repo, text, limit: 10 })).lines.length]),
-      )
-    assert.deepEqual(await counts(), found)
-    assert.equal(await indexed(plane.store), 0)
-    pause.resolve()
-    await busy
-    await until(async () => (await indexed(plane.store)) === lines.length)
-    assert.deepEqual(await counts(), found)
-  })
-
 const search = async ({ bus }: Pick<TestParts, 'bus'>, text: string) =>
   (await bus.ask('logger.query', { repo, text, limit: 100 })).lines.map((each) => each.text)
 

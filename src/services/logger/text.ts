@@ -74,10 +74,14 @@ export function containing(text: string) {
   return sql<SqlBool>`instr(${folded}, ${lower(text)}) > 0`
 }
 
+/** SQLite nests expressions only so deep; a text with more different letters is compared with those as they are. */
+const FOLDED = 200
+
 /** Letters beyond A to Z that have a capital. */
 function foreignLetters(text: string): Map<string, string> {
   const pairs = [...lower(text)].map((small) => [capitalOf(small), small] as const)
-  return new Map(pairs.filter(([capital, small]) => capital !== small && small > '\x7f'))
+  const foreign = new Map(pairs.filter(([capital, small]) => capital !== small && small > '\x7f'))
+  return new Map([...foreign].slice(0, FOLDED))
 }
 
 /** Letter by letter, as FTS5 does it: a letter never becomes two. */

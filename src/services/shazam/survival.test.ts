@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import fc from 'fast-check'
 import { until } from '#testing/until.ts'
 import { converge } from './converge.ts'
 import { quote } from './quote.ts'
@@ -8,6 +9,7 @@ import type { Entry } from './resources/kind.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
 import { graphOf } from './testing/graphs.ts'
 import { offerPackages } from './testing/packages.ts'
+import { echoing, printed, words } from './testing/words.ts'
 import type { Connection } from './transport/connection.ts'
 
 /** A server in trouble. It has no Python: nothing of ours needs one. */
@@ -96,6 +98,21 @@ for (const shell of ['bash', 'busybox sh'])
     assert.deepEqual((await by(nothing, again.manifest)).failed, [])
     assert.equal(sh('ls /srv | grep -v apt || true'), '')
   })
+
+test('whatever bytes a list of words has, busybox sh sees exactly these words', () => {
+  node.sh(
+    'command -v busybox >/dev/null || { apt-get -qq update; apt-get -qq -y install busybox >/dev/null 2>&1; }',
+  )
+  fc.assert(
+    // Many lists at a time: to get into the server takes longer than to look at them.
+    fc.property(fc.array(words, { minLength: 1, maxLength: 40 }), (lists) => {
+      const script = Buffer.concat(lists.flatMap((list) => [echoing(list), Buffer.from('\n')]))
+      const answer = sh(`echo ${script.toString('base64')} | base64 -d | busybox sh | base64 -w0`)
+      assert.deepEqual(printed(Buffer.from(answer, 'base64')), lists.flat())
+    }),
+    { numRuns: 20 },
+  )
+})
 
 test('a flood of output is cut and counted, and the sync goes on', async () => {
   const result = await node.make(

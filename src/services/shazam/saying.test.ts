@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { EventData } from '#contracts'
+import { openOutbound } from '#kit/outbound.ts'
 import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
+import { openSlowWire } from '#testing/slow-wire.ts'
 import { aNode, type Desk, openDesk, record, repo, serverOf } from './testing/desk.ts'
 import { serviceOf } from './testing/graphs.ts'
 
@@ -15,7 +17,7 @@ describe('saying', { timeout: 300_000 }, () => {
     fleet = await startFleet(1, { plane: 'saying' })
     machine = fleet.machines[0] as Machine
     desk = await openDesk(fleet.key)
-    service = await desk.start()
+    service = await desk.start({ outbound: openOutbound(['127.0.0.1']) })
     desk.infrastructure.nodes.push(aNode('web', { services: { x: '*' } }))
     desk.records.set('web', record('web', serverOf(machine)))
   })
@@ -83,5 +85,26 @@ describe('saying', { timeout: 300_000 }, () => {
     await machine.sh('rm /run/reboot-required')
     await sync('silent', ['  - {file: /tmp/saying, content: y}'])
     assert.equal(warnings().length, 2)
+  })
+
+  test('over a link of 300 ms and 5 kB a second a sync says what it does, loses no line, and is done once', async () => {
+    await using wire = await openSlowWire(machine.ip, { delay: 150, rate: 5000 })
+    desk.records.set('web', record('web', serverOf(machine, { host: '127.0.0.1', port: wire.port })))
+    const text = Array.from({ length: 500 }, (_, at) => `line ${at}\\n`).join('')
+    const resources = [
+      `  - {file: /tmp/slow, content: "${text}"}`,
+      '  - {command: talk, run: "seq 1 1000; touch /tmp/talked", unless: test -e /tmp/talked}',
+    ]
+    assert.match((await sync('slow', resources)).type, /\.success$/)
+    assert.equal(await machine.sh('wc -l </tmp/slow; tail -n 1 /tmp/slow'), '500\nline 499\n')
+    const texts = (stream: string) =>
+      desk.lines.filter((line) => line.work === 'slow' && line.stream === stream).map((line) => line.text)
+    assert.deepEqual(
+      texts('stdout'),
+      Array.from({ length: 1000 }, (_, at) => `${at + 1}`),
+    )
+    assert.ok(texts('platform').some((line) => line.includes('/tmp/slow')))
+    const again = (await sync('slow again', resources)) as { changed?: number }
+    assert.equal(again.changed, 0)
   })
 })

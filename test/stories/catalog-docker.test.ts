@@ -83,6 +83,39 @@ test('it answers over TCP only when it is told to', async () => {
   assert.equal(await answers(), '')
 })
 
+/** An authority with a pair for the engine and one for its client, as somebody brings them. */
+const authority = `set -e
+mkdir -p /etc/pki && cd /etc/pki
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=ca 2>/dev/null
+pair() {
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -out $1.csr -subj /CN=$1 2>/dev/null
+  printf 'subjectAltName = IP:127.0.0.1\\nextendedKeyUsage = serverAuth, clientAuth\\n' >$1.ext
+  openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile $1.ext -out $1.pem 2>/dev/null
+}
+pair engine
+pair client`
+
+test('with tls it answers to clients with a certificate alone, and without its socket to nobody else', async () => {
+  await sh(authority)
+  const tls = {
+    ca: '/etc/pki/ca.pem',
+    certificate: '/etc/pki/engine.pem',
+    private_key: '/etc/pki/engine.key',
+  }
+  await wish({ inet: true, inet_port: 2376, tls, sock: false })
+  const ask = (more: string) =>
+    sh(`curl -s --max-time 5 --cacert /etc/pki/ca.pem ${more} https://127.0.0.1:2376/_ping || true`)
+  assert.equal(await ask('--cert /etc/pki/client.pem --key /etc/pki/client.key'), 'OK')
+  assert.equal(await ask(''), '')
+  assert.equal(
+    await sh('curl -s --max-time 5 --unix-socket /run/docker.sock http://docker/_ping || true'),
+    '',
+  )
+  assert.deepEqual(await story.again('engine'), [])
+  await wish()
+  assert.equal(await sh('docker ps -q; rm -r /etc/pki'), '')
+})
+
 test('an image is pulled, and docker is reloaded, stopped, started and restarted, by commands', async () => {
   assert.match(await run('docker image pull', { name: '127.0.0.1:5000/tiny:2' }), /tiny:2/)
   await story.fails('engine', { run: 'devops docker image pull', options: { name: '127.0.0.1:5000/none:1' } })

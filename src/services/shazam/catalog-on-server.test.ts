@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { after, before, test } from 'node:test'
+import { compile } from './compile.ts'
+import { quote } from './quote.ts'
+import { type Converging, startConverging } from './testing/converging.ts'
+import { catalogGraph, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
+import { hostile } from './testing/hostile-values.ts'
+
+/**
+ * What no story of the catalog pushes: values that look like an attack, in every program at once, and the options that
+ * a database is rarely given. One server, made once.
+ */
+let node: Converging
+const sh = (line: string) => node.sh(line).trim()
+const services = ['nginx', 'nodejs', 'supervisord', 'redis', 'postgresql']
+const wish = (more: Configuration) => node.made(catalogGraph(services, merged(more)))
+type Configuration = Record<string, Record<string, unknown>>
+
+/** A Redis that is not ours, for ours to follow; and folders of data elsewhere. */
+const password = "$(touch$IFS/tmp/injected);#'`{x}|&%"
+const master = `install -d -m 700 /srv/master && redis-server --port 6400 --dir /srv/master --daemonize yes --requirepass ${quote(password)} >/dev/null`
+
+const base: Configuration = {
+  nodejs: { npm: false },
+  redis: {
+    snapshotting: { dir: '/srv/redis', dbfilename: 'all.rdb' },
+    aom: { enable: 'yes', filename: 'log.aof', fsync: 'always' },
+    security: { requirepass: password },
+  },
+  postgresql: { data_directory: '/srv/postgresql/%v', clients: ['10.9.0.0/16', 'samenet'] },
+}
+
+/** One level of options over another, service by service. */
+function merged(more: Configuration): Configuration {
+  const all = { ...base }
+  for (const [service, options] of Object.entries(more)) all[service] = { ...all[service], ...options }
+  return all
+}
+
+/** The options of all cases in one configuration: lists are put together. */
+function together(): Configuration {
+  const found: Configuration = {}
+  for (const { service, options } of hostile)
+    for (const [name, value] of Object.entries(options)) {
+      found[service] ??= {}
+      const there = found[service][name]
+      found[service][name] = Array.isArray(there) && Array.isArray(value) ? [...there, ...value] : value
+    }
+  return found
+}
+const everything = together()
+
+before(async () => {
+  node = await startConverging()
+  // The container of this test has no users of its own to give; a server has.
+  sh(
+    "d=/etc/systemd/system/redis-server.service.d; mkdir -p $d; printf '[Service]\\nPrivateUsers=no\\n' >$d/test.conf",
+  )
+  await wish(everything)
+})
+after(() => node?.[Symbol.asyncDispose]())
+
+for (const { service, title, look, shows } of hostile)
+  test(`${service}: ${title}`, () => assert.match(sh(look), shows))
+
+test('nothing of all that was run, and a second look has nothing to do', async () => {
+  assert.equal(sh('ls -d /tmp/injected* 2>/dev/null || true'), '')
+  assert.deepEqual((await wish(everything)).did, [])
+})
+
+const redis = (line: string, port = 6379) =>
+  sh(`redis-cli --no-auth-warning -p ${port} -a ${quote(password)} ${line}`)
+
+test('redis writes every change to a file in a folder of its own, and has it again after it died', () => {
+  assert.equal(redis('set key value'), 'OK')
+  sh(
+    'systemctl kill -s KILL redis-server; systemctl reset-failed redis-server; systemctl restart redis-server',
+  )
+  sh('until redis-cli ping >/dev/null 2>&1; do sleep 0.1; done')
+  assert.match(sh('ls -R /srv/redis'), /log\.aof/)
+  assert.equal(redis('get key'), 'value')
+})
+
+test('redis follows another one with its password, refuses to write, and is its own master again', async () => {
+  sh(master)
+  redis('set theirs yes', 6400)
+  const replication = { is_slave: true, masterip: '127.0.0.1', masterport: 6400, masterauth: password }
+  await wish({ ...everything, redis: { ...base.redis, replication } })
+  sh(
+    `until redis-cli --no-auth-warning -a ${quote(password)} info replication | grep -q master_link_status:up; do sleep 0.1; done`,
+  )
+  assert.equal(redis('get theirs'), 'yes')
+  assert.match(redis('set ours yes || true'), /READONLY/)
+  await wish(everything)
+  assert.equal(redis('set ours yes'), 'OK')
+  sh(`redis-cli --no-auth-warning -p 6400 -a ${quote(password)} shutdown nosave`)
+})
+
+const psql = (sql: string) => sh(`runuser -u postgres -- psql -XAtc ${quote(sql)}`)
+
+test('postgresql keeps a new cluster where it is told to, and lets in the networks that are named, over TLS alone', () => {
+  assert.equal(psql('show data_directory'), `/srv/postgresql/${sh('devops-postgresql version')}`)
+  assert.equal(sh('ls /var/lib/postgresql'), '')
+  assert.equal(
+    psql(
+      "select type, address from pg_hba_file_rules where address is not null and address not in ('127.0.0.1', '::1')",
+    ),
+    'hostssl|10.9.0.0\nhostssl|samenet',
+  )
+  assert.match(
+    sh("PGPASSWORD=x psql 'host=127.0.0.1 user=nobody dbname=postgres sslmode=require' 2>&1 || true"),
+    /password authentication failed/,
+  )
+})
+
+test('postgresql without TLS offers none, and its networks come in without it', async () => {
+  await wish({ ...everything, postgresql: { ...everything.postgresql, ssl: false } })
+  assert.equal(
+    psql("show ssl; select distinct type from pg_hba_file_rules where address = 'samenet'"),
+    'off\nhost',
+  )
+  assert.match(
+    sh("PGPASSWORD=x psql 'host=127.0.0.1 user=nobody dbname=postgres sslmode=require' 2>&1 || true"),
+    /does not support SSL/,
+  )
+})
+
+test('the service of the checklist works as it is written there, and leaves nothing', async () => {
+  const checklist = readFileSync(resolve(import.meta.dirname, '../../../docs/checklists/service.md'), 'utf8')
+  const [text = '', template = ''] = [...checklist.matchAll(/^ {3}```(?:yaml)?\n([\s\S]+?)^ {3}```/gm)].map(
+    ([, block = '']) => block.replace(/^ {3}/gm, ''),
+  )
+  const service = serviceOf('memcached', text, { 'memcached.conf': template })
+  const graph = (ids: string[]) =>
+    compile({ node: nodeOf(ids), catalog: [service], scope: {}, keys, platformKey })
+  // The rest of what is there is somebody else's from here on.
+  node.applied = []
+  const trace = () => sh('ls /etc/memcached* 2>/dev/null; dpkg -l memcached 2>/dev/null | grep -c ^ii; true')
+  const before = trace()
+  await node.made(graph(['memcached']))
+  assert.match(sh('ps -o args= -C memcached'), / -m 64 .*-l 127\.0\.0\.1/)
+  assert.deepEqual((await node.made(graph(['memcached']))).did, [])
+  await node.made(graph([]))
+  assert.equal(trace(), before)
+})

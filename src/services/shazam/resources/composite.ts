@@ -66,7 +66,8 @@ const locale: Composite = (item) => {
   if (!/^[A-Za-z0-9_.@-]+$/.test(lang))
     throw new Error(`a locale is named like en_US.UTF-8, got ${JSON.stringify(lang)}`)
   const own = rest(item, 'locale')
-  const known = `locale -a | grep -qix ${quote(lang.replace(/UTF-8/i, 'utf8'))}`
+  // glibc lists ru_RU.KOI8-R as ru_RU.koi8r.
+  const known = `locale -a | tr -d - | grep -qix ${quote(lang.replaceAll('-', ''))}`
   const built = /^(C|POSIX|C\.UTF-?8)$/i.test(lang)
   const generate: Item[] = [
     { package: 'locales', ...own },

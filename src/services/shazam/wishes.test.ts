@@ -40,7 +40,12 @@ function place() {
     'profiles.node_keys': () => [],
     'registry.platform_key': () => ({ public_key: '', private_key: '' }),
   }
-  const shazam = { bus: { ask: async (name: string) => answers[name]?.() }, catalog: [service] }
+  const asked: string[] = []
+  const ask = async (name: string) => {
+    asked.push(name)
+    return answers[name]?.()
+  }
+  const shazam = { bus: { ask }, catalog: [service] }
   const infrastructure: Infrastructure = {
     repo: 'ann/shop',
     commit: null,
@@ -49,7 +54,7 @@ function place() {
     scripts: {},
     services: [],
   }
-  return { scope, infrastructure, open: createWishes(shazam as unknown as Shazam) }
+  return { scope, infrastructure, asked, open: createWishes(shazam as unknown as Shazam) }
 }
 
 test('a node is compiled again only when something that went into it is another', async () => {
@@ -66,4 +71,17 @@ test('a node is compiled again only when something that went into it is another'
   scope.web = { id: 'web', configuration: { motd: { text: 'bye' } }, vars: {} }
   assert.match(JSON.stringify((await look()).manifest), /bye/)
   assert.notEqual(await look({ ...node('web'), name: 'Web' }), await look())
+})
+
+test('syncs that begin together ask the registry once, and one that begins later asks anew', async () => {
+  const { scope, infrastructure, asked, open } = place()
+  const resolves = () => asked.filter((name) => name === 'registry.resolve').length
+  const together = ['web', 'other'].map(async (id) => (await open(infrastructure, {}))(node(id)))
+  scope.color = 'green'
+  assert.equal(resolves(), 0)
+  assert.match(JSON.stringify(await Promise.all(together)), /hi .*green/)
+  assert.equal(resolves(), 1)
+  const another = open(infrastructure, { commit: 'f'.repeat(40) })
+  await Promise.all([open(infrastructure, {}), another])
+  assert.equal(resolves(), 3)
 })

@@ -55,7 +55,7 @@ describe('guard', { timeout: 240_000 }, () => {
   const failed = ({ failed }: Converged) => failed.map(({ resource }) => resource)
   const left = () =>
     machine.sh(
-      'ls -d /var/lib/devops/guard /run/devops/undo 2>/dev/null; systemctl list-units | grep -c devops-guard || true',
+      'ls -d /var/lib/devops/guard /run/devops/undo /etc/systemd/system/devops-guard.service 2>/dev/null; systemctl list-units | grep -c devops-guard || true',
     )
 
   const sshd = (text: string) => `resources:
@@ -79,6 +79,21 @@ describe('guard', { timeout: 240_000 }, () => {
       'LogLevel VERBOSE\n',
     )
     assert.deepEqual([result.manifest[0]?.incomplete, await left()], [true, '0\n'])
+  })
+
+  test('a node that goes down before anybody has confirmed such a change takes it back when it is up again', async () => {
+    const making = make(sshd('Port 2222'))
+    const changed =
+      'grep -q 2222 /etc/ssh/sshd_config.d/test.conf && test -e /var/lib/devops/guard/armed && echo yes'
+    await until(async () => (await machine.sh(`${changed} || echo no`)) === 'yes\n')
+    await machine.reboot()
+    await making.catch(() => undefined)
+    const back = 'cat /etc/ssh/sshd_config.d/test.conf'
+    await until(async () => (await machine.sh(back)) === 'LogLevel VERBOSE\n')
+    await until(
+      async () =>
+        (await connection.exec('echo in', { fresh: true }).catch(() => undefined))?.stdout === 'in\n',
+    )
   })
 
   test('a firewall that drops all, the open link too, is taken back by the node alone', async () => {

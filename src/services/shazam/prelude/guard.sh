@@ -1,5 +1,6 @@
 GUARD=/var/lib/devops/guard
 undo_root=/run/devops/undo
+GUARD_UNIT=/etc/systemd/system/devops-guard.service
 
 # remember PATH: how it was before this apply. Kept until the handlers have run, or somebody has come back to the node.
 remember() {
@@ -30,10 +31,11 @@ give_back() {
 
 # arm SECONDS: the script on its input undoes what follows, unless somebody comes back in time and says that all is well.
 arm() {
-  rm -rf -- "$GUARD"
+  disarm
   mkdir -p -m 0700 "$GUARD"
   base64 -d | gzip -dc >"$GUARD/undo.sh"
   printf %s "$secret" >"$GUARD/armed"
+  [ ! -d /run/systemd/system ] || arm_for_boot "$1"
   sync "$GUARD"
   if [ -d /run/systemd/system ] && systemd-run --quiet --collect --unit="devops-guard-$secret" sh "$GUARD/undo.sh" $$ "$1" 2>/dev/null; then :; else
     setsid sh "$GUARD/undo.sh" $$ "$1" </dev/null >/dev/null 2>&1 8>&- &
@@ -41,10 +43,30 @@ arm() {
   mark armed "$1"
 }
 
+# arm_for_boot SECONDS: the undo outlives the node's going down in the middle; what had begun of it is begun again.
+arm_for_boot() {
+  cat >"$GUARD_UNIT" <<UNIT
+[Unit]
+Description=Takes back a change of devo.ps that nobody has confirmed
+ConditionPathExists=|$GUARD/armed
+ConditionPathExists=|$GUARD/firing
+[Service]
+ExecStartPre=-/bin/mv $GUARD/firing $GUARD/armed
+ExecStart=/bin/sh $GUARD/undo.sh none $1
+UNIT
+  mkdir -p "${GUARD_UNIT%/*}/multi-user.target.wants"
+  ln -sfT -- "$GUARD_UNIT" "${GUARD_UNIT%/*}/multi-user.target.wants/${GUARD_UNIT##*/}"
+}
+
+disarm() {
+  rm -f -- "$GUARD_UNIT" "${GUARD_UNIT%/*}/multi-user.target.wants/${GUARD_UNIT##*/}"
+  rm -rf -- "$GUARD"
+}
+
 # By this apply, and not by a later one.
 armed() { [ "$(cat -- "$GUARD/armed" 2>/dev/null)" = "$secret" ]; }
 
-# wait_for_us PID SECONDS: the apply may take its time, and then we may. Half an hour is too long for either.
+# wait_for_us PID SECONDS: the apply (`none` after a boot) may take its time, and then we may. Half an hour is too long for either.
 wait_for_us() {
   export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   cd /
@@ -67,7 +89,7 @@ tell_undone() { mv -- "$GUARD/firing" "$GUARD/undone"; }
 # Of somebody who has come back by a new link.
 confirm_change() {
   if mv -- "$GUARD/armed" "$GUARD/confirmed" 2>/dev/null; then
-    rm -rf -- "$GUARD"
+    disarm
     echo confirmed
   else
     await_undo
@@ -76,7 +98,7 @@ confirm_change() {
 hurry_undo() { [ ! -e "$GUARD/armed" ] || : >"$GUARD/now"; }
 await_undo() {
   if [ -e "$GUARD/undone" ]; then
-    rm -rf -- "$GUARD"
+    disarm
     echo undone
   elif [ -e "$GUARD/armed" ] || [ -e "$GUARD/firing" ]; then
     echo wait

@@ -29,7 +29,7 @@ export async function logs(): Promise<void> {
       await fill(bus, (await newestOf(bus)) + BURST)
       await measurePaced(bus, readers, behind)
     }
-    await measureIndexing(behind)
+    await caughtUp(behind)
     console.log('at 20,000 lines a second when the index has caught up before:')
     for (const readers of READERS) await measurePaced(bus, readers, behind)
   })
@@ -99,11 +99,15 @@ async function linesBehind(store: Store): Promise<number> {
   return newest.last - indexed.last
 }
 
+async function caughtUp(behind: () => Promise<number>): Promise<void> {
+  while ((await behind()) > 0) await new Promise((done) => setTimeout(done, 5))
+}
+
 /** Appends go first: after a burst the index has something to catch up with. */
 async function measureIndexing(behind: () => Promise<number>): Promise<void> {
   const lines = await behind()
   const started = performance.now()
-  while ((await behind()) > 0) await new Promise((done) => setTimeout(done, 5))
+  await caughtUp(behind)
   console.log(`indexed after the burst: ${perSecond(lines, (performance.now() - started) / 1000)}`)
 }
 

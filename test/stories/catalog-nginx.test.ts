@@ -54,7 +54,7 @@ const plain = {
 }
 const sites = { vhosts: [shop, app, plain] }
 
-test('a site answers over TLS with a certificate that was made for its names, by each kind of route', async () => {
+test('a site answers over TLS with a certificate made for its names: files, an alias, a proxy, directives', async () => {
   await wish(sites)
   await sh('echo hello >/var/www/shop/index.html')
   assert.equal(await https('shop.example'), 'hello\n')

@@ -91,5 +91,14 @@ if ! nginx -t -q; then
   echo "nginx refuses site $id: nothing was changed" >&2
   exit 1
 fi
+workers() { pgrep -f '^nginx: worker process *$' || true; }
+old_workers=$(workers)
 systemctl reload-or-restart nginx
+# nginx answers a reload before it is done: until then workers of before take connections.
+for worker in $old_workers; do
+  for _ in $(seq 50); do
+    workers | grep -qx "$worker" || break
+    sleep 0.1
+  done
+done
 echo "site $id is served"

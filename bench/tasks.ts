@@ -40,7 +40,10 @@ export async function tasks(): Promise<void> {
   // The first run on each node opens its connection.
   for (const id of ids) await call(id)
   const alone: number[] = []
-  for (let i = 0; i < ALONE; i++) alone.push(await call(ids[i % NODES] ?? ''))
+  for (let i = 0; i < ALONE; i++) {
+    await see.idle()
+    alone.push(await call(ids[i % NODES] ?? ''))
+  }
   tell('webhook to first line, alone', alone)
   tell(`webhook to first line, ${RATE} a second`, await paced(call))
   await see.idle()

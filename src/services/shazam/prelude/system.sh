@@ -26,6 +26,11 @@ remove_swap() {
   rm -f -- "$1"
 }
 
+# systemd makes a unit of each line of fstab, and keeps it until it reads anew.
+reread_fstab() {
+  [ ! -d /run/systemd/system ] || systemctl daemon-reload
+}
+
 # set_mount PATH LINE: the line of fstab, and mounted as it says.
 set_mount() {
   escaped=$(printf '%s\n' "$2" | cut -d' ' -f2)
@@ -33,7 +38,7 @@ set_mount() {
     [ ! -e /etc/fstab ] || path=$escaped awk '/^[[:space:]]*#/ || $2 != ENVIRON["path"]' /etc/fstab
     printf '%s\n' "$2"
   } | rewrite /etc/fstab
-  ! systemctl is-system-running >/dev/null 2>&1 || systemctl daemon-reload
+  reread_fstab
   if [ ! -d "$1" ]; then
     make_folder "$1"
     mkdir -p -m 0755 /var/lib/devops/folders
@@ -47,6 +52,7 @@ unset_mount() {
   escaped=$(printf '%s' "$1" | sed 's/\\/\\0134/g; s/ /\\040/g; s/\t/\\011/g')
   path=$escaped awk '/^[[:space:]]*#/ || $2 != ENVIRON["path"]' /etc/fstab | rewrite /etc/fstab
   ! mountpoint -q -- "$1" || umount -- "$1"
+  reread_fstab
   note=/var/lib/devops/folders/$(digest_of "mount $1")
   if [ -e "$note" ]; then
     rm -f -- "$note"

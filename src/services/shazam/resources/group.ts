@@ -22,6 +22,11 @@ export const groupKind: Kind<Group> = {
   entry: ({ name, system }) => ({ name, system }),
   remove(owned, state) {
     if (!state.groups.has(owned.name as string)) return unchanged(`group ${owned.name} is gone`)
-    return change(`remove group ${owned.name}`, `groupdel -- ${quote(owned.name as string)}`)
+    const name = quote(owned.name as string)
+    // With a user of the same name it may have left already.
+    return change(
+      `remove group ${owned.name}`,
+      `if getent group ${name} >/dev/null; then groupdel -- ${name}; fi`,
+    )
   },
 }

@@ -42,7 +42,8 @@ export const userKind: Kind<User> = {
     ...(uid === undefined ? {} : { uid: uid as number }),
     ...(keep ? { keep: true } : {}),
   }),
-  implies: (wish) => wish.groups.map((group) => `group:${group}`),
+  // Its own as well: made after the user, it would be there already.
+  implies: (wish) => [wish.name, ...wish.groups].map((group) => `group:${group}`),
   ask: (wish, questions) => void questions.users.add(wish.name as string),
   plan(wish, state) {
     const found = state.users.get(wish.name)

@@ -63,6 +63,8 @@ export class OneWriterDriver extends SqliteDriver {
   readonly #waiting: (() => void)[] = []
   readonly #turn = new Turn()
   readonly #durable: Durable | undefined
+  /** Of the one transaction that is open. */
+  readonly #onceSeen: (() => void)[] = []
   #held = false
   #wrote = false
 
@@ -75,6 +77,10 @@ export class OneWriterDriver extends SqliteDriver {
     this.#database = database
     this.#store = store
     this.#durable = durable
+  }
+
+  onceSeen(act: () => void): void {
+    this.#onceSeen.push(act)
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
@@ -100,9 +106,11 @@ export class OneWriterDriver extends SqliteDriver {
 
   override async commitTransaction(): Promise<void> {
     this.#database.exec('commit')
+    for (const act of this.#onceSeen.splice(0)) queueMicrotask(act)
   }
 
   override async rollbackTransaction(): Promise<void> {
+    this.#onceSeen.length = 0
     // A full disk or an I/O error has rolled back already.
     if (this.#database.isTransaction) this.#database.exec('rollback')
   }

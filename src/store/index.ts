@@ -27,6 +27,11 @@ export interface Store<DB = any> {
 
 export interface Tx<DB = any> {
   readonly db: Transaction<DB>
-  /** Runs after the commit, never after a rollback. */
+  /** Runs when the commit is durable, never after a rollback. */
   afterCommit(act: () => void): void
+  /**
+   * Runs as soon as others see the commit, which may be a moment before it is durable: for waking who will himself write
+   * here and wait for that, since what is written later is durable later.
+   */
+  onceSeen(act: () => void): void
 }

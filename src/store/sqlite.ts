@@ -20,19 +20,25 @@ class SqliteStore implements Store {
   readonly db: Kysely<any>
   readonly #database: DatabaseSync
   readonly #durable: Durable | undefined
+  readonly #driver: OneWriterDriver
 
   constructor(database: DatabaseSync, durable?: Durable) {
     this.#database = database
     this.#durable = durable
-    this.db = new Kysely({ dialect: dialect(database, this, durable) })
+    this.#driver = new OneWriterDriver(database, this, durable)
+    this.db = new Kysely({ dialect: dialect(this.#driver) })
   }
 
   async transaction<T>(act: (tx: Tx) => Promise<T>): Promise<T> {
     refuseInside('A second transaction', this)
     const after: (() => void)[] = []
+    const hooks = {
+      afterCommit: (done: () => void) => void after.push(done),
+      onceSeen: (done: () => void) => this.#driver.onceSeen(done),
+    }
     const result = await this.db
       .transaction()
-      .execute((db) => asTransaction(this, () => act({ db, afterCommit: (done) => void after.push(done) })))
+      .execute((db) => asTransaction(this, () => act({ db, ...hooks })))
     // Not here and now: a throw in one of them must not look like a transaction that failed.
     for (const done of after) queueMicrotask(done)
     return result
@@ -77,9 +83,9 @@ class GuardedAdapter extends SqliteAdapter {
   }
 }
 
-const dialect = (database: DatabaseSync, store: object, durable?: Durable): Dialect => ({
+const dialect = (driver: OneWriterDriver): Dialect => ({
   createAdapter: () => new GuardedAdapter(),
-  createDriver: () => new OneWriterDriver(database, store, durable),
+  createDriver: () => driver,
   createIntrospector: (db) => new SqliteIntrospector(db),
   createQueryCompiler: () => new SqliteQueryCompiler(),
 })

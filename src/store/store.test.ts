@@ -123,21 +123,23 @@ for (const [name, place] of implementations) {
         assert.deepEqual(await later.rows, [])
       }))
 
-    test('afterCommit runs after a commit and never after a rollback', () =>
+    test('afterCommit and onceSeen run after a commit and never after a rollback', () =>
       withThings(async (store) => {
         const ran: string[] = []
         await store.transaction(async (tx) => {
+          tx.onceSeen(() => ran.push('seen'))
           tx.afterCommit(() => ran.push('committed'))
           assert.deepEqual(ran, [])
         })
         await store
           .transaction(async (tx) => {
+            tx.onceSeen(() => ran.push('rolled back'))
             tx.afterCommit(() => ran.push('rolled back'))
             throw new Error('no')
           })
           .catch(() => {})
         await new Promise((resolve) => setImmediate(resolve))
-        assert.deepEqual(ran, ['committed'])
+        assert.deepEqual(ran, ['seen', 'committed'])
       }))
 
     test('services that migrate at the same time each get their tables, once', () =>
@@ -217,6 +219,7 @@ test('sqlite: whoever has written is told when the log is on the disk; who only 
     const add = (id: string) =>
       store
         .transaction(async (tx) => {
+          tx.onceSeen(() => told.push(`seen ${id}`))
           tx.afterCommit(() => told.push(`after ${id}`))
           await tx.db.insertInto('test_things').values({ id, size: 1 }).execute()
         })
@@ -232,13 +235,14 @@ test('sqlite: whoever has written is told when the log is on the disk; who only 
         .then(() => told.push('d')),
     )
     await until(async () => (await sizes(store.db)).length === 4)
-    assert.deepEqual(told, [])
+    const seen = ['seen a', 'seen b', 'seen c']
+    assert.deepEqual(told, seen)
     syncs.shift()?.()
     await until(() => syncs.length === 1)
-    assert.deepEqual(told, ['after a', 'a'])
+    assert.deepEqual(told, [...seen, 'after a', 'a'])
     syncs.shift()?.()
     await Promise.all(all)
-    assert.deepEqual(told.slice(2).toSorted(), ['after b', 'after c', 'b', 'c', 'd'])
+    assert.deepEqual(told.slice(5).toSorted(), ['after b', 'after c', 'b', 'c', 'd'])
     assert.equal(syncs.length, 0)
   }
   rmSync(folder, { recursive: true })

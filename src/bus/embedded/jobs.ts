@@ -76,7 +76,8 @@ export class Jobs {
       if (chosen && !(await this.#handled.claim(tx, job.queue, job.id))) continue
       await tx.db.insertInto('bus_jobs').values(job).execute()
     }
-    tx.afterCommit(() => {
+    // Who is woken claims it first, which is durable after this.
+    tx.onceSeen(() => {
       for (const queue of new Set(jobs.map((job) => job.queue))) this.wake(queue)
     })
   }

@@ -44,6 +44,7 @@ export function createTurns(parts: TurnParts): Turns {
 
   async function act<T>(tx: Tx, notes: NewLine[], act: (turn: Turn) => Promise<T>): Promise<T> {
     const now = clock.now()
+    tx.onceSeen(parts.afterTurn)
     await nextSeq(tx.db, now)
     return act({
       db: tx.db,
@@ -56,7 +57,6 @@ export function createTurns(parts: TurnParts): Turns {
   }
 
   async function finish(notes: NewLine[]): Promise<void> {
-    parts.afterTurn()
     for (let at = 0; at < notes.length; at += LINES_AT_ONCE) await append(notes.slice(at, at + LINES_AT_ONCE))
   }
 

@@ -39,7 +39,7 @@ locked=$!
 chmod 0700 "$dir/script" &
 runnable=$!
 chown "$user" "$dir/script" "$dir/env" "$dir/outputs" && wait "$synced" && wait "$locked" && wait "$runnable" || exit 70
-setsid sh -c ${quote(supervise)} sh "$dir" "$user" "$gid" "$home" >/dev/null 2>&1 &
+setsid sh -c ${quote(supervise(env !== ''))} sh "$dir" "$user" "$gid" "$home" >/dev/null 2>&1 &
 exec 9>&-
 ${follow({ out: 0, err: 0 }, end)}
 }
@@ -47,12 +47,12 @@ main </dev/null
 `
 
 /** As the step's user, as if that user had logged in. The lock is not inherited: what the step leaves running is its own. */
-const supervise = `umask 022
+const supervise = (hasEnv: boolean): string => `umask 022
 cd "\${4:-/}" 2>/dev/null || cd /
 setsid setpriv --reuid="$2" --regid="$3" --init-groups \\
   env -i HOME="$4" USER="$2" LOGNAME="$2" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \\
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEVOPS_OUTPUT="$1/outputs" \\
-  sh -c '. "$0/env" && exec "$0/script"' "$1" 9>&- </dev/null >>"$1/out" 2>>"$1/err" &
+  ${hasEnv ? `sh -c '. "$0/env" && exec "$0/script"' "$1"` : '"$1/script"'} 9>&- </dev/null >>"$1/out" 2>>"$1/err" &
 child=$!
 echo "$child" >"$1/pid"
 wait "$child"

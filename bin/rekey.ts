@@ -7,6 +7,7 @@ import { openSeal, type Seal } from '#kit/seal.ts'
 import { resealRegistry } from '#services/registry/reseal.ts'
 import type { Store } from '#store'
 import { openSqlite } from '#store/sqlite.ts'
+import { openDataFolder } from './data-folder.ts'
 
 /** How many values are under the new master key now, and where that is; null: in the environment. */
 export interface Rekeyed {
@@ -41,6 +42,8 @@ function refuseUnready(data: string, file: string, env: NodeJS.ProcessEnv): void
   const refuse = (reason: string) => new Problem('conflict', { reason })
   if (!existsSync(join(data, 'devops.sqlite')))
     throw refuse(`${data} holds no platform: name its folder with --data`)
+  // What lies open to others may have been read already: as at the start of the platform.
+  openDataFolder(data)
   if (env.DEVOPS_MASTER_KEY !== undefined && env.DEVOPS_MASTER_KEY_OLD === undefined)
     throw refuse(
       'the key comes from DEVOPS_MASTER_KEY: give the new one there, and the present one in DEVOPS_MASTER_KEY_OLD',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdtempSync,
@@ -106,6 +107,18 @@ test('a key from the environment is changed by naming both, and a platform that 
   const { renewed, file } = await rekey(data, { DEVOPS_MASTER_KEY: fresh, DEVOPS_MASTER_KEY_OLD: present })
   assert.ok(renewed >= 1)
   assert.equal(file, null)
+})
+
+test('security 39: the master key of a data folder that is open to others is not changed', async (t) => {
+  const data = folder(t)
+  await prepare(data)
+  const former = readFileSync(join(data, 'master.key'), 'utf8')
+  chmodSync(data, 0o750)
+  await assert.rejects(rekey(data, {}), /is open to others \(mode 750\): run `chmod 700 /)
+  assert.equal(readFileSync(join(data, 'master.key'), 'utf8'), former)
+  assert.ok(!existsSync(join(data, 'master.key.next')))
+  chmodSync(data, 0o700)
+  await works(data)
 })
 
 test('the command says what it did and what is left to do', async (t) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import Docker from 'dockerode'
 import { Secret } from '#kit/secret.ts'
+import { fingerprintOfLine } from '#kit/ssh-algorithms.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import {
   awaken,
@@ -8,7 +9,6 @@ import {
   containerOptions,
   execIn,
 } from '#services/shazam/providers/docker-container.ts'
-import { fingerprintOfLine } from '#services/shazam/transport/algorithms.ts'
 import { welcome } from '#services/shazam/welcome.ts'
 
 export const fleetImage = 'devops-node:12'

@@ -1,6 +1,6 @@
 import { Client } from 'ssh2'
 import type { Secret } from '#kit/secret.ts'
-import { algorithms } from '#services/shazam/transport/algorithms.ts'
+import { algorithms } from '#kit/ssh-algorithms.ts'
 
 /** Plain shell over open ssh2 connections, one a node: as little as anybody could do. */
 export interface Floor extends Disposable {

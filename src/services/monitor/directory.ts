@@ -9,6 +9,11 @@ const RETRY = 1000
 
 const changes = ['node.*.create.success', 'node.*.update.success', 'node.*.delete.success'] as const
 
+export interface Directory extends AsyncDisposable {
+  /** Asks where a node is: it may have moved without an event, when it was found again by what entered it. */
+  refresh(key: string): Promise<void>
+}
+
 /**
  * Keeps the list of watched nodes like the registry's: by the events that change it, and by reading the whole list at
  * the start and every `relist` milliseconds, since a linked server announces nothing.
@@ -18,7 +23,7 @@ export async function createDirectory(
   records: HealthRecords,
   watch: Watch,
   relist: number,
-): Promise<AsyncDisposable> {
+): Promise<Directory> {
   const stopping = new AbortController()
   for (const row of await records.list()) watch.follow({ key: keyOf(row), host: row.host, port: row.port })
   const undo = bus.on('monitor', changes, async ({ data: { repo, node } }, delivery) => {
@@ -29,6 +34,14 @@ export async function createDirectory(
   })
   const listing = keepListing()
   return {
+    async refresh(key) {
+      try {
+        await refresh(key)
+      } catch (error) {
+        if (!stopping.signal.aborted)
+          log.warn({ err: error, node: key }, 'where a node is cannot be asked; asked again soon')
+      }
+    },
     async [Symbol.asyncDispose]() {
       stopping.abort()
       await undo()
@@ -66,14 +79,16 @@ export async function createDirectory(
     const known = new Map((await records.list()).map((row) => [keyOf(row), addressOf(row)]))
     const wanted = new Map(list.map((record) => [keyOf(record), addressOf(record.server)]))
     for (const key of new Set([...known.keys(), ...wanted.keys()])) {
-      if (known.get(key) === wanted.get(key)) continue
-      const [repo, node] = splitKey(key)
-      const record = watchable(
-        await bus.ask('registry.get_node', { repo, node }, { signal: stopping.signal }),
-      )
-      await store.transaction((tx) => records.save(tx, record))
-      apply(record)
+      if (known.get(key) !== wanted.get(key)) await refresh(key)
     }
+  }
+
+  async function refresh(key: string): Promise<void> {
+    const [repo, node] = splitKey(key)
+    const record = watchable(await bus.ask('registry.get_node', { repo, node }, { signal: stopping.signal }))
+    if (await records.knows(record)) return
+    await store.transaction((tx) => records.save(tx, record))
+    apply(record)
   }
 }
 

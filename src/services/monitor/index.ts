@@ -2,9 +2,10 @@ import { answerAll } from '#kit/answers.ts'
 import { type Outbound, openOutbound } from '#kit/outbound.ts'
 import { defineService } from '#kit/service.ts'
 import { createDirectory } from './directory.ts'
-import { HealthRecords } from './health.ts'
+import { HealthRecords, splitKey } from './health.ts'
+import { doubtOf } from './identity.ts'
 import { migrations } from './migrations.ts'
-import { Watch } from './watch.ts'
+import { Watch, type Watched } from './watch.ts'
 
 export interface MonitorOptions {
   /** Milliseconds between two probes of a node; 15 s when absent. */
@@ -26,12 +27,18 @@ export const monitor = defineService<MonitorOptions>({
     const { interval = 15_000, timeout = 5_000, concurrency = 32, relist = 10 * 60_000 } = options
     const { outbound = openOutbound() } = options
     const records = new HealthRecords(parts)
-    const watch = new Watch(
+    const doubt = async (node: Watched, signal: AbortSignal) => {
+      const [repo, name] = splitKey(node.key)
+      const { server } = await parts.bus.ask('registry.get_node', { repo, node: name }, { signal })
+      return doubtOf(node, server?.host_keys ?? [], { clock: parts.clock, timeout, signal, outbound })
+    }
+    const watch: Watch = new Watch(
       parts.clock,
-      { interval, timeout, concurrency, outbound },
+      { interval, timeout, concurrency, outbound, doubt },
       async (node, outcome) => {
         try {
           await records.count(node.key, outcome)
+          if ('reason' in outcome) await directory.refresh(node.key)
         } catch (error) {
           parts.log.error(
             { err: error, node: node.key },
@@ -41,7 +48,7 @@ export const monitor = defineService<MonitorOptions>({
       },
     )
     parts.stack.use(watch)
-    parts.stack.use(await createDirectory(parts, records, watch, relist))
+    const directory = parts.stack.use(await createDirectory(parts, records, watch, relist))
     answerAll(parts, { 'monitor.status': (input) => records.status(input) })
   },
 })

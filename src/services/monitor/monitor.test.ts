@@ -4,9 +4,12 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import ssh2 from 'ssh2'
 import type { NodeRecord } from '#contracts/registry.ts'
 import { openOutbound } from '#kit/outbound.ts'
 import { startService } from '#kit/service.ts'
+import { fingerprintOfLine } from '#kit/ssh-algorithms.ts'
+import { newKeyPair } from '#kit/ssh-key.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { collectEvents, type TestParts, testParts } from '#testing/parts.ts'
 import { until } from '#testing/until.ts'
@@ -48,6 +51,30 @@ async function listen(greet: (socket: Socket) => void, port = 0) {
 
 const sshd = (port?: number) => listen((socket) => socket.write('SSH-2.0-test\r\n'), port)
 
+/** A real one, as far as its host key. */
+async function identified(pair: { private: string }, port = 0) {
+  const clients = new Set<{ end(): unknown }>()
+  const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
+    clients.add(client)
+    client.on('error', () => {})
+    client.on('close', () => clients.delete(client))
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as { port: number }).port,
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) client.end()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+function withKey(node: string, port: number, pair: { public: string }): NodeRecord {
+  const made = record(node, port)
+  if (made.server) made.server.host_keys = [fingerprintOfLine(pair.public) ?? '']
+  return made
+}
+
 const record = (node: string, port: number | null): NodeRecord => ({
   repo,
   node,
@@ -77,6 +104,12 @@ async function start(nodes: Map<string, NodeRecord>, options: MonitorOptions = {
 
 const status = async ({ bus }: Pick<TestParts, 'bus'>, node: string) =>
   (await bus.ask('monitor.status', { repo })).find((health) => health.node === node)
+
+const synced = {
+  name: 'web',
+  subject: `${repo}/web`,
+  data: { repo, node: 'web', work: 'w', commit: null, attempt: 1, changed: 0, ms: 0 },
+}
 
 const listOf = (...records: NodeRecord[]) => new Map(records.map((each) => [each.node, each]))
 
@@ -120,6 +153,75 @@ test('a node that greets is up; after two failed probes it is down, and then up 
     plane.events.map(({ type }) => type),
     ['node.web.up', 'node.web.down', 'node.web.up'],
   )
+})
+
+test('another machine that has got the address of a node is not taken for it, and is told by its key', async () => {
+  const [own, other] = [newKeyPair(), newKeyPair()]
+  const nodes = listOf()
+  await using plane = await start(nodes)
+  let port = 0
+  {
+    await using server = await identified(own)
+    port = server.port
+    nodes.set('web', withKey('web', port, own))
+    await plane.bus.publish('node.*.create.success', synced)
+    await pass(plane, async () => (await status(plane, 'web'))?.state === 'up')
+  }
+  const before = (await status(plane, 'web'))?.checked_at
+  await pass(plane, async () => (await status(plane, 'web'))?.checked_at !== before)
+  await using _ = await identified(other, port)
+  await pass(plane, async () => (await status(plane, 'web'))?.state === 'down')
+  const [shown, pinned] = [other, own].map((pair) => fingerprintOfLine(pair.public))
+  assert.equal(
+    (await status(plane, 'web'))?.reason,
+    `127.0.0.1 port ${port}: another machine answers there: it shows ${shown}, this node has ${pinned}`,
+  )
+  // Somebody trusts the new key.
+  nodes.set('web', withKey('web', port, other))
+  await pass(plane, async () => (await status(plane, 'web'))?.state === 'up')
+})
+
+test('of two nodes at one address only the one whose key is shown there is up, though it never fell silent', async () => {
+  const [former, present] = [newKeyPair(), newKeyPair()]
+  const nodes = listOf()
+  await using plane = await start(nodes)
+  let port = 0
+  {
+    await using server = await identified(former)
+    port = server.port
+    nodes.set('web', withKey('web', port, former))
+    await plane.bus.publish('node.*.create.success', synced)
+    await pass(plane, async () => (await status(plane, 'web'))?.state === 'up')
+  }
+  // No time passes: no probe has seen it gone.
+  await using _ = await identified(present, port)
+  nodes.set('new', withKey('new', port, present))
+  await plane.bus.publish('node.*.create.success', {
+    ...synced,
+    name: 'new',
+    subject: `${repo}/new`,
+    data: { ...synced.data, node: 'new' },
+  })
+  await pass(plane, async () => (await status(plane, 'web'))?.state === 'down')
+  await pass(plane, async () => (await status(plane, 'new'))?.state === 'up')
+  assert.match(String((await status(plane, 'web'))?.reason), /another machine answers there/)
+})
+
+test('a node that has moved without an event is followed when it does not answer any more', async () => {
+  const pair = newKeyPair()
+  const nodes = listOf()
+  await using plane = await start(nodes, { relist: 1000 * patient })
+  {
+    await using server = await identified(pair)
+    nodes.set('web', withKey('web', server.port, pair))
+    await plane.bus.publish('node.*.create.success', synced)
+    await pass(plane, async () => (await status(plane, 'web'))?.state === 'up')
+  }
+  await using server = await identified(pair)
+  nodes.set('web', withKey('web', server.port, pair))
+  await pass(plane, async () => (await status(plane, 'web'))?.state === 'unknown')
+  await pass(plane, async () => (await status(plane, 'web'))?.state === 'up')
+  assert.ok(plane.events.every(({ type }) => type === 'node.web.up'))
 })
 
 test('a server behind another is not said to be down for not answering here', async () => {

@@ -10,6 +10,8 @@ export interface WatchOptions {
   /** Probes at the same time. */
   concurrency: number
   outbound: Outbound
+  /** Why who answers there is somebody else than the node; rejects when that cannot be told now. */
+  doubt(node: Watched, signal: AbortSignal): Promise<string | undefined>
 }
 
 export interface Watched extends Address {
@@ -18,18 +20,24 @@ export interface Watched extends Address {
 
 interface Entry {
   node: Watched
+  /** It has answered ever since it proved who it is. */
+  known: boolean
   undo: () => void
 }
 
 /**
  * Probes each node every interval, one at a time each, so many in all, and hands over what came out. The first probe
  * falls anywhere in the interval and the others stray by a tenth, so that many nodes are not probed in one moment.
+ * An address may be given to another machine: who answers must prove to be the node at first, after each time that it did
+ * not answer, and always where two nodes are said to be at one address.
  */
 export class Watch {
   readonly #clock: Clock
   readonly #options: WatchOptions
   readonly #report: (node: Watched, outcome: Outcome) => Promise<void>
   readonly #entries = new Map<string, Entry>()
+  /** How many nodes are said to be there. */
+  readonly #addresses = new Map<string, number>()
   readonly #stopping = new AbortController()
   readonly #running = new Set<Promise<void>>()
   readonly #due: Entry[] = []
@@ -49,14 +57,18 @@ export class Watch {
     const known = this.#entries.get(node.key)
     if (known?.node.host === node.host && known.node.port === node.port) return
     this.forget(node.key)
-    const entry: Entry = { node, undo: () => {} }
+    const entry: Entry = { node, known: false, undo: () => {} }
     this.#entries.set(node.key, entry)
+    this.#countAt(node, 1)
     this.#schedule(entry, Math.random() * this.#options.interval)
   }
 
   forget(key: string): void {
-    this.#entries.get(key)?.undo()
+    const entry = this.#entries.get(key)
+    if (!entry) return
+    entry.undo()
     this.#entries.delete(key)
+    this.#countAt(entry.node, -1)
   }
 
   get keys(): string[] {
@@ -92,11 +104,36 @@ export class Watch {
   }
 
   async #probe(entry: Entry): Promise<void> {
-    const { interval, timeout, outbound } = this.#options
-    const outcome = await probe(entry.node, this.#clock, timeout, this.#stopping.signal, outbound)
+    const { interval } = this.#options
+    const outcome = await this.#look(entry)
     if (!this.#follows(entry)) return
     await this.#report(entry.node, outcome)
     if (this.#follows(entry)) this.#schedule(entry, interval * (0.9 + 0.2 * Math.random()))
+  }
+
+  async #look(entry: Entry): Promise<Outcome> {
+    const { timeout, outbound, doubt } = this.#options
+    const { signal } = this.#stopping
+    const outcome = await probe(entry.node, this.#clock, timeout, signal, outbound)
+    const sure = entry.known && this.#addresses.get(addressOf(entry.node)) === 1
+    if ('reason' in outcome) entry.known = false
+    if ('reason' in outcome || sure) return outcome
+    try {
+      const reason = await doubt(entry.node, signal)
+      entry.known = reason === undefined
+      return reason === undefined ? outcome : { reason }
+    } catch {
+      // Asked again the next time.
+      entry.known = false
+      return outcome
+    }
+  }
+
+  #countAt(node: Watched, by: number): void {
+    const address = addressOf(node)
+    const count = (this.#addresses.get(address) ?? 0) + by
+    if (count > 0) this.#addresses.set(address, count)
+    else this.#addresses.delete(address)
   }
 
   /** False when the node was forgotten, or is followed at another address. */
@@ -104,3 +141,5 @@ export class Watch {
     return this.#entries.get(entry.node.key) === entry
   }
 }
+
+const addressOf = ({ host, port }: Address): string => `${host} ${port}`

@@ -49,7 +49,10 @@ const start = (bus: Bus, task: string) => bus.ask('tasker.start_run', { repo, ta
 /** The neighbours, as far as a run needs them; the step on node free ends at once, the one on node busy never. */
 function answer(bus: Bus, handed: Handed): void {
   bus.answer('git.infrastructure', async () => tip)
-  bus.answer('registry.resolve', async () => ({ vars: {} }))
+  bus.answer('registry.resolve', async ({ nodes = [] }) => ({
+    vars: {},
+    $views: Object.fromEntries(nodes.map((node) => [node, {}])),
+  }))
   bus.answer('logger.append', async () => ({ last: 0 }))
   bus.work('shazam.steps', async ({ repo, run, step, node, attempt }) => {
     if (node === 'busy') return

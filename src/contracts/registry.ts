@@ -116,7 +116,7 @@ const usedBy = { used_by: Type.Array(Name) }
 
 /** A value of the tree of `registry.resolve` that could not be rendered. */
 export const Unresolved = strict({
-  /** Null: a variable of the task. */
+  /** Whose it is, or who sees the variable of a task. Null: the task's, seen by no node. */
   node: nullable(Name),
   /** Below the node: `configuration.nginx.http.vhosts.0.domain`, `vars.color`. */
   at: Type.String(),
@@ -226,9 +226,10 @@ export const calls = {
   ),
   /**
    * The tree in which templates of a repository are resolved:
-   * `{ NODE: { id, name, ip, pub_key, facts, configuration, vars }, vars, secrets, passwords, $unresolved, $secrets }`. `configuration` has
-   * defaults merged and templates rendered. `ip` and `pub_key` are absent until they are known. A task's or node's own
-   * variables stand bare when `task` or `node` is named; docs/variables.md says which wins.
+   * `{ NODE: { id, name, ip, pub_key, facts, configuration, vars }, vars, secrets, passwords, $unresolved, $secrets,
+   * $views }`. `configuration` has defaults merged and templates rendered. `ip` and `pub_key` are absent until they are
+   * known. The repository's variables stand bare as well. `$views` is `{ NODE: vars }`: for each of `nodes` that there is, all variables as its
+   * templates see them, in `task` if one is named; docs/variables.md says which wins.
    * A value that cannot be rendered yet is left out and listed in `$unresolved`, a list of `Unresolved`. `$secrets`:
    * texts that no plan, log, event or error may show, the longest first.
    * `passwords.NAME`, and options marked `generate` that a descriptor leaves out, hold passwords that are made at the
@@ -241,7 +242,7 @@ export const calls = {
       commit: Type.Optional(CommitId),
       /** In place of a commit: a push under judgement. */
       next: Type.Optional(Infrastructure),
-      node: Type.Optional(Name),
+      nodes: Type.Optional(Type.Array(Name)),
       task: Type.Optional(Name),
     }),
     Tree,

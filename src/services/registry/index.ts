@@ -44,7 +44,7 @@ export const registry = defineService<RegistryOptions>({
       'registry.unset_variable': variables.unset,
       'registry.list_variables': variables.list,
       'registry.variable_history': variables.history,
-      'registry.resolve': resolve,
+      'registry.resolve': resolve.forMany,
       'registry.get_value': createGetValue(parts, resolve),
       'registry.set_secret': secrets.set,
       'registry.unset_secret': secrets.unset,

@@ -54,7 +54,7 @@ export function createPushes(parts: ResolveParts & Pick<Parts, 'clock' | 'log'>)
   /** Undefined when the tree of that commit cannot be had: there is nothing to compare then. */
   async function nodesAt(repo: string, commit: string): Promise<Tree | undefined> {
     try {
-      const tree = await resolve({ repo, commit })
+      const tree = await resolve.forMany({ repo, commit })
       return Object.fromEntries(Object.entries(tree).flatMap(([id, node]) => pick(id, node)))
     } catch (error) {
       const known = (['invalid', 'not_found', 'refused'] as const).some((code) => isProblem(error, code))

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Infrastructure, Node, Service, Task } from '#contracts/descriptors.ts'
 import type { NodeRecord, Unresolved, Variable } from '#contracts/registry.ts'
 import { isProblem } from '#kit/problem.ts'
-import { buildScope, type Viewer } from './scope-tree.ts'
+import { buildScope, buildScopes, type Viewer } from './scope-tree.ts'
 
 const repo = 'ann/shop'
 
@@ -84,11 +84,12 @@ interface Given {
   variables?: Variable[]
 }
 
-function scope({ nodes, tasks = [], records = [], variables = [] }: Given, viewer: Viewer = {}) {
+const scope = (given: Given, viewer: Viewer = {}) => buildScope(sources(given), viewer)
+
+function sources({ nodes, tasks = [], records = [], variables = [] }: Given) {
   const infrastructure: Infrastructure = { repo, commit: null, nodes, tasks, scripts: {}, services: [] }
   const sealed = { secrets: new Map(), passwords: new Map(), hidden: [] }
-  const catalog = [nginx, openssl, base]
-  return buildScope({ infrastructure, records, variables, catalog, ...sealed }, viewer)
+  return { infrastructure, records, variables, catalog: [nginx, openssl, base], ...sealed }
 }
 
 const pick = (tree: unknown, address: string): unknown =>
@@ -284,12 +285,35 @@ test('a task’s variables may use the node’s and wait like all others', () =>
   assert.ok(!('at' in tree))
   assert.deepEqual(tree.$unresolved, [
     {
-      node: null,
+      node: 'web',
       at: 'vars.at',
       reason: 'web.ip is not known yet: node web has no server',
       waits_for: 'web.ip',
     },
   ])
+})
+
+test('many nodes asked for at once see what each of them sees alone, and one that is gone harms none', () => {
+  const given = {
+    nodes: [node('web', {}, { color: 'red', shade: '{{ color }}dish' }), node('db'), node('idle')],
+    tasks: [task({ tone: 'dark {{ color }}', at: '{{ db.ip }}' })],
+    records: [record('web', '192.0.2.1')],
+    variables: [variable('repo', 'color', 'blue'), variable('node:db', 'size', 3)],
+  }
+  const many = buildScopes(sources(given), ['web', 'db', 'gone'], 'deploy')
+  const views = many.$views as Record<string, unknown>
+  assert.deepEqual(Object.keys(views), ['web', 'db'])
+  for (const id of ['web', 'db']) assert.deepEqual(views[id], scope(given, { node: id, task: 'deploy' }).vars)
+  assert.equal(pick(views, 'web.tone'), 'dark red')
+  assert.equal(pick(views, 'db.tone'), 'dark blue')
+  assert.deepEqual(
+    (many.$unresolved as Unresolved[]).map(({ node, at }) => [node, at]),
+    [
+      ['web', 'vars.at'],
+      ['db', 'vars.at'],
+    ],
+  )
+  assert.deepEqual([many.color, many.vars], ['blue', { color: 'blue' }])
 })
 
 test('a node or task that is not there is named', () => {

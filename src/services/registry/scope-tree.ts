@@ -26,14 +26,45 @@ export interface Viewer {
   task?: string | undefined
 }
 
-/** Where a task's variables live while they are rendered; no name of a node can be like it. */
+/** Whose a task's variables are while they are rendered; no name of a node can be like it. */
 const TASK = '$task'
 
 /**
- * The tree in which templates are resolved: contract of `registry.resolve`. What a descriptor wrote is a template;
- * what was set through the registry is a value and never rendered.
+ * The tree in which templates are resolved, as one sees it: contract of `registry.resolve`. What a descriptor wrote is a
+ * template; what was set through the registry is a value and never rendered.
+ * Throws `not_found` for a node or task that is not there.
  */
 export function buildScope(sources: Sources, viewer: Viewer): Tree {
+  const { node, task } = viewer
+  if (node !== undefined && !sources.infrastructure.nodes.some(({ id }) => id === node))
+    throw new Problem('not_found', { what: `node ${node} in ${sources.infrastructure.repo}` })
+  const { nodes, sealed, told, views } = build(sources, [{ node, task }])
+  const [vars = {}] = views
+  return { ...vars, ...nodes, ...sealed, vars, ...told }
+}
+
+/** The same as nobody sees it, and in `$views` the variables as each of these nodes sees them in this task. */
+export function buildScopes(sources: Sources, viewers: readonly string[], task?: string): Tree {
+  const known = new Set(sources.infrastructure.nodes.map(({ id }) => id))
+  const there = viewers.filter((node) => known.has(node))
+  const { nodes, sealed, told, views } = build(
+    sources,
+    there.map((node) => ({ node, task })),
+  )
+  const vars = setIn(sources.variables, 'repo')
+  const $views = Object.fromEntries(there.map((node, at) => [node, views[at]]))
+  return { ...vars, ...nodes, ...sealed, vars, ...told, $views }
+}
+
+interface Built {
+  nodes: Record<string, NodeTree>
+  sealed: Tree
+  told: { $unresolved: Unresolved[]; $secrets: string[] }
+  /** The variables as each viewer sees them. */
+  views: Tree[]
+}
+
+function build(sources: Sources, viewers: readonly Viewer[]): Built {
   const { infrastructure, variables } = sources
   const shared = setIn(variables, 'repo')
   const sealed = {
@@ -41,10 +72,6 @@ export function buildScope(sources: Sources, viewer: Viewer): Tree {
     passwords: namedPasswords(sources.passwords),
   }
   const nodes = nodeTrees(sources)
-  const task = taskVariables(sources, viewer.task)
-  const own = (id: string | undefined): Tree => (id === undefined ? {} : (nodes[id]?.vars ?? {}))
-  if (viewer.node !== undefined && !nodes[viewer.node])
-    throw new Problem('not_found', { what: `node ${viewer.node} in ${infrastructure.repo}` })
 
   const placeOf = (holders: Record<string, Tree>): Place => ({
     scope: scopeOf([shared, ...Object.values(holders)]),
@@ -64,24 +91,28 @@ export function buildScope(sources: Sources, viewer: Viewer): Tree {
       ...leavesOf(place, tree as Tree, 'configuration', `${id}.configuration`),
     ]
   })
-  const viewerVars = own(viewer.node)
-  const taskPlace = placeOf({
-    ...(viewer.node !== undefined && { [`${viewer.node}.vars`]: viewerVars }),
-    [TASK]: task.all,
+  const seats = viewers.map(({ node, task }, at) => {
+    const head = `${TASK}${at}`
+    const own: Tree = node === undefined ? {} : (nodes[node]?.vars ?? {})
+    const { all, written } = taskVariables(sources, task)
+    const place = placeOf({ ...(node !== undefined && { [`${node}.vars`]: own }), [head]: all })
+    return {
+      head,
+      leaves: written.flatMap((name) => leavesOf(place, all, name, `${head}.${name}`)),
+      vars: () => ({ ...shared, ...own, ...all }),
+    }
   })
-  const taskLeaves = task.written.flatMap((name) => leavesOf(taskPlace, task.all, name, `${TASK}.${name}`))
-  const missing = renderLeaves([...leaves, ...taskLeaves])
-  const vars = { ...shared, ...viewerVars, ...task.all }
+  const missing = renderLeaves([...leaves, ...seats.flatMap((seat) => seat.leaves)])
+  const ownerOf = (head: string): Unresolved['node'] => {
+    const at = seats.findIndex((seat) => seat.head === head)
+    return at === -1 ? head : (viewers[at]?.node ?? null)
+  }
+  const lacking = [...missing].map(([leaf, why]) => unresolved(leaf, why, ownerOf))
   return {
-    ...vars,
-    ...nodes,
-    ...sealed,
-    vars,
-    ...hidden(
-      sources,
-      nodes,
-      [...missing].map(([leaf, why]) => unresolved(leaf, why)),
-    ),
+    nodes,
+    sealed,
+    told: hidden(sources, nodes, lacking),
+    views: seats.map((seat) => seat.vars()),
   }
 }
 
@@ -226,13 +257,12 @@ export function notYet(address: string, nodes: Readonly<Record<string, NodeTree>
   return undefined
 }
 
-function unresolved({ address }: Leaf, { reason, waits_for }: Missing): Unresolved {
-  const [head, ...rest] = address.split('.')
-  const isTask = head === TASK
-  return {
-    node: isTask ? null : (head ?? ''),
-    at: isTask ? `vars.${rest.join('.')}` : rest.join('.'),
-    reason,
-    waits_for,
-  }
+function unresolved(
+  { address }: Leaf,
+  { reason, waits_for }: Missing,
+  ownerOf: (head: string) => Unresolved['node'],
+): Unresolved {
+  const [head = '', ...rest] = address.split('.')
+  const at = rest.join('.')
+  return { node: ownerOf(head), at: head.startsWith(TASK) ? `vars.${at}` : at, reason, waits_for }
 }

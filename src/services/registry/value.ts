@@ -5,13 +5,13 @@ import type { Parts } from '#kit/service.ts'
 import { render } from '#language'
 import type { Store } from '#store'
 import type { Tree } from './leaves.ts'
+import type { Resolve } from './resolve.ts'
 import { type NodeTree, notYet } from './scope-tree.ts'
 import type { Tables } from './tables.ts'
 import { findHistory, findVariables } from './variables.ts'
 
 type Asked = Input<'registry.get_value'>
 type From = Output<'registry.get_value'>['from']
-type Resolve = (input: Input<'registry.resolve'>) => Promise<Tree>
 
 /** What an address is: `devops var get`. */
 export function createGetValue({ store: any }: Pick<Parts, 'store'>, resolve: Resolve) {
@@ -24,7 +24,7 @@ export function createGetValue({ store: any }: Pick<Parts, 'store'>, resolve: Re
       throw new Problem('invalid', {
         reason: `${address} is shown to nobody: it can be used, set and rotated`,
       })
-    const tree = await resolve({ repo, ...(node && { node }), ...(task && { task }) })
+    const tree = await resolve.forOne(repo, { node, task })
     const value = valueAt(tree, address)
     return {
       value: veiled(value, hider((tree.$secrets ?? []) as string[])),

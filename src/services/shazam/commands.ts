@@ -10,10 +10,7 @@ const STEP_USER = 'devops'
 export const findCommand =
   (shazam: Shazam) =>
   async ({ repo, commit, service, command }: Input<'shazam.command'>): Promise<Output<'shazam.command'>> => {
-    const infrastructure = await shazam.bus.ask('git.infrastructure', {
-      repo,
-      ...(commit !== undefined && { commit }),
-    })
+    const infrastructure = await shazam.infrastructureAt(repo, commit)
     if (service === 'scripts') return scriptOf(infrastructure.scripts, command)
     const found = servicesAt(shazam, infrastructure.services).find((one) => one.id === service)
     if (!found) throw new Problem('not_found', { what: `service ${service}` })

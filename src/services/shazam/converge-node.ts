@@ -19,10 +19,7 @@ import { NotYet } from './wish.ts'
 export async function convergeNode(effort: Effort): Promise<number> {
   const { job, feed, shazam } = effort
   const { repo, commit } = job
-  const infrastructure = await shazam.bus.ask('git.infrastructure', {
-    repo,
-    ...(commit !== null && { commit }),
-  })
+  const infrastructure = await shazam.infrastructureAt(repo, commit)
   const node = infrastructure.nodes.find((one) => one.id === job.node)
   if (!node) {
     const where = commit === null ? 'the repository' : `commit ${commit.slice(0, 7)}`

@@ -20,7 +20,7 @@ export const findDrift =
     { signal }: { signal: AbortSignal },
   ): Promise<Output<'shazam.drift'>> => {
     const [infrastructure, record] = await Promise.all([
-      shazam.bus.ask('git.infrastructure', { repo, commit }),
+      shazam.infrastructureAt(repo, commit),
       shazam.bus.ask('registry.get_node', { repo, node: id }),
     ])
     const node = infrastructure.nodes.find((one) => one.id === id)

@@ -11,7 +11,7 @@ import { planNodes } from './plans.ts'
 import { dockerProvider } from './providers/docker.ts'
 import type { Provider } from './providers/index.ts'
 import { sshProvider } from './providers/ssh.ts'
-import type { Shazam } from './shazam.ts'
+import { infrastructures, type Shazam } from './shazam.ts'
 import { openBurials } from './steps/burials.ts'
 import { workOnStep } from './steps/index.ts'
 import { stopStep } from './steps/stop.ts'
@@ -40,7 +40,8 @@ export const shazam = defineService<ShazamOptions>({
     const transport = stack.use(openTransport({ clock, log, outbound }))
     const list = options.providers ?? [dockerProvider({ plane }), sshProvider]
     const providers = new Map(list.map((provider) => [provider.name, provider]))
-    const parts: Shazam = { bus, clock, log, catalog, transport, outbound, providers }
+    const infrastructureAt = infrastructures(bus)
+    const parts: Shazam = { bus, clock, log, catalog, transport, outbound, providers, infrastructureAt }
     const openWishes = createWishes(parts)
 
     stack.defer(bus.answer('shazam.plan', planNodes(parts, openWishes)))

@@ -32,7 +32,7 @@ export const planNodes =
   async (asked: Asked, { signal }: { signal: AbortSignal }): Promise<NodePlan[]> => {
     const { repo, commit, next } = asked
     const [infrastructure, records] = await Promise.all([
-      next ?? shazam.bus.ask('git.infrastructure', { repo, ...(commit !== undefined && { commit }) }),
+      next ?? shazam.infrastructureAt(repo, commit),
       shazam.bus.ask('registry.list_nodes', { repo }),
     ])
     const wishes = await openWishes(infrastructure, placeOf(asked))

@@ -1,8 +1,10 @@
-import type { Service } from '#contracts/descriptors.ts'
+import type { Bus } from '#bus'
+import type { Infrastructure, Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Server } from '#contracts/registry.ts'
 import type { Outbound } from '#kit/outbound.ts'
 import { Secret } from '#kit/secret.ts'
 import type { Parts } from '#kit/service.ts'
+import { together } from '#kit/together.ts'
 import { jumpAddress } from './jump.ts'
 import type { Provider } from './providers/index.ts'
 import type { Connection } from './transport/connection.ts'
@@ -14,6 +16,21 @@ export interface Shazam extends Omit<Parts, 'stack' | 'store'> {
   transport: Transport
   outbound: Outbound
   providers: ReadonlyMap<string, Provider>
+  /** What a repository says at a commit, or at its tip: shared by all who ask together, so not to be changed. */
+  infrastructureAt(repo: string, commit?: string | null): Promise<Infrastructure>
+}
+
+export function infrastructures(bus: Bus): Shazam['infrastructureAt'] {
+  const ask = together(
+    ({ repo, commit }: At) => `${repo} ${commit}`,
+    ([{ repo, commit }]) => bus.ask('git.infrastructure', { repo, ...(commit && { commit }) }),
+  )
+  return (repo, commit = null) => ask({ repo, commit })
+}
+
+interface At {
+  repo: string
+  commit: string | null
 }
 
 export type Place = Pick<NodeRecord, 'repo' | 'node'>

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Input } from '#contracts'
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
+import { together } from '#kit/together.ts'
 import type { Graph } from './graph.ts'
 import type { Shazam } from './shazam.ts'
 import { compileWish, type Known, knownOf } from './wish.ts'
@@ -61,24 +62,13 @@ export function createWishes(shazam: Shazam): OpenWishes {
   }
 }
 
-/**
- * Many nodes are synced at once, and the answer is as big as the repository: who asks the same in one turn of the event
- * loop shares it. It is asked for after the last of them came, so that it is as fresh as one of his own.
- */
+/** Many nodes are synced at once, and the answer is as big as the repository. */
 function askTogether(shazam: Shazam) {
-  const asking = new Map<string, Promise<Known>>()
-  return (repo: string, at: At): Promise<Known> => {
-    if (at.next) return knownOf(shazam, repo, at)
-    const key = JSON.stringify([repo, at.commit])
-    const asked =
-      asking.get(key) ??
-      setImmediate().then(() => {
-        asking.delete(key)
-        return knownOf(shazam, repo, at)
-      })
-    asking.set(key, asked)
-    return asked
-  }
+  const ask = together(
+    ({ repo, at }: { repo: string; at: At }) => `${repo} ${at.commit}`,
+    ([{ repo, at }]) => knownOf(shazam, repo, at),
+  )
+  return (repo: string, at: At): Promise<Known> => (at.next ? knownOf(shazam, repo, at) : ask({ repo, at }))
 }
 
 /**

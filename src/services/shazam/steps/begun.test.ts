@@ -8,6 +8,7 @@ import { silentLog } from '#kit/log.ts'
 import { openOutbound } from '#kit/outbound.ts'
 import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
+import { infrastructures } from '../shazam.ts'
 import { openDesk, record, repo, scripts } from '../testing/desk.ts'
 import { openTransport } from '../transport/index.ts'
 import { openBurials } from './burials.ts'
@@ -63,7 +64,9 @@ async function work(attempt: number, node: NodeRecord, told: boolean): Promise<E
   const job: StepJob = { repo, run: `begun-${attempt}`, task: 'deploy', step: 0, node: 'web', attempt: 1 }
   scripts.delete(job.run)
   if (told) scripts.set(job.run, { script: 'true' })
-  const shazam = { bus: desk.bus, ...parts, catalog: [], transport, providers: new Map() }
+  const { bus } = desk
+  const own = { catalog: [], providers: new Map(), infrastructureAt: infrastructures(bus) }
+  const shazam = { bus, ...parts, transport, ...own }
   await using burials = openBurials(parts)
   const worker = workOnStep(shazam, burials, { before: 0, after: 0 })
   desk.bus.work('shazam.steps', (payload, lease) => worker(payload, { ...lease, attempt }))

@@ -7,8 +7,9 @@ import type { Tasker } from '../tasker.ts'
 import type { Turn } from '../turn.ts'
 import { findWork } from '../works.ts'
 import { finishRun } from './finish.ts'
+import { askKnown, type Known, maybeLater } from './known.ts'
 import { type Next, nextOf } from './next.ts'
-import { maybeLater, readyStep } from './render.ts'
+import { readyStep } from './render.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
 import { advanceLater, doneStep, failUnstarted, skipStep, startSteps, stepsOf } from './steps.ts'
 import { stopLate, stopSteps } from './stop.ts'
@@ -48,7 +49,7 @@ async function startRows(
   lease: Lease,
 ): Promise<void> {
   const run = snapshot.work.id
-  const ready = await Promise.all(rows.map((row) => makeReady(tasker, snapshot, row, steps, lease.attempt)))
+  const ready = await makeAllReady(tasker, snapshot, rows, steps, lease.attempt)
   await tasker.turns.once(lease, async (turn) => {
     const work = await findWork(turn.db, run)
     if (work?.state !== 'running' || work.cancelled_by !== null) return
@@ -76,28 +77,48 @@ async function setTimers(turn: Turn, { work, task }: Snapshot, jobs: readonly St
 
 type Ready = { row: RunStepRow } & ({ job: StepJob } | { error: string } | { skip: string } | { done: true })
 
-/** `steps`: all of the run; what has ended of them is known to this one. */
-async function makeReady(
+/** `steps`: all of the run; what has ended of them is known to those that begin. */
+async function makeAllReady(
   tasker: Tasker,
   snapshot: Snapshot,
-  row: RunStepRow,
+  rows: readonly RunStepRow[],
   steps: readonly RunStepRow[],
   tries: number,
-): Promise<Ready> {
-  const step = stepAt(snapshot.task, row.step)
-  if (!step) return { row, error: `the task has no step ${row.step + 1}` }
-  try {
-    // Only to know that it can be: the text may hold secrets, and is made again when the step starts.
-    const ready = await readyStep(tasker, snapshot, step, row, steps)
-    if ('error' in ready) return { row, error: ready.error }
-    if ('skip' in ready) return { row, skip: ready.skip }
-    if (!('variable' in ready)) return { row, job: jobOf(snapshot, row) }
-    await setVariable(tasker, snapshot, ready.variable)
-    return { row, done: true }
-  } catch (error) {
+): Promise<Ready[]> {
+  const failed = (row: RunStepRow, error: unknown): Ready => {
     if (maybeLater(error) && tries < PATIENCE) throw error
     return { row, error: Problem.of(error).message }
   }
+  let known: Known
+  try {
+    const nodes = rows.map(({ node }) => node)
+    known = await askKnown(tasker, snapshot, nodes)
+  } catch (error) {
+    return rows.map((row) => failed(row, error))
+  }
+  return Promise.all(
+    rows.map((row) =>
+      makeReady(tasker, known, snapshot, row, steps).catch((error: unknown) => failed(row, error)),
+    ),
+  )
+}
+
+async function makeReady(
+  tasker: Tasker,
+  known: Known,
+  snapshot: Snapshot,
+  row: RunStepRow,
+  steps: readonly RunStepRow[],
+): Promise<Ready> {
+  const step = stepAt(snapshot.task, row.step)
+  if (!step) return { row, error: `the task has no step ${row.step + 1}` }
+  // Only to know that it can be: the text may hold secrets, and is made again when the step starts.
+  const ready = await readyStep(known, snapshot, step, row, steps)
+  if ('error' in ready) return { row, error: ready.error }
+  if ('skip' in ready) return { row, skip: ready.skip }
+  if (!('variable' in ready)) return { row, job: jobOf(snapshot, row) }
+  await setVariable(tasker, snapshot, ready.variable)
+  return { row, done: true }
 }
 
 const jobOf = ({ work, task }: Snapshot, row: RunStepRow): StepJob => ({

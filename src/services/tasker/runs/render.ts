@@ -1,11 +1,11 @@
 import type { Input, Output } from '#contracts'
 import type { Step } from '#contracts/descriptors.ts'
-import type { Unresolved } from '#contracts/registry.ts'
-import { hider } from '#kit/mask.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
+import { together } from '#kit/together.ts'
 import { holds, render, renderProgram, renderShell, renderText, renderTree, stepKind } from '#language'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
+import { askKnown, explain, type Known, maybeLater } from './known.ts'
 import { scopeOf } from './scope.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
 import { stepsOf } from './steps.ts'
@@ -15,47 +15,35 @@ import type { NewVariable } from './variable.ts'
 /** A step as it starts on a node: its text, or why it cannot be had. `secrets`: to be hidden in its output. */
 type Rendered = Output<'tasker.step_script'>
 
+type Place = Pick<RunStepRow, 'step' | 'node'>
+
 /** Steps run as this user; service commands say their own. */
 const STEP_USER = 'devops'
 
-const placeOf = ({ work: { repo, commit } }: Snapshot) => ({ repo, ...(commit !== null && { commit }) })
-
-/** What is known of the infrastructure where a step runs, and what must not be shown of it. */
-async function resolveFor(tasker: Tasker, snapshot: Snapshot, node: string) {
-  const place = { ...placeOf(snapshot), node, task: snapshot.task.id }
-  const resolved = await tasker.bus.ask('registry.resolve', place)
-  return { resolved, secrets: (resolved.$secrets ?? []) as string[] }
-}
-
 /** Runs a rendering; what is wrong with the template is told without secrets. Throws when a neighbour does not answer. */
-async function attempt<T>(
-  { resolved, secrets }: Awaited<ReturnType<typeof resolveFor>>,
-  node: string,
-  act: () => Promise<T>,
-): Promise<T | { error: string }> {
+async function attempt<T>(known: Known, node: string, act: () => Promise<T>): Promise<T | { error: string }> {
   try {
     return await act()
   } catch (error) {
     if (!isProblem(error) || maybeLater(error)) throw error
-    return { error: hider(secrets)(withUnresolved(error, resolved, node).message) }
+    return { error: explain(known, error, node) }
   }
 }
 
 /** What a step comes down to on one node; throws only when a neighbour does not answer. */
 async function renderStep(
-  tasker: Tasker,
+  known: Known,
   snapshot: Snapshot,
   step: Step,
-  row: Pick<RunStepRow, 'step' | 'node'>,
+  row: Place,
   steps: readonly RunStepRow[],
 ): Promise<Rendered> {
-  const known = await resolveFor(tasker, snapshot, row.node)
   const rendered = await attempt(known, row.node, async () => {
-    const scope = scopeOf(known.resolved, snapshot, step, row, steps)
-    const { user, ...text } = await renderIn(tasker, snapshot, step, scope)
+    const scope = scopeOf(known, snapshot, step, row, steps)
+    const { user, ...text } = await renderIn(known, snapshot, step, scope)
     return { ...text, user: step.user ?? user, env: renderEnv(step, scope) }
   })
-  const { secrets } = known
+  const secrets = [...known.hidden]
   if ('error' in rendered) return { script: null, user: STEP_USER, env: {}, ...rendered, secrets }
   return { ...rendered, error: null, secrets }
 }
@@ -67,58 +55,54 @@ type Ready = { script: true } | { variable: NewVariable } | { skip: string } | {
 
 /** Whether a step may begin on one node, and as what. */
 export async function readyStep(
-  tasker: Tasker,
+  known: Known,
   snapshot: Snapshot,
   step: Step,
-  row: Pick<RunStepRow, 'step' | 'node'>,
+  row: Place,
   steps: readonly RunStepRow[],
 ): Promise<Ready> {
-  const known = await resolveFor(tasker, snapshot, row.node)
   return attempt(known, row.node, async (): Promise<Ready> => {
-    const scope = scopeOf(known.resolved, snapshot, step, row, steps)
+    const scope = scopeOf(known, snapshot, step, row, steps)
     if (step.if !== undefined && !holds(step.if, scope))
       return { skip: `its condition does not hold: ${step.if}` }
     const kind = stepKind(step.run)
     if (kind.kind === 'variable') return { variable: { name: kind.name, value: render(kind.value, scope) } }
-    await renderIn(tasker, snapshot, step, scope)
+    await renderIn(known, snapshot, step, scope)
     renderEnv(step, scope)
     return { script: true }
   })
 }
 
-/** A neighbour is away: to ask again may help. */
-export const maybeLater = (error: unknown): boolean =>
-  !isProblem(error) || isProblem(error, 'no_answer') || isProblem(error, 'deadline')
+type Asked = Input<'tasker.step_script'>
 
-/** Answers `tasker.step_script`: a run that is gone has no text any more. */
-export const stepScript =
-  (tasker: Tasker) =>
-  async ({ repo, run, step: index, node }: Input<'tasker.step_script'>): Promise<Rendered> => {
-    const snapshot = await findSnapshot(tasker.db, run)
-    const step = snapshot && stepAt(snapshot.task, index)
-    if (snapshot?.work.repo !== repo || !step)
-      throw new Problem('not_found', { what: `step ${index + 1} of run ${run} in ${repo}` })
-    return renderStep(tasker, snapshot, step, { step: index, node }, await stepsOf(tasker.db, run))
+/** Answers `tasker.step_script`: a run that is gone has no text any more. Steps that start together ask together. */
+export function stepScript(tasker: Tasker): (asked: Asked) => Promise<Rendered> {
+  const ask = together(
+    ({ repo, run }: Asked) => `${repo} ${run}`,
+    async (asked) => {
+      const [{ repo, run }] = asked
+      const snapshot = await findSnapshot(tasker.db, run)
+      if (!snapshot || snapshot.work.repo !== repo) return undefined
+      const nodes = asked.map(({ node }) => node)
+      const [steps, known] = await Promise.all([stepsOf(tasker.db, run), askKnown(tasker, snapshot, nodes)])
+      return { snapshot, steps, known }
+    },
+  )
+  return async (asked) => {
+    const { repo, run, step: index, node } = asked
+    const found = await ask(asked)
+    const step = found && stepAt(found.snapshot.task, index)
+    if (!step) throw new Problem('not_found', { what: `step ${index + 1} of run ${run} in ${repo}` })
+    return renderStep(found.known, found.snapshot, step, { step: index, node }, found.steps)
   }
-
-/** A variable that depends on what is not known yet is missing: the reason is more use than the name alone. */
-function withUnresolved(error: Problem, { $unresolved }: Record<string, unknown>, node: string): Problem {
-  if (error.code !== 'invalid' || !Array.isArray($unresolved)) return error
-  const missing = ($unresolved as Unresolved[]).find((each) => each.node === null || each.node === node)
-  if (!missing) return error
-  return new Problem('invalid', {
-    ...error.data,
-    reason: `${error.data.reason}; ${missing.at}: ${missing.reason}`,
-  })
 }
 
 async function renderIn(
-  { bus }: Tasker,
+  known: Known,
   snapshot: Snapshot,
   step: Step,
   scope: Record<string, unknown>,
 ): Promise<{ script: string; user: string }> {
-  const place = placeOf(snapshot)
   const kind = stepKind(step.run)
   if (kind.kind === 'inline') return { script: renderShell(step.run, scope), user: STEP_USER }
   if (kind.kind === 'script') {
@@ -126,7 +110,7 @@ async function renderIn(
   }
   if (kind.kind === 'variable') throw new Error('a step that sets a variable has no script')
   const { service, command } = kind
-  const found = await bus.ask('shazam.command', { ...place, service, command })
+  const found = await known.command(service, command)
   const options = { ...found.defaults, ...renderTree<Record<string, unknown>>(step.options ?? {}, scope) }
   return { script: renderShell(found.template, { ...scope, options }), user: found.user }
 }

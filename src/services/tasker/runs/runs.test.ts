@@ -117,9 +117,7 @@ test('the nearest variable wins, what was given at the start wins over all, and 
   world.tips.set(REPO, tip(1, ['web'], [aTask('t', steps, { vars: { b: 'task' } })]))
   world.resolved = {
     vars: { a: 'repo', b: 'repo', c: 'repo' },
-    web: { vars: { a: 'node' } },
-    a: 'node',
-    b: 'task',
+    $views: { web: { a: 'node', b: 'task', c: 'repo' } },
   }
   const run = await start(world, 't', { d: 'given' })
   const job = await world.stepJob(1)

@@ -1,43 +1,37 @@
 import type { Step } from '#contracts/descriptors.ts'
 import { renderTree } from '#language'
 import { causeOf, type RunStepRow } from '../tables.ts'
+import type { Known } from './known.ts'
 import { brokenSentence, brokenStep, isBroken, isOver } from './next.ts'
 import type { Snapshot } from './snapshot.ts'
 import { stepsOfTask } from './task-plan.ts'
 
 type Tree = Record<string, unknown>
 
-const isTree = (value: unknown): value is Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-const treeAt = (tree: Tree, key: string): Tree => {
-  const value = Object.hasOwn(tree, key) ? tree[key] : undefined
-  return isTree(value) ? value : {}
-}
-
 /**
  * What the templates of a step see on one node: the repository's tree, variables bare and under `vars` (given at the
  * start over step over task over node over repository), and what started the run and went before.
  */
 export function scopeOf(
-  resolved: Tree,
+  infrastructure: Known,
   snapshot: Snapshot,
   step: Step,
   row: Pick<RunStepRow, 'step' | 'node'>,
   steps: readonly RunStepRow[],
 ): Tree {
   const { vars: given } = snapshot
-  const { nodes, variables } = parted(resolved)
+  const { nodes, secrets, passwords } = infrastructure
   const about = {
     ...nodes,
-    secrets: treeAt(resolved, 'secrets'),
-    passwords: treeAt(resolved, 'passwords'),
+    secrets,
+    passwords,
     payload: snapshot.payload,
     request: snapshot.request,
     event: snapshot.event,
     run: runTree(snapshot, steps),
     steps: stepTree(steps, snapshot, row),
   }
-  const known = { ...variables, ...given }
+  const known = { ...infrastructure.varsOn(row.node), ...given }
   const vars = {
     ...known,
     ...renderTree<Tree>(step.vars ?? {}, { ...known, ...about, vars: known }),
@@ -45,22 +39,6 @@ export function scopeOf(
   }
   return { ...vars, ...about, vars }
 }
-
-/** The registry puts the variables of the named node and task bare beside the nodes. */
-function parted(resolved: Tree): { nodes: Tree; variables: Tree } {
-  const { vars, secrets, passwords, $unresolved, $secrets, ...rest } = resolved
-  const entries = Object.entries(rest)
-  return {
-    nodes: Object.fromEntries(entries.filter(([key, value]) => isNode(key, value))),
-    variables: {
-      ...(isTree(vars) ? vars : {}),
-      ...Object.fromEntries(entries.filter(([key, value]) => !isNode(key, value))),
-    },
-  }
-}
-
-const isNode = (key: string, value: unknown): boolean =>
-  isTree(value) && value.id === key && isTree(value.configuration) && isTree(value.facts)
 
 /** With `error` and `failed` once a step has failed: what steps of `on_failure` look at. */
 function runTree({ work, task }: Snapshot, steps: readonly RunStepRow[]): Tree {

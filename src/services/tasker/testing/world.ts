@@ -102,9 +102,9 @@ export class World implements AsyncDisposable {
         .map(({ repo, commit }) => ({ repo, commit, created_at: 0, branch: 'main' })),
     )
     bus.answer('profiles.collaborations', async ({ user }) => [{ repo: REPO, user, role: 'write' as const }])
-    bus.answer('registry.resolve', async () => {
+    bus.answer('registry.resolve', async ({ nodes = [] }) => {
       if (this.deaf) throw new Problem('no_answer', { call: 'registry.resolve' })
-      return this.resolved
+      return { $views: Object.fromEntries(nodes.map((node) => [node, this.resolved.vars])), ...this.resolved }
     })
     bus.answer('shazam.command', async ({ service, command }) => ({
       template: `${service} ${command} {{ options.size }}`,

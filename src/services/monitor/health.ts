@@ -80,7 +80,9 @@ export class HealthRecords {
       .where('repo', '=', repo)
       .where('node', '=', node)
       .executeTakeFirst()
-    if (!before || before.state === state) return
+    if (!before || (before.state === state && before.reason === reason)) return
+    // Why it is down may become another: that is told, and is no event.
+    if (before.state === state) return void (await this.#saveReason(repo, node, reason))
     await store.as<Tables>().transaction(async (tx) => {
       const moved = await tx.db
         .updateTable('monitor_nodes')
@@ -94,6 +96,15 @@ export class HealthRecords {
       const event = { name: node, subject: key, data: { repo, node, reason } }
       await bus.publish(state === 'up' ? 'node.*.up' : 'node.*.down', event, tx)
     })
+  }
+
+  async #saveReason(repo: string, node: string, reason: string | null): Promise<void> {
+    await this.#db
+      .updateTable('monitor_nodes')
+      .set({ reason })
+      .where('repo', '=', repo)
+      .where('node', '=', node)
+      .execute()
   }
 
   async status({ repo }: Input<'monitor.status'>): Promise<Health[]> {

@@ -120,7 +120,7 @@ const pass = ({ clock }: TestParts, check: () => Promise<unknown>) =>
     return check()
   })
 
-test('a node that greets is up; after two failed probes it is down, and then up again, told once each', async () => {
+test('a node that greets is up; after two failed probes it is down, for the reason of the last one, and then up again, told once each', async () => {
   const nodes = listOf()
   await using plane = await start(nodes)
   let port = 0
@@ -146,6 +146,12 @@ test('a node that greets is up; after two failed probes it is down, and then up 
     (await status(plane, 'web'))?.reason,
     `127.0.0.1 port ${port}: the connection is refused: nothing listens there`,
   )
+  {
+    await using _ = await listen((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'), port)
+    await pass(plane, async () =>
+      /before an SSH banner came/.test((await status(plane, 'web'))?.reason ?? ''),
+    )
+  }
   await using _ = await sshd(port)
   await pass(plane, async () => (await status(plane, 'web'))?.state === 'up')
   await until(() => plane.events.length === 3)

@@ -555,6 +555,42 @@ test('trust and unlink name the node; a fingerprint that is none is refused', as
   assert.equal(gone.out, 'destroy of old succeeded in 5.0 s\n')
 })
 
+test('power switches the server of a node, says what follows, and refuses what is no act', async () => {
+  await using api = await startTestApi()
+  const stopped = await run(api.url, 'power web stop --repo ann/shop')
+  assert.deepEqual(stopped, {
+    code: 0,
+    out: 'The server of web is switched off.\n',
+    err: 'The next sync or run on it starts it again.\n',
+  })
+  assert.equal(
+    (await run(api.url, 'power web reboot --repo ann/shop')).out,
+    'The server of web was booted anew.\n',
+  )
+  const asked = api.world.asked.filter(({ name }) => name === 'shazam.power').map(({ input }) => input)
+  assert.deepEqual(asked, [
+    { repo: 'ann/shop', node: 'web', act: 'stop' },
+    { repo: 'ann/shop', node: 'web', act: 'reboot' },
+  ])
+  const wrong = await run(api.url, 'power web explode --repo ann/shop')
+  assert.deepEqual(
+    [wrong.code, wrong.err],
+    [2, 'error: `explode` is no act.\n  There are: start, stop, reboot.\n'],
+  )
+})
+
+test('list offers shows what can be written in a descriptor, as a credential opens it', async () => {
+  await using api = await startTestApi()
+  const plain = await run(api.url, 'list offers docker --repo ann/shop')
+  assert.match(
+    plain.out,
+    /^KEY +NAME +WHAT IT IS\nsize +small +one\S* processor\nimage +debian +of everybody\n$/,
+  )
+  assert.ok(!plain.out.includes('\u001b'))
+  const opened = await run(api.url, 'list offers docker --credential farm --repo ann/shop --json')
+  assert.deepEqual(JSON.parse(opened.out)[1], { key: 'image', id: 'debian', description: 'farm' })
+})
+
 test('link asks for what is not given, and never shows the password', async () => {
   await using api = await startTestApi()
   const asked = await run(api.url, 'link web --repo ann/shop', {

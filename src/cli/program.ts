@@ -14,6 +14,7 @@ import { logs } from './commands/logs.ts'
 import { passwd } from './commands/passwd.ts'
 import { password } from './commands/password.ts'
 import { plan } from './commands/plan.ts'
+import { power } from './commands/power.ts'
 import { repo } from './commands/repo.ts'
 import { retry } from './commands/retry.ts'
 import { rollback } from './commands/rollback.ts'
@@ -57,6 +58,7 @@ const commands = [
   link,
   unlink,
   trust,
+  power,
   variable,
   secret,
   password,

@@ -57,10 +57,11 @@ export const calls = {
   'profiles.use_credential': call(
     strict({
       repo: RepoId,
-      node: Name,
+      /** Null: for none, to see what the provider offers. */
+      node: nullable(Name),
       name: Name,
       provider: Type.String(),
-      /** `create`, `find`, `destroy`. */
+      /** `create`, `find`, `resize`, `power`, `destroy`, `offers`. */
       purpose: Type.String(),
     }),
     strict({ fields: CredentialFields }),

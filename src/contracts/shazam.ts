@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { call, nullable, strict } from './define.ts'
+import { call, Nothing, nullable, strict } from './define.ts'
 import { Infrastructure } from './descriptors.ts'
 import { CommitId, Name, RepoId, Time } from './ids.ts'
 
@@ -57,6 +57,9 @@ export const Promised = strict({
   verdict: NodePlan.properties.verdict,
   digest: Type.String(),
 })
+
+/** By the name that a descriptor uses. */
+const Offer = strict({ id: Type.String(), description: Type.String() })
 
 const NodeWork = strict({
   repo: RepoId,
@@ -150,6 +153,23 @@ export const calls = {
       host_key: Type.String({ pattern: '^SHA256:[A-Za-z0-9+/]{43}$' }),
     }),
     strict({ before: Type.Array(Type.String()) }),
+  ),
+  /** What a provider has, as its credential opens it. Throws `provider`. */
+  'shazam.offers': call(
+    strict({ repo: RepoId, provider: Name, credential: Type.Optional(Name) }),
+    strict({ sizes: Type.Array(Offer), locations: Type.Array(Offer), images: Type.Array(Offer) }),
+  ),
+  /**
+   * Switches the server of a node at its provider, also while work is done on it: a server that hangs is entered by
+   * nobody. What is so already is no error. Throws `not_found`, `provider`.
+   */
+  'shazam.power': call(
+    strict({
+      repo: RepoId,
+      node: Name,
+      act: Type.Union([Type.Literal('start'), Type.Literal('stop'), Type.Literal('reboot')]),
+    }),
+    Nothing,
   ),
   /** The script that a step `devops SERVICE COMMAND` or `devops scripts/FILE` comes down to, before rendering. */
   'shazam.command': call(

@@ -9,12 +9,13 @@ import { ago, lasted, printable, shortCommit, table } from '../text.ts'
 interface Options {
   json?: boolean
   count?: string
+  credential?: string
 }
 
 export function list(program: Command, session: Session): void {
   const group = program
     .command('list')
-    .description('what there is: repos, nodes, tasks, runs, webhooks, crons, users')
+    .description('what there is: repos, nodes, tasks, runs, webhooks, crons, users, offers of providers')
   examples(group, 'devops list nodes', 'devops list --repo ann/shop runs deploy --count 3')
   const add = (
     name: string,
@@ -59,6 +60,14 @@ export function list(program: Command, session: Session): void {
   examples(
     add('users', 'users of the platform', (options) => users(session, options)),
     'devops list users',
+  )
+  examples(
+    add(
+      'offers <provider>',
+      'sizes, locations and images of a provider, by the names that nodes use',
+      (options, provider) => offers(session, options, provider),
+    ).option('--credential <name>', 'credential of the repository’s owner that opens it'),
+    'devops list offers docker',
   )
 }
 
@@ -188,4 +197,24 @@ export async function users(session: Session, options: Options): Promise<void> {
     ago(user.created_at, session.now()),
   ]
   show(session, options, all, ['user', 'email', 'administrator', 'since'], row, 'There are no users.')
+}
+
+async function offers(
+  session: Session,
+  { credential, ...options }: Options & { repo?: string },
+  provider: string,
+): Promise<void> {
+  const { path } = session.repo(options.repo)
+  const params = { path: { ...path, provider }, query: { ...(credential !== undefined && { credential }) } }
+  const { sizes, locations, images } = must(
+    await session.client().GET('/v1/repos/{owner}/{repo}/providers/{provider}/offers', { params }),
+  )
+  const all = [
+    ...sizes.map((offer) => ({ key: 'size', ...offer })),
+    ...locations.map((offer) => ({ key: 'location', ...offer })),
+    ...images.map((offer) => ({ key: 'image', ...offer })),
+  ]
+  const row = ({ key, id, description }: (typeof all)[number]) => [key, printable(id), printable(description)]
+  const headings = ['key', 'name', 'what it is']
+  show(session, options, all, headings, row, `Provider ${provider} offers nothing: its machines exist.`)
 }

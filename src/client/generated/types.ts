@@ -258,6 +258,20 @@ export interface components {
       os: string
       changes: string[]
     }
+    Offers: {
+      sizes: {
+        id: string
+        description: string
+      }[]
+      locations: {
+        id: string
+        description: string
+      }[]
+      images: {
+        id: string
+        description: string
+      }[]
+    }
     NewToken: {
       token: string
       record: components["schemas"]["Token"]
@@ -1926,6 +1940,64 @@ export interface paths {
             "application/json": {
               before: string[]
             }
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/nodes/{node}/power": {
+    /** Starts, stops or reboots the server of a node at its provider, also while work is done on it */
+    post: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          node: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            act: "start" | "stop" | "reboot"
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": {}
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/providers/{provider}/offers": {
+    /** Sizes, locations and images of a provider, as a credential of the owner opens it */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+          provider: string
+        }
+        query?: {
+          credential?: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Offers"]
           }
         }
         default: {

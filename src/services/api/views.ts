@@ -51,6 +51,7 @@ export const NodeView = strict({
 export const TaskView = strict({ task: Task, last_run: nullable(Run) })
 export const RepositoryView = strict({ ...Repository.properties, role: Role })
 export const Linked = calls['shazam.link'].output
+export const Offers = calls['shazam.offers'].output
 /** `address`: below the API's own. */
 export const Webhook = strict({ ...Hook.properties, task: Name, address: Type.String() })
 export const HookAnswer = strict({
@@ -103,6 +104,7 @@ export const models = {
   Lines,
   Removed,
   Linked,
+  Offers,
   NewToken,
   Node,
   NodePlan,

@@ -147,7 +147,7 @@ const recordOf = (
   from: null,
   action: 'credential.use',
   repo,
-  cause: `${purpose} the server of node ${node}`,
+  cause: node === null ? `what ${provider} offers` : `${purpose} the server of node ${node}`,
   details: { credential: name, owner, provider },
   outcome,
   of: null,

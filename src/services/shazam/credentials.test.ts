@@ -4,6 +4,7 @@ import type { Input } from '#contracts'
 import { isProblem } from '#kit/problem.ts'
 import { testParts } from '#testing/parts.ts'
 import { checkCredential, openProvider } from './credentials.ts'
+import { listOffers } from './offers.ts'
 import type { Provider } from './providers/index.ts'
 import { sshProvider } from './providers/ssh.ts'
 
@@ -21,7 +22,7 @@ const cloud = (by = 'nothing'): Provider => ({
 })
 const providers = new Map([cloud(), sshProvider].map((one) => [one.name, one]))
 
-test('a provider is opened by the credential that the descriptor names, asked of profiles for this node and purpose', async () => {
+test('a provider is opened by the credential that the descriptor names, asked of profiles for this node and purpose; what it offers for none', async () => {
   await using parts = await testParts()
   const uses: Input<'profiles.use_credential'>[] = []
   parts.bus.answer('profiles.use_credential', async (use) => {
@@ -39,6 +40,14 @@ test('a provider is opened by the credential that the descriptor names, asked of
   const plain = await openProvider({ bus: parts.bus, providers }, place, { name: 'cloud' }, 'find')
   assert.equal((await plain.images())[0]?.id, 'nothing')
   assert.equal(uses.length, 1)
+  const offered = await listOffers({ bus: parts.bus, providers })({
+    repo: place.repo,
+    provider: 'cloud',
+    credential: 'main',
+  })
+  assert.deepEqual(offered.images, [{ id: 't1', description: '' }])
+  const use = { repo: place.repo, node: null, name: 'main', provider: 'cloud', purpose: 'offers' }
+  assert.deepEqual(uses[1], use)
 })
 
 test('what is no provider, and one that takes no credential, is refused', async () => {

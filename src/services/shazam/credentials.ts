@@ -1,7 +1,8 @@
 import type { Input, Output } from '#contracts'
+import type { RepoId } from '#contracts/ids.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Descriptor, Provider } from './providers/index.ts'
-import type { Place, Shazam } from './shazam.ts'
+import type { Shazam } from './shazam.ts'
 
 type Parts = Pick<Shazam, 'bus' | 'providers'>
 
@@ -23,9 +24,9 @@ export const checkCredential =
 /** The provider as the credential of the descriptor opens it; as it is when the descriptor names none. */
 export async function openProvider(
   { bus, providers }: Parts,
-  { repo, node }: Place,
+  { repo, node }: { repo: RepoId; node: string | null },
   descriptor: Descriptor,
-  purpose: 'create' | 'find' | 'resize' | 'destroy',
+  purpose: 'create' | 'find' | 'resize' | 'power' | 'destroy' | 'offers',
 ): Promise<Provider> {
   const { name, credential } = descriptor
   const provider = providers.get(name)

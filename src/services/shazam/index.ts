@@ -7,7 +7,9 @@ import { checkCredential } from './credentials.ts'
 import { findDrift } from './drift.ts'
 import { linkNode } from './linking.ts'
 import { workOnNode } from './nodes.ts'
+import { listOffers } from './offers.ts'
 import { planNodes } from './plans.ts'
+import { switchPower } from './power.ts'
 import { dockerProvider } from './providers/docker.ts'
 import type { Provider } from './providers/index.ts'
 import { sshProvider } from './providers/ssh.ts'
@@ -49,6 +51,8 @@ export const shazam = defineService<ShazamOptions>({
     stack.defer(bus.answer('shazam.check_credential', checkCredential(parts)))
     stack.defer(bus.answer('shazam.link', linkNode(parts)))
     stack.defer(bus.answer('shazam.trust', trustKey(parts)))
+    stack.defer(bus.answer('shazam.offers', listOffers(parts)))
+    stack.defer(bus.answer('shazam.power', switchPower(parts)))
     stack.defer(bus.answer('shazam.command', findCommand(parts)))
     stack.defer(bus.answer('shazam.stop_step', stopStep(parts)))
     stack.defer(bus.on('shazam.access', accessEvents, onAccess(parts)))

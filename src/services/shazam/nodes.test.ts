@@ -138,6 +138,50 @@ describe('nodes', { timeout: 600_000 }, () => {
     assert.equal(found?.id, before?.id)
   })
 
+  test('its power is switched from outside; started again it is known where it is, by the keys that it had', async () => {
+    const before = desk.records.get('web')?.server
+    const docker = await requireDocker()
+    const inspect = () => docker.getContainer(before?.id ?? '').inspect()
+    const power = (act: 'start' | 'stop' | 'reboot') =>
+      desk.bus.ask('shazam.power', { repo, node: 'web', act })
+    await power('stop')
+    assert.equal((await inspect()).State.Running, false)
+    // Whoever comes now gets the lowest free address, which is that of the stopped one.
+    const thief = { repo, node: 'thief', descriptor: { name: 'docker' }, publicKey: fleet.key.publicKey }
+    const provider = dockerProvider({ plane })
+    try {
+      await provider.create({ ...thief, token: 'thief' })
+      await power('start')
+      const started = desk.records.get('web')?.server
+      const { State, NetworkSettings } = await inspect()
+      assert.equal(State.Running, true)
+      assert.equal(started?.host, Object.values(NetworkSettings.Networks)[0]?.IPAddress)
+      assert.deepEqual(started?.host_keys, before?.host_keys)
+      await power('reboot')
+      assert.notEqual((await inspect()).State.StartedAt, State.StartedAt)
+      const [plan] = await desk.bus.ask('shazam.plan', { repo, nodes: ['web'], live: true })
+      assert.notEqual(plan?.verdict, 'unknown', plan?.reason ?? '')
+    } finally {
+      await provider.destroy({ ...thief, id: '' }, 'remove')
+    }
+    await assert.rejects(
+      desk.bus.ask('shazam.power', { repo, node: 'nowhere', act: 'stop' }),
+      /no server of node nowhere/,
+    )
+  })
+
+  test('what a provider offers is what a descriptor of a node takes; one that is not known says which are', async () => {
+    const offers = await desk.bus.ask('shazam.offers', { repo, provider: 'docker' })
+    for (const { id: size } of offers.sizes) dockerProvider({ plane }).check({ name: 'docker', size })
+    assert.ok(offers.images.some(({ id }) => id === 'devops-node:12'))
+    assert.deepEqual(await desk.bus.ask('shazam.offers', { repo, provider: 'ssh' }), {
+      sizes: [],
+      locations: [],
+      images: [],
+    })
+    await assert.rejects(desk.bus.ask('shazam.offers', { repo, provider: 'nimbus' }), /known are docker, ssh/)
+  })
+
   test('a server that has vanished at its provider is made anew', async () => {
     const before = desk.records.get('web')?.server?.id
     await dockerProvider({ plane }).destroy({ repo, node: 'web', id: '' }, 'remove')

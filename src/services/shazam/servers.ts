@@ -3,7 +3,7 @@ import type { NodeRecord, Server } from '#contracts/registry.ts'
 import { sleep } from '#kit/clock.ts'
 import { openProvider } from './credentials.ts'
 import { isUnreachable } from './failures.ts'
-import { canonical, type Made, tokenOf } from './providers/index.ts'
+import { canonical, type Made, type Power, tokenOf } from './providers/index.ts'
 import { enter, type Place, type Shazam } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
 
@@ -24,6 +24,8 @@ export interface ServerKeeper {
   relocate(place: Place, server: Server): Promise<Server | undefined>
   /** Another size where it is. */
   resize(place: Place, server: Server, descriptor: Descriptor): Promise<Server>
+  /** Switched at its provider. One that was started may be at another address: that is recorded. */
+  power(place: Place, server: Server, act: Power): Promise<void>
   /** Gone at its provider; a linked machine stays as it is. What outlives a server is kept for the next, or goes too. */
   destroy(place: Place, server: Server, data: 'keep' | 'remove'): Promise<void>
   /** Waits until the server lets us in. Throws `unreachable` and all that is worse. */
@@ -42,14 +44,22 @@ export function keepServers(shazam: Shazam): ServerKeeper {
     return found && { ...toServer(found, descriptor, token), host_keys: server.host_keys }
   }
 
+  const relocate: ServerKeeper['relocate'] = async ({ repo, node }, server) => {
+    if (server.provider === 'ssh') return undefined
+    const found = await find({ repo, node }, server)
+    if (!found || found.host === server.host) return undefined
+    await bus.ask('registry.record_node', { repo, node, server: found })
+    return found
+  }
+
   return {
     find,
-    async relocate({ repo, node }, server) {
-      if (server.provider === 'ssh') return undefined
-      const found = await find({ repo, node }, server)
-      if (!found || found.host === server.host) return undefined
-      await bus.ask('registry.record_node', { repo, node, server: found })
-      return found
+    relocate,
+    async power(place, server, act) {
+      const provider = await openProvider(shazam, place, openerOf(server), 'power')
+      if (act !== 'start') transport.close(place.repo, place.node)
+      await provider.power({ ...place, token: tokenFor(place, server) }, act)
+      if (act !== 'stop') await relocate(place, server)
     },
     async create({ repo, node }, descriptor) {
       const provider = await openProvider(shazam, { repo, node }, descriptor, 'create')

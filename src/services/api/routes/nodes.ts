@@ -1,19 +1,23 @@
 import Type from 'typebox'
 import { calls } from '#contracts'
 import { strict } from '#contracts/define.ts'
+import { Name } from '#contracts/ids.ts'
 import { NodePlan } from '#contracts/shazam.ts'
 import { Work } from '#contracts/tasker.ts'
 import { viewNode, viewNodes } from '../nodes.ts'
 import { type Route, route } from '../route.ts'
-import { Linked, NodeView } from '../views.ts'
+import { Linked, NodeView, Offers } from '../views.ts'
 
 /** Reading many servers, one of which may be slow to refuse. */
 const LIVE_PLAN = 120_000
 const LINK = 60_000
+/** A server may take its time to go down, and again to come up. */
+const POWER = 120_000
 
 const Live = strict({
   live: Type.Optional(Type.Boolean({ description: 'read the servers; false when absent' })),
 })
+const { act } = calls['shazam.power'].input.properties
 const { host_key } = calls['shazam.trust'].input.properties
 const { repo: _repo, node: _node, ...link } = calls['shazam.link'].input.properties
 
@@ -98,6 +102,35 @@ export const nodes: Route[] = [
     },
     ({ repo, params, body }, { bus }) =>
       bus.ask('shazam.trust', { repo, node: params.node, ...body }, { deadline: LINK }),
+  ),
+  route(
+    {
+      id: 'powerNode',
+      method: 'POST',
+      path: '/v1/repos/:owner/:repo/nodes/:node/power',
+      access: 'node.sync',
+      scope: 'repo',
+      summary: 'Starts, stops or reboots the server of a node at its provider, also while work is done on it',
+      body: strict({ act }),
+      shows: ['act'],
+      response: calls['shazam.power'].output,
+    },
+    ({ repo, params, body }, { bus }) =>
+      bus.ask('shazam.power', { repo, node: params.node, ...body }, { deadline: POWER }),
+  ),
+  route(
+    {
+      id: 'listOffers',
+      method: 'GET',
+      path: '/v1/repos/:owner/:repo/providers/:provider/offers',
+      access: 'node.sync',
+      scope: 'repo',
+      summary: 'Sizes, locations and images of a provider, as a credential of the owner opens it',
+      query: strict({ credential: Type.Optional(Name) }),
+      response: Offers,
+    },
+    ({ repo, params, query, signal }, { bus }) =>
+      bus.ask('shazam.offers', { repo, provider: params.provider, ...query }, { deadline: LINK, signal }),
   ),
   route(
     {

@@ -208,6 +208,12 @@ function answerRest(bus: Answerer, world: World): void {
   )
   bus.answer('shazam.plan', async () => world.plans)
   bus.answer('git.rollback', async () => ({ commit: COMMIT, to: COMMIT, marked: [COMMIT] }))
+  bus.answer('shazam.power', async () => ({}))
+  bus.answer('shazam.offers', async ({ credential }) => ({
+    sizes: [{ id: 'small', description: 'one\u001b processor' }],
+    locations: [],
+    images: [{ id: 'debian', description: credential ?? 'of everybody' }],
+  }))
   bus.answer('shazam.trust', async () => ({ before: ['SHA256:abc'] }))
   bus.answer('shazam.link', async () => ({
     host_key: 'SHA256:abc',

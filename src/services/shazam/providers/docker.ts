@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import Docker from 'dockerode'
 import type { RepoId } from '#contracts/ids.ts'
-import { isProblem } from '#kit/problem.ts'
 import { fingerprintOfLine } from '#kit/ssh-algorithms.ts'
 import { welcome } from '../welcome.ts'
 import { awaken, cgroupVersion, containerOptions, execIn, limitsOf } from './docker-container.ts'
 import { openEngine } from './docker-engine.ts'
 import { limits, network, ports, restart, sizes, volumes, withoutSizing } from './docker-options.ts'
+import { sorted } from './docker-refusal.ts'
 import { canonical, type Made, type Provider, refusal, type Wish } from './index.ts'
 
 export const nodeImage = 'devops-node:12'
@@ -168,13 +168,17 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
     async sizes() {
       return Object.entries(sizes).map(([id, { memory, cpus }]) => ({
         id,
-        description: `${memory} MiB memory, ${cpus} processors`,
+        description: `${memory} MiB memory, ${cpus} ${cpus === 1 ? 'processor' : 'processors'}`,
       }))
     },
     locations: async () => [{ id: 'local', description: 'the machine of this Docker engine' }],
     async images() {
       const images = await sorted(() => docker.listImages())
-      return images.flatMap((image) => (image.RepoTags ?? []).map((id) => ({ id, description: image.Id })))
+      return images.flatMap(({ RepoTags, Size, Created }) => {
+        const made = new Date(Created * 1000).toISOString().slice(0, 10)
+        const description = `${Math.ceil(Size / 1e6)} MB, made ${made}`
+        return (RepoTags ?? []).filter((id) => !id.includes('<none>')).map((id) => ({ id, description }))
+      })
     },
   }
 }
@@ -196,40 +200,4 @@ function unlessDone(error: unknown): void {
 function unlessGone(error: unknown): void {
   const status = statusOf(error)
   if (status !== 404 && status !== 409) throw error
-}
-
-async function sorted<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act()
-  } catch (error) {
-    throw isProblem(error) ? error : sort(error)
-  }
-}
-
-function sort(error: unknown) {
-  const { code, statusCode, message } = error as { code?: string; statusCode?: number; message: string }
-  if (code === 'EACCES')
-    return refusal(
-      'docker',
-      'credentials',
-      'the platform’s user may not use the Docker engine: add it to group docker',
-      error,
-    )
-  if (code === 'ENOENT' || code === 'ECONNREFUSED')
-    return refusal('docker', 'retry', 'the Docker engine does not answer: start it with tools/setup', error)
-  if (statusCode === 404 && /no such image/i.test(message)) {
-    const image = /no such image:?\s*([^\s"]+)/i.exec(message)?.[1] ?? 'of the node'
-    return refusal(
-      'docker',
-      'final',
-      `image ${image} is not on this machine: make it with tools/setup, or name another`,
-      error,
-    )
-  }
-  if (statusCode === 404 && /network \S+ not found/i.test(message))
-    return refusal('docker', 'final', `${message}: make it with docker network create`, error)
-  if (/port is already allocated|address already in use/i.test(message))
-    return refusal('docker', 'final', message, error)
-  if (/no space left|cannot allocate memory/i.test(message)) return refusal('docker', 'quota', message, error)
-  return refusal('docker', statusCode === 400 ? 'final' : 'retry', message, error)
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Input } from '#contracts'
 import type { CredentialFields } from '#contracts/credentials.ts'
 import type { Node } from '#contracts/descriptors.ts'
 import type { RepoId } from '#contracts/ids.ts'
@@ -60,7 +61,7 @@ export interface Provider {
   images(): Promise<Offer[]>
 }
 
-export type Power = 'start' | 'stop' | 'reboot'
+export type Power = Input<'shazam.power'>['act']
 
 /** `retry`: may pass by itself. `quota`, `credentials`, `final`: a person has to act first. */
 export type RefusalKind = 'retry' | 'quota' | 'credentials' | 'final'

@@ -5,7 +5,7 @@ import { silentLog } from '#kit/log.ts'
 import { isProblem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
-import { type Descriptor, type Made, type Provider, tokenOf } from '../providers/index.ts'
+import { type Descriptor, type Made, type Provider, type RefusalKind, tokenOf } from '../providers/index.ts'
 import { openTransport } from '../transport/index.ts'
 
 export interface Candidate {
@@ -15,12 +15,14 @@ export interface Candidate {
   plain: Descriptor
   resized: Descriptor
   impossible: Descriptor
+  /** The same provider where something is wrong with it: what a person has to see to, or nobody. */
+  broken: { what: string; provider: Provider; kind: RefusalKind }[]
 }
 
 const repo = 'ann/site'
 
 /** What every provider that makes servers must do, whatever its servers are. */
-export function describeProvider({ name, provider, plain, resized, impossible }: Candidate): void {
+export function describeProvider({ name, provider, plain, resized, impossible, broken }: Candidate): void {
   const pair = newKeyPair()
   const place = { repo, node: `suite-${process.pid}` }
   const token = tokenOf(repo, place.node, plain)
@@ -97,6 +99,23 @@ export function describeProvider({ name, provider, plain, resized, impossible }:
       )
       provider.check(plain)
       provider.check(resized)
+    })
+
+    for (const { what, kind, provider: wrong } of broken)
+      test(`${what} is told as ${kind} by all that it is asked for`, async () => {
+        const sorted = (error: unknown) => isProblem(error, 'provider') && error.data.kind === kind
+        await assert.rejects(wrong.create(wish()), sorted)
+        await assert.rejects(wrong.find({ ...place, token }), sorted)
+        await assert.rejects(wrong.images(), sorted)
+        await assert.rejects(wrong.power({ ...place, token }, 'stop'), sorted)
+        await assert.rejects(wrong.destroy({ ...place, id: 'x' }, 'keep'), sorted)
+      })
+
+    test('a failure of each kind is among them', () => {
+      assert.deepEqual(
+        new Set(broken.map(({ kind }) => kind)),
+        new Set(['retry', 'quota', 'credentials', 'final']),
+      )
     })
 
     test('a destroyed server is gone, and destroying it again is no error', async () => {

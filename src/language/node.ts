@@ -10,8 +10,8 @@ import {
   refuseUnknownKeys,
   type Tree,
 } from './fields.ts'
-import { nearest } from './nearest.ts'
 import { checkOptions, isTemplated } from './options.ts'
+import { checkProviderKeys, placeKeys } from './provider-keys.ts'
 import { readPurge } from './purge.ts'
 import { type Services, servicesOf } from './service-graph.ts'
 import type { At, Document, Report } from './source.ts'
@@ -72,9 +72,6 @@ export function checkType(tree: Tree, type: string, report: Report): void {
   else if (found.value !== type) report(found.at, `must be ${show(type)}, got ${show(found.value)}`)
 }
 
-const placeKeys = ['size', 'location', 'image'] as const
-const providerKeys = ['name', 'type', 'region', 'credential', ...placeKeys]
-
 function readProvider(tree: Tree, report: Report, known: Known): Node['provider'] {
   const found = field(tree, [], report, 'provider')
   if (!found) report([], `provider is missing: name one, known: ${known.providers.join(', ')}`)
@@ -99,7 +96,7 @@ function readProvider(tree: Tree, report: Report, known: Known): Node['provider'
   const credential = readCredential(written, at, report, provider.name, known)
   if (credential === undefined) delete provider.credential
   else provider.credential = credential
-  checkNearMisses(written, at, report)
+  checkProviderKeys(provider.name, written, at, report)
   return provider
 }
 
@@ -126,16 +123,6 @@ function readCredential(
   else if (meant !== undefined && provider !== '' && meant !== provider)
     report(found.at, `credential ${show(value)} is for provider ${show(meant)}, not ${show(provider)}`)
   return value
-}
-
-/** A provider may know keys of its own; one that is nearly one of ours is a slip all the same. */
-function checkNearMisses(written: Tree, at: At, report: Report): void {
-  for (const key of Object.keys(written)) {
-    if (providerKeys.includes(key)) continue
-    const meant = nearest(key, ['name', 'region', 'credential', ...placeKeys])
-    if (meant !== undefined && key.length > 3)
-      report([...at, key], `unknown key ${show(key)}, did you mean ${show(meant)}?`)
-  }
 }
 
 const withoutNulls = (tree: Tree): Tree =>

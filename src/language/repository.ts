@@ -3,6 +3,7 @@ import { checkAddressCycles, checkEventCycles } from './cycles.ts'
 import { readDescriptors } from './descriptors.ts'
 import { type Known, type ReadNode, readNode, templatesOf } from './node.ts'
 import { privateKeyFindings } from './private-keys.ts'
+import { providerKeysOf } from './provider-keys.ts'
 import { checkTemplate, type World } from './references.ts'
 import { checkRepositoryServices, readRepositoryServices } from './repository-services.ts'
 import { checkScripts, readScripts } from './scripts.ts'
@@ -39,8 +40,6 @@ export interface Checked {
   findings: Finding[]
 }
 
-const providersOfToday = ['docker', 'ssh']
-
 /** Judges the files of a repository, all of them together. Files outside of its known folders are ignored. */
 export function checkRepository(files: readonly File[], options: CheckOptions): Checked {
   const findings: Finding[] = []
@@ -54,7 +53,7 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
   const known: Known = {
     services,
     broken: own.broken,
-    providers: options.providers ?? providersOfToday,
+    providers: options.providers ?? Object.keys(providerKeysOf),
     credentials: options.credentials,
     nodes: new Set(drafts.nodes.keys()),
     tasks: new Set(drafts.tasks.keys()),

@@ -1,4 +1,5 @@
 import { Cron, Input, Node, Step, Task } from '#contracts/descriptors.ts'
+import { providerKeysOf } from './provider-keys.ts'
 
 type Schema = Record<string, unknown>
 
@@ -93,11 +94,25 @@ export const writtenTask: Schema = {
 }
 
 const provider = plain(Node.properties.provider)
+/** Of all providers; which has which is for a push to say. */
+const providerProperties: Schema = Object.fromEntries(
+  Object.values(providerKeysOf).flatMap((keys) =>
+    Object.entries(keys).map(([name, { type, allowed, like, minimum }]) => [
+      name,
+      {
+        ...(type === 'list' ? list(text) : type === 'number' ? { type, minimum } : text),
+        ...(allowed && { enum: allowed }),
+        ...(like && { description: like }),
+      },
+    ]),
+  ),
+)
 export const writtenNode: Schema = {
   ...plain(Node.properties),
   provider: {
     ...provider,
     properties: {
+      ...providerProperties,
       ...(provider.properties as Schema),
       type: older(text, 'name'),
       region: older({ type: ['string', 'integer'] }, 'location'),

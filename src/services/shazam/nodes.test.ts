@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { EventData } from '#contracts'
-import { readCatalog } from '#language'
+import { checkRepository, readCatalog } from '#language'
 import { type Fleet, requireDocker, startFleet } from '#testing/fleet.ts'
 import { dockerProvider } from './providers/docker.ts'
 import { execIn } from './providers/docker-container.ts'
@@ -172,7 +172,16 @@ describe('nodes', { timeout: 600_000 }, () => {
 
   test('what a provider offers is what a descriptor of a node takes; one that is not known says which are', async () => {
     const offers = await desk.bus.ask('shazam.offers', { repo, provider: 'docker' })
-    for (const { id: size } of offers.sizes) dockerProvider({ plane }).check({ name: 'docker', size })
+    for (const { id: size } of offers.sizes) {
+      dockerProvider({ plane }).check({ name: 'docker', size })
+      const [location, image] = [offers.locations[0]?.id, offers.images[0]?.id]
+      const content = JSON.stringify({
+        id: 'web',
+        type: 'server',
+        provider: { name: 'docker', size, location, image },
+      })
+      assert.deepEqual(checkRepository([{ path: 'nodes/web.json', content }], { catalog }).findings, [])
+    }
     assert.ok(offers.images.some(({ id }) => id === 'devops-node:12'))
     assert.deepEqual(await desk.bus.ask('shazam.offers', { repo, provider: 'ssh' }), {
       sizes: [],

@@ -22,6 +22,7 @@ const root = resolve(import.meta.dirname, '..')
 const outbound: Record<string, string> = {
   'src/services/shazam/transport/link.ts': 'SSH to a node: its provider, or a person who links it',
   'src/services/monitor/probe.ts': 'the SSH port of a node, at the address on record',
+  'src/services/monitor/identity.ts': 'the same, when its host key is to be seen',
   'src/services/shazam/providers/docker-engine.ts':
     "the container engine: the platform's own, or a credential's",
   'src/services/logger/forward/otlp.ts': 'an option of the server',

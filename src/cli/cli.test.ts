@@ -600,7 +600,7 @@ test('link asks for what is not given, and never shows the password', async () =
   assert.ok(!asked.err.includes('hunter2'))
   assert.match(
     asked.err,
-    /runs Debian 12 and shows SHA256:abc.\nLinking it as web changes there:\n {2}makes the user/,
+    /^Address[\s\S]*Take care: it is \S*ours.\n\S+ runs Debian 12 and shows SHA256:abc.\nLinking it as web changes there:\n {2}makes the user/,
   )
   const expected = {
     repo: 'ann/shop',

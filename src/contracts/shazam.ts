@@ -140,6 +140,8 @@ export const calls = {
       os: Type.String(),
       /** What was, or would be, done to the machine, a sentence each; empty when it was prepared already. */
       changes: Type.Array(Type.String()),
+      /** What whoever links it should think of, a sentence each. */
+      warnings: Type.Array(Type.String()),
     }),
   ),
   /**

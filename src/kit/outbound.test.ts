@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openOutbound } from './outbound.ts'
+import { ownAddress } from '#testing/own-address.ts'
+import { isOwnAddress, openOutbound } from './outbound.ts'
 import { isProblem } from './problem.ts'
 
 const cases: [host: string, allowed: string[], refused: RegExp | null][] = [
@@ -55,4 +56,15 @@ for (const [allowed, fails] of [
 test('a network whose prefix is none is refused by its name', () => {
   for (const net of ['127.0.0.0/33', '127.0.0.0/x', '::1/129'])
     assert.throws(() => openOutbound([net]), new RegExp(`${net} is no network`))
+})
+
+test('an address of this machine in a network is known as its own, also as IPv6 writes it', () => {
+  const own = ownAddress()
+  assert.deepEqual([own, `::ffff:${own}`, '192.0.2.1', 'fe80::1', ''].map(isOwnAddress), [
+    true,
+    true,
+    false,
+    false,
+    false,
+  ])
 })

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { Problem } from './problem.ts'
 
 /**
@@ -30,6 +31,12 @@ const inner: [what: string, lists: Lists][] = [
 /** What an address is that is never connected to by itself. */
 export function innerAddress(address: string): string | undefined {
   return inner.find(([, lists]) => holds(lists, address))?.[0]
+}
+
+/** Whether an address is this machine's in one of its networks. It may be connected to; who does should know. */
+export function isOwnAddress(address: string): boolean {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '')
+  return Object.values(networkInterfaces()).some((some) => some?.some((one) => one.address === plain))
 }
 
 /** `allowed`: addresses, networks (`10.0.0.0/8`) and names that are entered all the same. Throws `invalid`. */

@@ -68,7 +68,8 @@ export function link(program: Command, session: Session): void {
           // The machine that was looked at, and no other.
           body.host_key = look.host_key
         }
-        const { host_key, os } = await post({})
+        const { host_key, os, warnings } = await post({})
+        if (options.yes) session.note(takeCare(warnings))
         session.print(
           `Linked ${node} to ${where(body)}, ${printable(os)}.\nIts host key is ${printable(host_key)}.\n`,
         )
@@ -82,12 +83,19 @@ export function link(program: Command, session: Session): void {
 
 const where = ({ host, port }: Details) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
-function intention(node: string, body: Details, { os, host_key, changes }: Schemas['Linked']): string {
+function intention(
+  node: string,
+  body: Details,
+  { os, host_key, changes, warnings }: Schemas['Linked'],
+): string {
   const done = changes.map((change) => `  ${printable(change)}\n`).join('')
-  return `${where(body)} runs ${printable(os)} and shows ${printable(host_key)}.\n${
+  return `${takeCare(warnings)}${where(body)} runs ${printable(os)} and shows ${printable(host_key)}.\n${
     done ? `Linking it as ${node} changes there:\n${done}` : 'It is prepared already: nothing is changed.\n'
   }`
 }
+
+const takeCare = (warnings: readonly string[]): string =>
+  warnings.map((warning) => `Take care: ${printable(warning)}.\n`).join('')
 
 async function details(session: Session, options: Options, prompt: Prompt | undefined): Promise<Details> {
   const { io } = session

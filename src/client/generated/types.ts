@@ -257,6 +257,7 @@ export interface components {
       host_key: string
       os: string
       changes: string[]
+      warnings: string[]
     }
     Offers: {
       sizes: {

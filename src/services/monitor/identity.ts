@@ -30,11 +30,12 @@ export async function doubtOf(
   return `${host} port ${port}: another machine answers there: it shows ${shown.key}, this node has ${hostKeys.join(' or ')}`
 }
 
-function shakeHands(
+async function shakeHands(
   { host, port }: Address,
   { clock, timeout, signal, outbound }: Means,
 ): Promise<{ key: string } | { reason: string }> {
   const { promise, resolve } = Promise.withResolvers<{ key: string } | { reason: string }>()
+  outbound.judge(host)
   const client = new ssh2.Client()
   const socket = connect({ host, port, noDelay: true, lookup: outbound.lookup })
   const stop = () => fail({ message: 'the monitor stops' })

@@ -1,5 +1,6 @@
 import type { Input, Output } from '#contracts'
 import type { Brought, Server } from '#contracts/registry.ts'
+import { isOwnAddress } from '#kit/outbound.ts'
 import { Problem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
 import { jumpAddress, readJump } from './jump.ts'
@@ -33,8 +34,13 @@ export const linkNode =
       made_from,
       ...jumpOf(asked, made_from),
     }
-    const { hostKey, os, brought } = await enterAsOwner(shazam, asked, wish)
-    const told = { host_key: hostKey, os, changes: brought.map((what) => sentences[what]) }
+    const { hostKey, address, os, brought } = await enterAsOwner(shazam, asked, wish)
+    const told = {
+      host_key: hostKey,
+      os,
+      changes: brought.map((what) => sentences[what]),
+      warnings: address !== undefined && isOwnAddress(address) ? [ownMachine(address, repo)] : [],
+    }
     if (asked.only_look) return told
     // What a former link of the same machine brought is still ours.
     const ours = former?.id === wish.id ? (former.brought ?? []) : []
@@ -47,6 +53,10 @@ export const linkNode =
     await bus.ask('registry.record_node', { repo, node, server: { ...server, ...jump } })
     return told
   }
+
+/** Some want just that, and have root there already: else they could not link it. */
+const ownMachine = (address: string, repo: string): string =>
+  `${address} is the platform’s own machine: whoever may push to ${repo} will be root there, over the keys and secrets of every repository`
 
 const sentences: Record<Brought, string> = {
   user: 'makes the user devops',
@@ -77,6 +87,7 @@ async function describedProvider({ bus }: Shazam, { repo, node }: Asked) {
 
 interface Entered {
   hostKey: string
+  address: string | undefined
   os: string
   brought: Brought[]
 }
@@ -99,7 +110,8 @@ async function enterAsOwner(shazam: Shazam, asked: Asked, wish: Server): Promise
     const os = await checkSystem(link)
     const brought = (await asRootOnce(link, asked, missing(public_key))).split(/\s+/).filter(Boolean)
     if (!asked.only_look) await asRootOnce(link, asked, welcome(public_key))
-    return { hostKey: link.hostKey, os, brought: brought as Brought[] }
+    const { hostKey, address } = link
+    return { hostKey, address, os, brought: brought as Brought[] }
   } finally {
     link.close()
   }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { EventData } from '#contracts'
 import { checkRepository, readCatalog } from '#language'
 import { type Fleet, requireDocker, startFleet } from '#testing/fleet.ts'
+import { ownAddress } from '#testing/own-address.ts'
 import { dockerProvider } from './providers/docker.ts'
 import { execIn } from './providers/docker-container.ts'
 import { aNode, type Desk, openDesk, record, repo, serverOf } from './testing/desk.ts'
@@ -259,6 +261,33 @@ describe('nodes', { timeout: 600_000 }, () => {
     await send('old', 'w8', 'destroy')
     await told('node.old.delete.success')
     assert.equal(desk.records.has('old'), false)
+  })
+
+  test('the platform’s own machine is told as such before it is linked, any other is not', async () => {
+    const machine = fleet.machines[0]
+    assert.ok(machine)
+    desk.infrastructure.nodes.push(aNode('self'))
+    const look = async (host: string, port: number) => {
+      const asked = { repo, node: 'self', host, port, user: 'root', password: machine.root.password }
+      return await desk.bus.ask('shazam.link', { ...asked, only_look: true })
+    }
+    assert.deepEqual((await look(machine.ip, 22)).warnings, [])
+    // The fleet's machine, as if it were this one: by an address that is this one's.
+    const door = createServer((socket) => {
+      const inside = connect(22, machine.ip)
+      socket.pipe(inside).pipe(socket)
+      socket.on('error', () => inside.destroy())
+      inside.on('error', () => socket.destroy())
+    })
+    const own = ownAddress()
+    await new Promise<void>((resolve) => door.listen(0, own, resolve))
+    try {
+      const { port } = door.address() as AddressInfo
+      const [warning] = (await look(own, port)).warnings
+      assert.match(String(warning), /own machine: whoever may push to .* will be root there/)
+    } finally {
+      await new Promise((resolve) => door.close(resolve))
+    }
   })
 
   test('a sync of a machine that shows another key is refused, and not tried again', async () => {

@@ -219,6 +219,7 @@ function answerRest(bus: Answerer, world: World): void {
     host_key: 'SHA256:abc',
     os: 'Debian 12',
     changes: ['makes the user devops'],
+    warnings: ['it is \u001bours'],
   }))
 }
 

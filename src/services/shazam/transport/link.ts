@@ -22,6 +22,8 @@ export interface Login {
 export interface Link {
   /** Fingerprint of the key that the server showed. */
   readonly hostKey: string
+  /** Where it was met; undefined over another server. */
+  readonly address: string | undefined
   readonly dead: boolean
   exec(command: string, options?: ExecOptions): Promise<ExecResult>
   /** A stream to somebody whom the server can reach. Throws `unreachable` in the name of `to`. */
@@ -55,7 +57,8 @@ export async function openLink(target: Target, login: Login, options: OpenOption
     socket.destroy()
     throw error
   }
-  return keepLink(client, target, seen.key, options)
+  const address = options.way ? undefined : (socket as Socket).remoteAddress
+  return keepLink(client, target, { hostKey: seen.key, address }, options)
 }
 
 function handshake(
@@ -110,7 +113,12 @@ function refusedKey(target: Target, login: Login, shown: string): Problem | unde
   return new Problem('host_key', { node: target.node, reason, shown })
 }
 
-function keepLink(client: Client, target: Target, hostKey: string, options: OpenOptions): Link {
+function keepLink(
+  client: Client,
+  target: Target,
+  met: Pick<Link, 'hostKey' | 'address'>,
+  options: OpenOptions,
+): Link {
   let dead = false
   let cause: unknown
   client.on('error', (error) => {
@@ -130,7 +138,7 @@ function keepLink(client: Client, target: Target, hostKey: string, options: Open
   }
   const spare = keepSpare(client, () => unreachable(target, cause))
   return {
-    hostKey,
+    ...met,
     get dead() {
       return dead
     },

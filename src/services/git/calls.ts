@@ -9,7 +9,7 @@ import { readBlame, readLog } from './history.ts'
 import { emptyInfrastructure, type Reader } from './infrastructure.ts'
 import { locate, type ReadParts } from './locate.ts'
 import type { createRepositories } from './repositories.ts'
-import type { createRollback } from './rollback.ts'
+import type { Rollback } from './rollback.ts'
 import type { createSettings } from './settings.ts'
 
 interface Parts extends ReadParts {
@@ -18,7 +18,7 @@ interface Parts extends ReadParts {
   reader: Reader
   repositories: ReturnType<typeof createRepositories>
   settings: ReturnType<typeof createSettings>
-  rollback: ReturnType<typeof createRollback>
+  rollback: Rollback
   commit: Commit
 }
 

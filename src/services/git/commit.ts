@@ -1,20 +1,16 @@
-import { PassThrough, Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import type { Bus } from '#bus'
 import type { Input, Output } from '#contracts'
 import type { Clock } from '#kit/clock.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Store } from '#store'
-import { inert } from './answer.ts'
 import { activeBranch, type Branches } from './branches.ts'
 import { draftCommit } from './draft.ts'
 import type { RunExchange } from './exchange.ts'
 import type { Git } from './git.ts'
-import type { Verdict } from './hooks.ts'
 import type { Limits } from './limits.ts'
 import { locate } from './locate.ts'
-import { packetLine, readPackets } from './packets.ts'
 import type { Places } from './places.ts'
+import { pushDraft, refusalOf } from './push-draft.ts'
 import { getRepository } from './records.ts'
 import type { Running } from './running.ts'
 import type { Tables } from './tables.ts'
@@ -64,14 +60,13 @@ async function commit(
     author,
     now: parts.clock.now(),
   })
-  const wish = { ref: `refs/heads/${branch}`, before, after: draft.commit, options: optionsOf(asked) }
-  const { verdict, said, report } = await pushDraft(parts, { repo, at, user: by }, wish, draft.pack, signal)
-  const answer = verdict?.lines ?? []
-  const plan = verdict?.plan ?? null
-  if (verdict?.refusal === 'dry run') return { commit: null, branch, answer, plan }
-  if (verdict?.accepted && report.includes(`ok ${wish.ref}`))
-    return { commit: draft.commit, branch, answer, plan }
-  throw refusalOf(branch, verdict, [...report.filter((line) => !line.startsWith('ok ')), said])
+  const update = { ref: `refs/heads/${branch}`, before, after: draft.commit, options: optionsOf(asked) }
+  const pushed = await pushDraft(parts, { repo, at, user: by }, { ...update, pack: draft.pack }, signal)
+  const answer = pushed.verdict?.lines ?? []
+  const plan = pushed.verdict?.plan ?? null
+  if (pushed.verdict?.refusal === 'dry run') return { commit: null, branch, answer, plan }
+  if (pushed.moved) return { commit: draft.commit, branch, answer, plan }
+  throw refusalOf(branch, pushed)
 }
 
 const moved = (branch: string, at: string): Problem =>
@@ -90,67 +85,4 @@ async function emailOf(bus: Bus, name: string): Promise<string> {
   const user = await bus.ask('profiles.get_user', { name }).catch(() => undefined)
   // Only what git takes for an address; people may write anything.
   return user?.email && /^[^\s<>\p{Cc}]+$/u.test(user.email) ? user.email : name
-}
-
-interface Update {
-  ref: string
-  before: string | null
-  after: string
-  options: string[]
-}
-
-/** Speaks the client's side of gitprotocol-pack(5) with a git of ours. */
-async function pushDraft(
-  { run }: Parts,
-  who: { repo: string; at: string; user: string },
-  { ref, before, after, options }: Update,
-  pack: Buffer,
-  signal: AbortSignal,
-) {
-  let verdict: Verdict | undefined
-  const capabilities = 'report-status atomic push-options object-format=sha1 agent=devo.ps'
-  const request = Buffer.concat([
-    packetLine(`${before ?? '0'.repeat(40)} ${after} ${ref}\0 ${capabilities}`),
-    packetLine(null),
-    ...options.map(packetLine),
-    packetLine(null),
-    pack,
-  ])
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const heard = Promise.all([buffer(stdout), buffer(stderr)])
-  const exchange = {
-    ...who,
-    program: 'receive-pack' as const,
-    args: ['--stateless-rpc'],
-    stdin: Readable.from([request]),
-    stdout,
-    stderr,
-    onVerdict: (one: Verdict) => {
-      verdict = one
-    },
-  }
-  try {
-    await run(exchange, signal)
-  } finally {
-    stdout.end()
-    stderr.end()
-  }
-  const [report, said] = await heard
-  return { verdict: verdict as Verdict | undefined, report: readPackets(report), said: said.toString() }
-}
-
-function refusalOf(branch: string, verdict: Verdict | undefined, said: readonly string[]): Problem {
-  const { refusal, lines = [], findings = [], losses } = verdict ?? {}
-  if (refusal === 'findings') return new Problem('refused', { findings })
-  if (refusal === 'moved') return new Problem('conflict', { reason: `${branch} has moved meanwhile` })
-  if (refusal === 'consent')
-    return new Problem('conflict', {
-      reason: `servers would be lost without consent: ${lines.slice(lines.indexOf('Refused:') + 1, -1).join(' ')} If it is meant, name them in \`destroy\` and \`replace\``,
-      losses,
-    })
-  if (verdict && !verdict.accepted) return new Problem('invalid', { reason: lines.join(' ').trim() })
-  const reason = said.map((line) => inert(line.trim())).filter(Boolean)
-  return new Problem(verdict ? 'conflict' : 'invalid', {
-    reason: reason.join(' ').slice(0, 1000) || 'git refused it',
-  })
 }

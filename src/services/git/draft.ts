@@ -19,7 +19,8 @@ interface Wish {
   /** Folder of the repository that it is made for. */
   at: string
   parent: string | null
-  changes: readonly FileChange[]
+  /** To the files of the parent; or all the files that there shall be: a commit that has them. */
+  changes: readonly FileChange[] | { as: string }
   message: string
   /** `ann` */
   author: { name: string; email: string }
@@ -33,7 +34,7 @@ const PACK_LIMIT = 256 * 1024 * 1024
 /** Throws `invalid` for changes that do not fit what is there. */
 export async function draftCommit({ git, places }: { git: Git; places: Places }, wish: Wish): Promise<Draft> {
   const { at, parent } = wish
-  checkChanges(parent ? await listEntries(git, { at }, parent) : [], wish.changes)
+  const changes = await checkedChanges(git, wish)
   const folder = join(places.trash, newId())
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rm(folder, { recursive: true, force: true }))
@@ -41,7 +42,7 @@ export async function draftCommit({ git, places }: { git: Git; places: Places },
   await mkdir(join(folder, 'objects/info'), { recursive: true })
   await writeFile(join(folder, 'objects/info/alternates'), `${join(at, 'objects')}\n`)
   const place = { at: folder }
-  await git.run(['fast-import', '--quiet'], { ...place, input: importOf(wish) })
+  await git.run(['fast-import', '--quiet'], { ...place, input: importOf({ ...wish, changes }) })
   const commit = await idOf(git, place, REF)
   if (parent && (await idOf(git, place, `${parent}^{tree}`)) === (await idOf(git, place, `${REF}^{tree}`)))
     throw new Problem('invalid', { reason: 'the changes leave every file as it is' })
@@ -50,6 +51,13 @@ export async function draftCommit({ git, places }: { git: Git; places: Places },
   const pack = await git.run(args, { ...place, input: range, limit: PACK_LIMIT })
   const undo = stack.move()
   return { commit, pack, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+}
+
+/** Of a commit whose files are taken over its tree, which is all that git needs. */
+async function checkedChanges(git: Git, { at, parent, changes }: Wish): Promise<Wish['changes']> {
+  if ('as' in changes) return { as: await idOf(git, { at }, `${changes.as}^{tree}`) }
+  checkChanges(parent ? await listEntries(git, { at }, parent) : [], changes)
+  return changes
 }
 
 const idOf = async (git: Git, place: Place, name: string): Promise<string> =>
@@ -63,7 +71,7 @@ function importOf({ parent, changes, message, author, now }: Wish): Buffer {
     Buffer.from(`${head}\n`),
     dataOf(Buffer.from(`${message.trim()}\n`)),
     Buffer.from(parent ? `from ${parent}\n` : ''),
-    ...changes.map(changeOf),
+    ...('as' in changes ? [Buffer.from(`M 040000 ${changes.as} ""\n`)] : changes.map(changeOf)),
     Buffer.from('\n'),
   ])
 }

@@ -31,6 +31,8 @@ export interface Exchange extends Omit<Admission, 'caller'> {
   stderr?: Writable
   /** Hears how a push was judged, before its refs move. */
   onVerdict?(verdict: Verdict): void
+  /** What must be on record when an accepted push moves its refs; when it cannot be, they do not. */
+  beforeMove?(): Promise<void>
 }
 
 /** Lets one git process speak with one client. Gives its exit status; 128 when it was killed. */
@@ -96,6 +98,7 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
       exchange.onVerdict?.(verdict)
       if (!accepted) return { ...verdict, accepted }
       try {
+        await exchange.beforeMove?.()
         if (caller) recorded ??= await recordPush(parts, { ...exchange, caller }, question.updates)
         return verdict
       } catch (error) {

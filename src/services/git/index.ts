@@ -52,7 +52,6 @@ export const git = defineService<GitOptions>({
     const repositories = createRepositories({ git, places, store, bus, clock, lanes })
     const judging = { git, places, store, bus, clock, log, lanes, branches, reader, limits }
     const settings = createSettings(judging)
-    const rollback = createRollback(judging)
 
     for (const { repo } of await listRepositories(store.db)) {
       // One broken repository must not keep the others from being served.
@@ -72,6 +71,7 @@ export const git = defineService<GitOptions>({
     const aftercare = createAftercare({ git, places, branches, lanes, clock, log, running, stack })
     const run = createExchange({ ...judging, judge, aftercare })
     const commit = createCommit({ ...judging, running, run })
+    const rollback = createRollback({ ...judging, running, run })
     const calls = { ...judging, repositories, settings, rollback, commit }
     for (const undo of answerCalls(calls)) stack.defer(undo)
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import { isProblem } from '#kit/problem.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { until } from '#testing/until.ts'
@@ -62,6 +65,38 @@ test('what was rolled back is not applied again: not by a push, not by another b
   const next = await work.commit({ 'nodes/db.yml': node('db') })
   await work.must('push', 'origin', 'main')
   await until(() => pushes(fixture).some(({ after }) => after === next))
+})
+
+test('a rollback that cannot be marked moves nothing, and asked again it is done', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  const good = await work.commit({ 'nodes/web.yml': node('web') })
+  const bad = await work.commit({ 'nodes/db.yml': node('db') })
+  await work.must('push', 'origin', 'main')
+  await sql`create trigger full before insert on git_marks begin select raise(abort, 'disk full'); end`.execute(
+    fixture.store.db,
+  )
+  await assert.rejects(rollBack(fixture, good))
+  assert.equal((await fixture.bus.ask('git.get_repository', { repo })).commit, bad)
+  await sql`drop trigger full`.execute(fixture.store.db)
+  const { commit } = await rollBack(fixture, good)
+  assert.equal((await fixture.bus.ask('git.get_repository', { repo })).commit, commit)
+})
+
+test('files come back as they were: mode, and folder in the place of a file', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': node('web'), 'scripts/run.sh': '#!/bin/sh\n', 'docs/a': 'a' })
+  chmodSync(join(work.folder, 'scripts/run.sh'), 0o755)
+  const good = await work.commit({ 'docs/b': 'b' })
+  const listing = await work.must('ls-tree', '-r', good)
+  await work.must('rm', '-rq', 'docs', 'scripts')
+  await work.commit({ docs: 'a file' })
+  await work.must('push', 'origin', 'main')
+  await rollBack(fixture, good)
+  await work.must('pull', '-q', 'origin', 'main')
+  assert.match(listing, /100755/)
+  assert.equal(await work.must('ls-tree', '-r', 'HEAD'), listing)
 })
 
 test('a commit that is not in the history, is the present state, or would lose a server unasked is refused', async () => {

@@ -1,43 +1,41 @@
-import type { Bus } from '#bus'
 import type { Input, Output } from '#contracts'
 import type { Clock } from '#kit/clock.ts'
-import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
-import { formatFindings } from '#language'
 import type { Store } from '#store'
 import { lossLines } from './answer.ts'
 import type { Branches } from './branches.ts'
-import { consentOf } from './consent.ts'
+import type { Losses } from './consent.ts'
+import { draftCommit } from './draft.ts'
+import type { RunExchange } from './exchange.ts'
 import type { Git } from './git.ts'
-import { errorsOf, type Reader } from './infrastructure.ts'
-import { hasLosses, judgeMove } from './judgement.ts'
-import type { Lanes } from './lanes.ts'
-import type { Limits } from './limits.ts'
 import { markCommits } from './marks.ts'
 import { containedPath, type Places } from './places.ts'
-import { getRepository, settingsOf } from './records.ts'
+import { pushDraft, refusalOf } from './push-draft.ts'
+import { getRepository } from './records.ts'
+import type { Running } from './running.ts'
 import type { RepositoryRow, Tables } from './tables.ts'
+
+export type Rollback = (asked: Asked) => Promise<Output<'git.rollback'>>
 
 interface Parts {
   git: Git
   places: Places
   store: Store<Tables>
-  bus: Bus
   clock: Clock
-  log: Log
-  lanes: Lanes
   branches: Branches
-  reader: Reader
-  limits: Limits
+  running: Running
+  run: RunExchange
 }
 
 type Asked = Input<'git.rollback'>
 
-/** Nothing is rewritten: a new commit brings the former files back, judged like any other. It waits for pushes. */
-export const createRollback = (parts: Parts) => (asked: Asked) =>
-  parts.lanes.within(asked.repo, () => rollBack(parts, asked))
+/** Nothing is rewritten: a new commit brings the former files back, and comes in as a push does, judged like any other. */
+export const createRollback =
+  (parts: Parts): Rollback =>
+  (asked) =>
+    parts.running.track((stopping) => rollBack(parts, asked, stopping))
 
-async function rollBack(parts: Parts, asked: Asked): Promise<Output<'git.rollback'>> {
+async function rollBack(parts: Parts, asked: Asked, signal: AbortSignal): Promise<Output<'git.rollback'>> {
   const { git, store, branches, clock } = parts
   const { repo, by } = asked
   const row = await getRepository(store.db, repo)
@@ -47,14 +45,27 @@ async function rollBack(parts: Parts, asked: Asked): Promise<Output<'git.rollbac
   const ask = async (...args: string[]) => (await git.run(args, { at })).toString().trim()
   const to = await formerCommit(ask, asked, row, tip)
   const taken = (await ask('rev-list', `${to}..${tip}`)).split('\n').filter(Boolean)
-  const commit = await commitTree(parts, asked, { at, to, tip, taken: taken.length })
-  await judge(parts, asked, row, { at, before: tip, after: commit })
-  // First: what a crash leaves then, the same command puts right. The other way round a bad commit would stay unmarked.
-  await markCommits(store, repo, taken, { by, at: clock.now() })
-  const log = ['-m', `rollback to ${to.slice(0, 7)}`, `refs/heads/${row.branch}`, commit, tip]
-  await git.run(['update-ref', ...log], { at, env: committer(by) })
-  await branches.announce(repo, by)
-  return { commit, to, marked: taken }
+  await using draft = await draftCommit(parts, {
+    at,
+    parent: tip,
+    changes: { as: to },
+    message: messageOf(to, await ask('log', '-1', '--format=%s', to), taken.length),
+    author: { name: by, email: by },
+    now: clock.now(),
+  })
+  const update = {
+    ref: `refs/heads/${row.branch}`,
+    before: tip,
+    after: draft.commit,
+    options: consentOf(asked),
+    pack: draft.pack,
+  }
+  // What a crash leaves then, the same command puts right. The other way round a bad commit would stay unmarked.
+  const beforeMove = () => markCommits(store, repo, taken, { by, at: clock.now() })
+  const pushed = await pushDraft(parts, { repo, at, user: by, beforeMove }, update, signal)
+  if (pushed.moved) return { commit: draft.commit, to, marked: taken }
+  const { refusal, losses } = pushed.verdict ?? {}
+  throw refusal === 'consent' && losses ? wouldLose(losses) : refusalOf(row.branch, pushed)
 }
 
 /** In the history of the branch: of anything else a push is the way. */
@@ -81,42 +92,21 @@ async function formerCommit(
   return found
 }
 
-interface Way {
-  at: string
-  to: string
-  tip: string
-  /** How many commits are taken back. */
-  taken: number
-}
-
-async function commitTree({ git }: Parts, { by }: Asked, { at, to, tip, taken }: Way): Promise<string> {
-  const subject = (await git.run(['log', '-1', '--format=%s', to], { at })).toString().trim()
+function messageOf(to: string, subject: string, taken: number): string {
   const commits = taken === 1 ? 'one commit' : `${taken} commits`
-  const message = `Roll back to ${to.slice(0, 7)}: ${subject}\n\nTakes back ${commits}.\n`
-  const env = { ...committer(by), GIT_AUTHOR_NAME: by, GIT_AUTHOR_EMAIL: by }
-  const made = await git.run(['commit-tree', `${to}^{tree}`, '-p', tip], { at, env, input: message })
-  return made.toString().trim()
+  return `Roll back to ${to.slice(0, 7)}: ${subject}\n\nTakes back ${commits}.\n`
 }
 
-/** The log of each branch says who moved it. */
-const committer = (by: string) => ({ GIT_COMMITTER_NAME: by, GIT_COMMITTER_EMAIL: by })
+const consentOf = ({ destroy = [], replace = [] }: Asked): string[] => [
+  ...destroy.map((node) => `destroy=${node}`),
+  ...replace.map((node) => `replace=${node}`),
+]
 
-async function judge(
-  parts: Parts,
-  { repo, destroy, replace }: Asked,
-  row: RepositoryRow,
-  move: { at: string; before: string; after: string },
-): Promise<void> {
-  const consent = consentOf(settingsOf(row), { destroy: new Set(destroy), replace: new Set(replace) })
-  const signal = new AbortController().signal
-  const { findings, losses } = await judgeMove(parts, { repo, ...move, consent, signal })
-  const errors = errorsOf(findings)
-  if (errors.length > 0) throw new Problem('refused', { findings: formatFindings(errors) })
-  if (!hasLosses(losses)) return
+function wouldLose(losses: Losses): Problem {
   const options = (['destroy', 'replace'] as const).flatMap((kind) =>
     losses[kind].map((node) => `--${kind} ${node}`),
   )
-  throw new Problem('conflict', {
+  return new Problem('conflict', {
     reason: `Rolling back would lose servers. ${lossLines(losses).join('. ')}. If that is meant: ${options.join(' ')}`,
   })
 }

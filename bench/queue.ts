@@ -59,7 +59,7 @@ function answer(bus: Bus, handed: Handed): void {
     handed.at(run).resolve()
     const about = { repo, run, step, node, attempt, stdout: '', outputs: {} }
     const data = { ...about, outcome: 'success' as const, exit: 0, error: null }
-    await bus.publish('step.finished', { subject: run, data })
+    await bus.publish('step.finished', { subject: `${run}/${node}`, data })
   })
 }
 

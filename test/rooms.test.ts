@@ -14,7 +14,7 @@ const walls: [room: string, may: string[], types?: string[]][] = [
   ['src/store', [], []],
   [
     'src/bus',
-    ['src/contracts', 'src/kit/problem.ts', 'src/kit/clock.ts', 'src/kit/ids.ts'],
+    ['src/contracts', 'src/kit/problem.ts', 'src/kit/clock.ts', 'src/kit/ids.ts', 'src/kit/pump.ts'],
     ['src/store', 'src/kit/log.ts'],
   ],
   ['src/kit', ['src/contracts'], ['src/bus', 'src/store']],

@@ -199,7 +199,7 @@ export const events = {
   'node.*.delete.start': NodeWork,
   'node.*.delete.success': Succeeded,
   'node.*.delete.error': Failed,
-  /** A step on a node has ended. Subject: the run. */
+  /** A step on a node has ended. Subject: `RUN/NODE`. */
   'step.finished': strict({
     repo: RepoId,
     run: Type.String(),

@@ -1,6 +1,7 @@
 import type { QueueName } from '#contracts'
 import type { Tx } from '#store'
 import { isProblem } from '../../kit/problem.ts'
+import { createPump, type Pump } from '../../kit/pump.ts'
 import { ATTEMPTS, retryDelay } from '../backoff.ts'
 import type { Lease, WorkOptions } from '../index.ts'
 import { unpackJob } from '../payload.ts'
@@ -18,46 +19,39 @@ export class Worker {
   readonly #limits: Required<WorkOptions>
   readonly #running = new Set<Promise<void>>()
   readonly #stop = new AbortController()
-  #claiming: Promise<void> | undefined
-  #again = false
+  readonly #claims: Pump
   #cancelTimer = () => {}
 
   constructor(parts: BusParts, queue: QueueName, handler: JobHandler, options: WorkOptions) {
     this.#parts = parts
     this.#queue = queue
     this.#handler = handler
+    this.#claims = createPump(() => this.#claim())
     this.#limits = { concurrency: 1, lease: 30_000, attempts: ATTEMPTS, ...options }
   }
 
   wake(): void {
-    if (this.#stop.signal.aborted) return
-    this.#again = true
-    this.#claiming ??= this.#claimAll().finally(() => {
-      this.#claiming = undefined
-    })
+    if (!this.#stop.signal.aborted) this.#claims.poke()
   }
 
   async stop(): Promise<void> {
     this.#stop.abort()
     this.#cancelTimer()
-    await this.#claiming
+    await this.#claims.idle()
     this.#cancelTimer()
     await Promise.all(this.#running)
   }
 
-  async #claimAll(): Promise<void> {
-    while (this.#again && !this.#stop.signal.aborted) {
-      this.#again = false
-      const limit = this.#limits.concurrency - this.#running.size
-      if (limit <= 0) return
-      try {
-        const { held, next } = await claimJobs(this.#parts, this.#queue, { ...this.#limits, limit })
-        for (const job of held) this.#start(job)
-        this.#wakeAt(next)
-      } catch (error) {
-        this.#parts.log.error({ queue: this.#queue, err: error }, 'jobs cannot be claimed')
-        this.#wakeAt(this.#parts.clock.now() + retryDelay(1))
-      }
+  async #claim(): Promise<void> {
+    const limit = this.#limits.concurrency - this.#running.size
+    if (limit <= 0 || this.#stop.signal.aborted) return
+    try {
+      const { held, next } = await claimJobs(this.#parts, this.#queue, { ...this.#limits, limit })
+      for (const job of held) this.#start(job)
+      this.#wakeAt(next)
+    } catch (error) {
+      this.#parts.log.error({ queue: this.#queue, err: error }, 'jobs cannot be claimed')
+      this.#wakeAt(this.#parts.clock.now() + retryDelay(1))
     }
   }
 

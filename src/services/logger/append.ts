@@ -1,4 +1,5 @@
 import type { NewLine } from '#contracts/logger.ts'
+import { createPump } from '#kit/pump.ts'
 import type { Store, Tx } from '#store'
 import type { Tables } from './tables.ts'
 import type { Traffic } from './traffic.ts'
@@ -24,20 +25,15 @@ export function createAppend(
   onCommit: (repos: ReadonlySet<string>) => void,
 ) {
   let waiting: Waiting[] = []
-  let writing: Promise<void> | undefined
+  const writer = createPump(() => traffic.pass(writeAll))
 
   const append = (lines: readonly NewLine[]): Promise<number> =>
     new Promise((resolve, reject) => {
       waiting.push({ lines, resolve, reject })
-      writing ??= traffic.pass(writeAll).finally(() => {
-        writing = undefined
-      })
+      writer.poke()
     })
 
-  /** Resolves when nothing is being written. */
-  const idle = async (): Promise<void> => writing
-
-  return { append, idle }
+  return { append, idle: writer.idle }
 
   async function writeAll(): Promise<void> {
     // Whatever else was called in this turn joins the first commit.

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Input } from '#contracts'
 import type { NewLine } from '#contracts/logger.ts'
@@ -10,7 +11,10 @@ import { startService } from '#kit/service.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { type TestParts, testParts } from '#testing/parts.ts'
 import { until } from '#testing/until.ts'
+import { createAppend } from './append.ts'
 import { type LoggerOptions, logger } from './index.ts'
+import type { Tables } from './tables.ts'
+import { Traffic } from './traffic.ts'
 
 failOnLeaks()
 
@@ -49,6 +53,19 @@ test('lines come back as they were given, control characters and all, with growi
     { ...line('two'), seq: 2 },
   ])
   assert.equal(last, 2)
+})
+
+test('an append that comes while the one before it ends is written without another to wake it', async () => {
+  await using plane = await start()
+  const { append } = createAppend(plane.store.as<Tables>(), new Traffic(), () => {})
+  for (let ticks = 0; ticks < 20; ticks++) {
+    const second = append([line('first')]).then(async () => {
+      for (let tick = 0; tick < ticks; tick++) await undefined
+      return append([line('second')])
+    })
+    const ended = await Promise.race([second, sleep(5000, undefined, { ref: false })])
+    assert.equal(ended, 2 * ticks + 2, `${ticks} microtasks after the end of the first`)
+  }
 })
 
 test('appends that come at once share a commit, each told its own last number, in order', async () => {

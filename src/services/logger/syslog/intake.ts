@@ -1,5 +1,6 @@
 import { type NewLine, platformLines } from '#contracts/logger.ts'
 import { sleep } from '#kit/clock.ts'
+import { createPump } from '#kit/pump.ts'
 import type { Parts } from '#kit/service.ts'
 import { parseSyslog } from './parse.ts'
 import { Senders } from './senders.ts'
@@ -29,7 +30,7 @@ export class Intake implements AsyncDisposable {
   readonly #dropped = new Map<string, number>()
   readonly #strangers = new Map<string, number>()
   #queue: Message[] = []
-  #pump: Promise<void> | undefined
+  readonly #pump = createPump(() => this.#run())
   #roomy: (() => void)[] = []
   #undoTell: () => void
 
@@ -55,9 +56,7 @@ export class Intake implements AsyncDisposable {
   #enqueue(address: string, text: string): void {
     if (this.#stop.signal.aborted) return
     this.#queue.push({ address, at: this.#parts.clock.now(), text })
-    this.#pump ??= this.#run().finally(() => {
-      this.#pump = undefined
-    })
+    this.#pump.poke()
   }
 
   async #run(): Promise<void> {
@@ -128,7 +127,7 @@ export class Intake implements AsyncDisposable {
     this.#stop.abort()
     this.#undoTell()
     for (const done of this.#roomy.splice(0)) done()
-    await this.#pump
+    await this.#pump.idle()
   }
 }
 

@@ -71,5 +71,5 @@ async function work(attempt: number, node: NodeRecord, told: boolean): Promise<E
   const worker = workOnStep(shazam, burials, { before: 0, after: 0 })
   desk.bus.work('shazam.steps', (payload, lease) => worker(payload, { ...lease, attempt }))
   await desk.bus.send('shazam.steps', { payload: job })
-  return (await desk.event(({ subject }) => subject === job.run)).data as EventData<'step.finished'>
+  return (await desk.event(({ subject }) => subject === `${job.run}/web`)).data as EventData<'step.finished'>
 }

@@ -70,7 +70,9 @@ export const workOnStep =
     const outputs = Object.fromEntries(written.map(([name, value]) => [name, hide(value)]))
     const data = { repo, run, step, node, attempt, ...ending, outputs, stdout: walk.output.tail() }
     const id = `${run}/${step}/${node}/${attempt}`
-    await lease.once(async (tx) => void (await bus.publish('step.finished', { id, subject: run, data }, tx)))
+    await lease.once(
+      async (tx) => void (await bus.publish('step.finished', { id, subject: `${run}/${node}`, data }, tx)),
+    )
     if (walk.connection) burials.add(walk.connection, job)
   }
 

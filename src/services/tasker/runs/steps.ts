@@ -15,6 +15,15 @@ export const stepsOf = (db: Kysely<Tables>, run: string): Promise<RunStepRow[]> 
 
 type Key = Pick<RunStepRow, 'run' | 'step' | 'node'>
 
+export const findStep = (db: Kysely<Tables>, { run, step, node }: Key): Promise<RunStepRow | undefined> =>
+  db
+    .selectFrom('tasker_run_steps')
+    .selectAll()
+    .where('run', '=', run)
+    .where('step', '=', step)
+    .where('node', '=', node)
+    .executeTakeFirst()
+
 type StepState = RunStepRow['state']
 
 /** Which state of a step may follow which. What is not here cannot happen. */

@@ -189,7 +189,7 @@ export class World implements AsyncDisposable {
     const exit = outcome === 'success' ? 0 : outcome === 'failure' ? 1 : null
     const error = outcome === 'unknown' ? 'the link was lost' : null
     const data = { repo, run, step, node, attempt, outcome, exit, error, stdout, outputs }
-    await this.bus.publish('step.finished', { subject: run, data })
+    await this.bus.publish('step.finished', { subject: `${run}/${data.node}`, data })
   }
 
   works = (states?: ('waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'superseded')[]) =>

@@ -96,6 +96,27 @@ describe('guard', { timeout: 240_000 }, () => {
     )
   })
 
+  test('a node that goes down while it takes such a change back does it again, to the end, when it is up', async () => {
+    // Its handler stands still from when the node has begun to take the change back until we let it go on.
+    const making = make(`${sshd('Port 2222').replace('reload:ssh', 'slowly')}
+handlers:
+  slowly: {run: 'if [ -e /var/lib/devops/guard/firing ]; then : >/run/begun; while [ -e /var/lib/hold ]; do sleep 1; done; fi; systemctl reload ssh'}`)
+    await machine.sh(': >/var/lib/hold')
+    const begun = 'cat /run/begun 2>/dev/null && echo yes || echo no'
+    await until(async () => (await machine.sh(begun)) === 'yes\n')
+    await machine.reboot()
+    // /run is another now: it was begun once more.
+    await until(async () => (await machine.sh(begun)) === 'yes\n')
+    await machine.sh('rm /var/lib/hold')
+    const result = await making
+    assert.deepEqual([failed(result), result.cut], [['file:/etc/ssh/sshd_config.d/test.conf'], true])
+    assert.equal(
+      (await connection.exec('cat /etc/ssh/sshd_config.d/test.conf', { fresh: true })).stdout,
+      'LogLevel VERBOSE\n',
+    )
+    await until(async () => (await left()) === '0\n')
+  })
+
   test('a firewall that drops all, the open link too, is taken back by the node alone', async () => {
     await make('resources: []')
     await machine.sh('apt-get -qq update && apt-get -qq -y install nftables >/dev/null')

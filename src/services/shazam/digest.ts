@@ -19,7 +19,9 @@ export function digestOf(graph: Graph, state: State, plan: Plan, applied: readon
   const asked = noQuestions()
   for (const wish of graph.resources) if (moving.has(wish.id)) kindOf(wish.kind).ask(wish, asked)
   for (const entry of applied) if (moving.has(entry.id)) kindOf(entry.kind).ask(entry, asked)
-  const { hostname, static_hostname, hosts, swaps } = state.system
+  const { hostname, static_hostname, hosts } = state.system
+  // A container is shown those of its host too.
+  const swaps = state.system.swaps.filter((path) => moving.has(`swap:${path}`))
   const whole = moving.size > 0 ? [hostname, static_hostname, hosts, swaps] : []
   const actions = plan.actions.map(({ resource, script }) => [resource, script])
   return hash([[...moving], actions, plan.pending, whole, answersTo(asked, state)])

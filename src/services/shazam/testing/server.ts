@@ -25,17 +25,24 @@ export interface ServerOptions {
   image?: string
   /** Without systemd it is there at once, for what needs no units. */
   systemd?: boolean
+  /** A folder that is on the disk itself, and not on the layers of an image. */
+  volume?: string
 }
 
 /** A real server for tests: a container, entered by `docker exec`. */
 export async function startServer({
   image = 'devops-node:12',
   systemd = true,
+  volume,
 }: ServerOptions = {}): Promise<TestServer> {
   const name = `devops-engine-${randomBytes(4).toString('hex')}`
   execFileSync(
     'docker',
-    ['run', '--detach', '--name', name, ...flags, image, ...(systemd ? [] : ['sleep', 'infinity'])],
+    [
+      ...['run', '--detach', '--name', name, ...flags],
+      ...(volume ? [`--volume=${volume}`] : []),
+      ...[image, ...(systemd ? [] : ['sleep', 'infinity'])],
+    ],
     { stdio: 'pipe' },
   )
   const sh = (line: string) =>

@@ -22,7 +22,8 @@ const sudoers: Composite = (item) => [
     file: `/etc/sudoers.d/${String(item.sudoers).replaceAll('.', '_')}`,
     ...rest(item, 'sudoers'),
     mode: '0440',
-    check: 'visudo -cqf {file}',
+    // Once more when it is refused, for the reason.
+    check: 'visudo -cqf {file} || visudo -cf {file}',
   },
 ]
 

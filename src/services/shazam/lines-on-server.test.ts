@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { until } from '#testing/until.ts'
+import { type Converging, startConverging } from './testing/converging.ts'
+import { graphOf } from './testing/graphs.ts'
+
+/** Kinds whose worth is in what other programs make of a line: commands, keys, sudo, cron, limits. */
+let node: Converging
+before(async () => {
+  node = await startConverging()
+})
+after(() => node?.[Symbol.asyncDispose]())
+
+const resources = (...items: object[]) => graphOf(JSON.stringify({ resources: items }))
+const nothing = resources()
+const sh = (line: string) => node.sh(line).trim()
+
+test('a command runs as its user when its guard says so: creates, unless, only_if', async () => {
+  const wish = resources(
+    { command: 'make', run: 'id -un >/tmp/made', user: 'daemon', creates: '/tmp/made' },
+    { command: 'never', run: 'touch /tmp/never', unless: 'test -d /' },
+    { command: 'perhaps', run: 'touch /tmp/perhaps', only_if: 'test -e /tmp/flag' },
+  )
+  const first = await node.made(wish)
+  assert.deepEqual(first.did, ['command:make'])
+  assert.deepEqual(
+    first.changes.map(({ verdict, summary }) => `${verdict}: ${summary}`),
+    ['change: run make', 'no change: never: nothing to do', 'skipped: perhaps: its condition does not hold'],
+  )
+  assert.equal(sh('cat /tmp/made; ls /tmp/never /tmp/perhaps 2>/dev/null || true'), 'daemon')
+  assert.deepEqual((await node.made(wish)).did, [])
+  node.sh('touch /tmp/flag')
+  assert.deepEqual((await node.made(wish)).did, ['command:perhaps'])
+  assert.equal(sh('ls /tmp/perhaps'), '/tmp/perhaps')
+  await node.made(nothing)
+})
+
+test('the keys of a user are those that are wished and no other; the former ones come back', async () => {
+  node.sh(
+    'useradd -m ann; install -d -m 700 -o ann /home/ann/.ssh; echo "ssh-ed25519 AAAAtheirs old" >/home/ann/.ssh/authorized_keys',
+  )
+  const look =
+    'cat /home/ann/.ssh/authorized_keys; stat -c "%U %a" /home/ann/.ssh/authorized_keys /home/ann/.ssh'
+  const before = sh(look)
+  const wish = (...keys: string[]) => resources({ authorized_keys: 'ann', keys })
+  await node.made(wish('ssh-ed25519 AAAA1 one', 'ssh-ed25519 AAAA2 two\nssh-ed25519 AAAA3 hidden'))
+  assert.equal(
+    sh(look),
+    'ssh-ed25519 AAAA1 one\nssh-ed25519 AAAA2 two ssh-ed25519 AAAA3 hidden\nann 600\nann 700',
+  )
+  await node.made(wish('ssh-ed25519 AAAA1 one'))
+  assert.equal(sh('cat /home/ann/.ssh/authorized_keys'), 'ssh-ed25519 AAAA1 one')
+  assert.deepEqual((await node.made(wish('ssh-ed25519 AAAA1 one'))).did, [])
+  await node.made(nothing)
+  assert.equal(sh(look), before)
+})
+
+test('a rule of sudo is in force at once; one that sudo cannot read never gets there', async () => {
+  const may = "su daemon -s /bin/sh -c 'sudo -n id -u' 2>/dev/null || echo no"
+  assert.equal(sh(may), 'no')
+  const wish = (content: string) => resources({ sudoers: 'app.d', content })
+  await node.made(wish('daemon ALL=(root) NOPASSWD: /usr/bin/id\n'))
+  assert.equal(sh(`${may}; stat -c %a /etc/sudoers.d/app_d`), '0\n440')
+  const broken = await node.make(wish('daemon ALL=(root NOPASSWD\n'))
+  assert.match(broken.failed[0]?.reason ?? '', /syntax error/)
+  assert.equal(sh(may), '0')
+  await node.made(nothing)
+  assert.equal(sh(may), 'no')
+})
+
+test('an entry of cron is run by cron, as its user, whatever its line holds', async () => {
+  node.sh('apt-get -qq update; apt-get -qq -y install --no-install-recommends cron >/dev/null 2>&1')
+  const wish = resources({
+    cron: 'job.d',
+    schedule: '@reboot',
+    user: 'daemon',
+    run: `printf '%s %s' "$(id -un)" 'a "b" # c' >/tmp/cron-ran`,
+  })
+  await node.made(wish)
+  assert.deepEqual((await node.made(wish)).did, [])
+  // What is due at the start of the machine is due once for each start.
+  node.sh('rm -f /run/crond.reboot; systemctl restart cron')
+  await until(() => node.sh('cat /tmp/cron-ran 2>/dev/null || true') === 'daemon a "b" # c')
+  await node.made(nothing)
+  assert.equal(sh('ls /etc/cron.d | grep job || echo none'), 'none')
+})
+
+test('limits hold for the next session', async () => {
+  const seen = "su daemon -s /bin/sh -c 'ulimit -Sn'"
+  const before = sh(seen)
+  await node.made(resources({ limits: 'app', lines: ['daemon soft nofile 99'] }))
+  assert.equal(sh(seen), '99')
+  await node.made(nothing)
+  assert.equal(sh(seen), before)
+})

@@ -666,6 +666,14 @@ test('init makes what validate is happy with, and keeps what is there', async ()
   )
 })
 
+test('init makes a repository of its own inside the work tree of another: what is pushed is all of one', async () => {
+  await run('http://127.0.0.1:7780', 'init outer')
+  const inner = await run('http://127.0.0.1:7780', 'init outer/inner')
+  assert.match(inner.out, /^made {3}a Git repository, branch main$/m)
+  const top = execFileSync('git', ['rev-parse', '--show-toplevel'], { cwd: join(home, 'outer/inner') })
+  assert.match(String(top), /\/outer\/inner\n$/)
+})
+
 test('init leaves schemas for editors in the repository, found without a network, and renews them', async () => {
   let title = 'Node'
   const schemas = async () => ({ node: { title }, task: {}, service: {} })

@@ -42,10 +42,14 @@ function write(file: string, text: string): void {
   writeFileSync(file, text, file.endsWith('.sh') ? { mode: 0o755 } : {})
 }
 
+/** A folder within another repository is none of its own: descriptors stand at the top, and what is pushed is all of it. */
 function isRepository(folder: string): boolean {
   try {
-    execFileSync('git', ['rev-parse', '--git-dir'], { cwd: folder, stdio: 'ignore' })
-    return true
+    const prefix = execFileSync('git', ['rev-parse', '--show-prefix'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    return prefix.toString().trim() === ''
   } catch {
     return false
   }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Command, Option, Service } from '#contracts/descriptors.ts'
+import type { Command, Option, Rule, Service } from '#contracts/descriptors.ts'
 import { readCatalog } from '#language'
 
 /** Writes docs/catalog/ID.md of every service, out of `service.yml` and, for what no table says, `catalog/ID/README.md`. */
@@ -42,6 +42,7 @@ function page(service: Service): string {
     ...optionsPart(service),
     ...commandsPart(service),
     ...removedPart(service),
+    ...rulesPart(service),
     ...onTheNode(service),
     ...factsPart(service),
   ]
@@ -146,6 +147,23 @@ function removedPart({ options }: Service): string[] {
   if (gone.length === 0) return []
   const list = gone.map(({ path, option }) => `- \`${path}\`: ${option.removed}`)
   return ['## Refused, and what replaces it', list.join('\n')]
+}
+
+/** Addresses as in the table of options: below the service, `[]` for the items of a list. */
+function rulesPart({ id, refuse = [] }: Service): string[] {
+  if (refuse.length === 0) return []
+  const path = (rule: Rule) => {
+    const [, name = id, list = id] = /^(\w+) in (\S+)$/.exec(rule.for ?? '') ?? []
+    const inside = rule.at.replace(
+      new RegExp(`^${name}\\.`),
+      name === id ? '' : `${list.replaceAll('.', '[].')}[].`,
+    )
+    return inside.replace(new RegExp(`^${id}(\\[\\])?\\.`), '')
+  }
+  const lines = refuse.map(
+    (rule) => `- \`${path(rule)}\`: ${rule.because}${rule.if ? ` (\`${rule.if}\`)` : ''}`,
+  )
+  return ['## Refused together', 'At the push, with file and line:', lines.join('\n')]
 }
 
 /** What it puts there, as `service.yml` says it; names that depend on options show which. */

@@ -153,6 +153,8 @@ export const Option = Type.Cyclic(
       maximum: Type.Optional(Type.Number()),
       allowed: Type.Optional(Type.Array(Type.Unknown())),
       pattern: Type.Optional(Type.String()),
+      /** Of an object without `options`: the names that it may have. `*` stands for any piece of one, `*.*` for all with a dot. */
+      keys: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
       /** Of a group or object; of each item when the type is array. */
       options: Type.Optional(Type.Record(Type.String(), Type.Ref('Option'))),
       /** The type of each item of an array without `options`; strings when absent. */
@@ -187,6 +189,19 @@ export const Command = strict({
   user: Type.Optional(Type.String()),
 })
 
+/** What options may not say, by themselves or together. */
+export const Rule = strict({
+  /** `vhost in nginx.vhosts`: of each of them; `route in nginx.vhosts.routes` goes through the lists inside of a list. */
+  for: Type.Optional(Type.String()),
+  /** A condition as in `{% if … %}`: refused when it holds, or, with `pattern`, when the value does not match as well. */
+  if: Type.Optional(Type.String()),
+  /** Address of the option that is to be changed: `vhost.domain`, `nginx.user`. */
+  at: Type.String(),
+  pattern: Type.Optional(Type.String()),
+  /** What would be right. */
+  because: Type.String({ minLength: 1 }),
+})
+
 /** `service.yml` of the catalog and of a repository's `services/ID/`. */
 export const Service = strict({
   id: Name,
@@ -200,6 +215,8 @@ export const Service = strict({
   base: Type.Optional(Type.Boolean()),
   documentation: Type.Optional(Type.String()),
   options: Type.Record(Type.String(), Option),
+  /** Of the configuration of a node; options of commands are not asked. */
+  refuse: Type.Optional(Type.Array(Rule)),
   commands: Type.Record(Type.String(), Command),
   /** Resource templates in order; their shape is shazam's (`src/services/shazam/compile.ts`). */
   resources: Type.Array(Tree),
@@ -244,6 +261,7 @@ export type Input = Type.Static<typeof Input>
 export type Inputs = Type.Static<typeof Inputs>
 export type Task = Type.Static<typeof Task>
 export type Command = Type.Static<typeof Command>
+export type Rule = Type.Static<typeof Rule>
 export type Service = Type.Static<typeof Service>
 export type Infrastructure = Type.Static<typeof Infrastructure>
 export type Finding = Type.Static<typeof Finding>
@@ -257,6 +275,7 @@ export interface Option {
   maximum?: number
   allowed?: unknown[]
   pattern?: string
+  keys?: string[]
   options?: Record<string, Option>
   items?: 'string' | 'integer' | 'object'
   removed?: string

@@ -13,6 +13,7 @@ import {
 import { checkOptions, isTemplated } from './options.ts'
 import { checkProviderKeys, placeKeys } from './provider-keys.ts'
 import { readPurge } from './purge.ts'
+import { checkConfiguration } from './rules.ts'
 import { type Services, servicesOf } from './service-graph.ts'
 import type { At, Document, Report } from './source.ts'
 import { show, unknownName } from './text.ts'
@@ -185,7 +186,7 @@ function readConfiguration(
   for (const [id, options] of Object.entries(written)) {
     checkConfigured(id, [...at, id], report, known, services)
     const service = known.services.get(id)
-    if (service) checkOptions(service.options, options ?? {}, [...at, id], report)
+    if (service) checkConfiguration(service, options ?? {}, [...at, id], report)
     if (isTree(options)) configuration[id] = options
   }
   for (const id of services) {

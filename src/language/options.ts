@@ -1,5 +1,6 @@
 import type { Option } from '#contracts/descriptors.ts'
 import { isTree, type Tree, textMessage } from './fields.ts'
+import { isMatch, split } from './glob.ts'
 import { matches } from './pattern.ts'
 import type { At, Report } from './source.ts'
 import { show, unknownName } from './text.ts'
@@ -46,6 +47,15 @@ export function checkOption(option: Option, value: unknown, at: At, report: Repo
 function checkTree(option: Option, value: unknown, at: At, report: Report): void {
   if (!isTree(value)) report(at, `must be a map of keys and values, got ${show(value)}`)
   else if (option.options) checkOptions(option.options, value, at, report)
+  else if (option.keys) checkKeys(option.keys, value, at, report)
+}
+
+function checkKeys(known: readonly string[], tree: Tree, at: At, report: Report): void {
+  const open = known.filter((key) => key.includes('*')).map(split)
+  const names = new Set(known)
+  for (const key of Object.keys(tree))
+    if (!names.has(key) && !open.some((pattern) => isMatch(pattern, split(key))))
+      report([...at, key], unknownName('key', key, names))
 }
 
 function checkArray(option: Option, value: unknown, at: At, report: Report): void {

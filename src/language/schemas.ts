@@ -85,7 +85,7 @@ function valueSchema(option: Option): Schema {
   const { type, minimum, maximum, allowed, pattern } = option
   if (type === 'array') return { type, items: optionSchema(itemOf(option)) }
   if (type === 'group' || type === 'object')
-    return option.options ? optionsSchema(option.options) : { type: 'object' }
+    return option.options ? optionsSchema(option.options) : mapSchema(option)
   return {
     type,
     ...(minimum !== undefined && { minimum }),
@@ -94,3 +94,21 @@ function valueSchema(option: Option): Schema {
     ...(pattern !== undefined && { pattern }),
   }
 }
+
+function mapSchema({ keys }: Option): Schema {
+  if (!keys) return { type: 'object' }
+  const [open, names] = [keys.filter((key) => key.includes('*')), keys.filter((key) => !key.includes('*'))]
+  return {
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, {}])),
+    patternProperties: Object.fromEntries(open.map((key) => [expressionOf(key), {}])),
+    additionalProperties: false,
+  }
+}
+
+/** As `isMatch` reads it: a last part `*` stands for all parts that follow. */
+const expressionOf = (key: string): string =>
+  `^${key
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*$/, '.+')
+    .replaceAll('*', '[^.]*')}$`

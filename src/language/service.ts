@@ -3,6 +3,7 @@ import { namePattern } from '#contracts/ids.ts'
 import { asTree, field, isTree, refuseUnknownKeys, type Tree } from './fields.ts'
 import { checkOption, isTemplated } from './options.ts'
 import { compile } from './pattern.ts'
+import { checkRuleShapes } from './rules.ts'
 import { shapeTroubles } from './shape.ts'
 import { type At, type Report, readDocuments } from './source.ts'
 import { addressUses, faultOf } from './templates.ts'
@@ -73,7 +74,7 @@ function templateFault(text: string) {
 
 const keys = new Set(Object.keys(Service.properties).filter((key) => key !== 'templates' && key !== 'files'))
 const optionKeys = new Set(
-  'type description default required minimum maximum allowed pattern options items removed secret generate'.split(
+  'type description default required minimum maximum allowed pattern keys options items removed secret generate'.split(
     ' ',
   ),
 )
@@ -102,6 +103,7 @@ function readService(
   readOptions(tree, [], report)
   const commands = asTree(field(tree, [], report, 'commands'), report) ?? {}
   for (const [name, command] of Object.entries(commands)) checkCommand(name, command, templates, report)
+  checkRuleShapes(id, field(tree, [], report, 'refuse'), report)
   checkLeafTemplates(tree.resources, ['resources'], report)
   checkLeafTemplates(tree.handlers, ['handlers'], report)
   const service = { id, title: id, ...fill(tree), templates, ...(Object.keys(files).length > 0 && { files }) }
@@ -152,6 +154,8 @@ function checkOptionShape(option: Tree, at: At, report: Report): void {
     (type !== 'string' || option.secret !== true || (option.default ?? null) !== null)
   )
     report([...at, 'generate'], 'is for a string that is marked `secret` and has no default')
+  if (option.keys !== undefined && (type !== 'object' || option.options !== undefined))
+    report([...at, 'keys'], 'is for an object without options')
   if (type === 'group' && !isTree(option.options)) report(at, 'a group needs options')
   if (typeof type !== 'string' || (option.default ?? null) === null || option.removed !== undefined) return
   // A default that itself breaks the rules would pass unseen into every node.

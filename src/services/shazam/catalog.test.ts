@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import type { Node, Option } from '#contracts/descriptors.ts'
 import { renderText } from '#language'
+import { checkConfiguration } from '#language/rules.ts'
 import { renderShell } from '#language/shell.ts'
 import { compile } from './compile.ts'
 import { planLive } from './plan.ts'
@@ -33,6 +34,8 @@ interface Case {
   /** Resource -> what its script holds. */
   actions_have?: Record<string, string>
   without_actions?: string[]
+  /** Refused at the push already: `OPTION: what is wrong`, all of them. */
+  refuses?: string[]
 }
 
 const folder = resolve(import.meta.dirname, '../../../catalog')
@@ -46,7 +49,18 @@ for (const service of catalog) {
   }
 }
 
-function judge(service: string, each: Case): void {
+function judge(id: string, each: Case): void {
+  const service = catalog.find((one) => one.id === id)
+  const refused: string[] = []
+  if (service)
+    checkConfiguration(service, each.configuration?.[id] ?? {}, [], (at, message) =>
+      refused.push(`${at.join('.')}: ${message}`),
+    )
+  assert.deepEqual(refused, each.refuses ?? [])
+  if (!each.refuses) judgeGraph(id, each)
+}
+
+function judgeGraph(service: string, each: Case): void {
   const node = nodeOf(each.services, each.configuration)
   const graph = compile({
     node,

@@ -5,7 +5,7 @@ import type { Node, Service } from '#contracts/descriptors.ts'
 import { hider } from '#kit/mask.ts'
 import { Problem } from '#kit/problem.ts'
 import { addressesIn, hideable, markedTexts, nearest, renderTree, textsIn, withDefaults } from '#language'
-import { checkOptions } from '#language/options.ts'
+import { checkConfiguration } from '#language/rules.ts'
 import { renderShell } from '#language/shell.ts'
 import { accessLines } from './access/lines.ts'
 import { broken, commonKeys, expand, headOf } from './expand.ts'
@@ -96,7 +96,7 @@ function configurations({ node, scope }: CompileInput, services: readonly Servic
       const written = resolved[service.id] ?? renderTree(node.configuration[service.id] ?? {}, scope)
       const configuration = withDefaults(service.options, written)
       // Templates are known now: what they gave must fit as well as what is written down.
-      checkOptions(service.options, configuration, [], (at, message, severity) => {
+      checkConfiguration(service, configuration, [], (at, message, severity) => {
         if (severity === 'warning') return
         const address = ['configuration', service.id, ...at].join('.')
         throw new Problem('invalid', { reason: `node ${node.id}, ${address}: ${message}` })

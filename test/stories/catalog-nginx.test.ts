@@ -90,6 +90,19 @@ test('a name more makes the certificate anew, for all names, and it is served at
   await story.see.eventually('the new certificate', async () => (await https('m.shop.example')) === 'hello\n')
 })
 
+test('a certificate for what is no host name is refused at the push, with file, line and reason', async () => {
+  const { clone } = story
+  const node = await clone.git('show', 'HEAD:nodes/web.yml')
+  clone.write({ 'nodes/web.yml': node.text.replace('domain: shop.example', 'domain: ~^shop') })
+  const refused = await clone.push('an expression')
+  assert.notEqual(refused.code, 0)
+  assert.match(
+    refused.text,
+    /nodes\/web\.yml:\d+:\d+ configuration\.nginx\.vhosts\.0\.domain: a certificate that signs itself is for a host name/,
+  )
+  clone.write({ 'nodes/web.yml': node.text })
+})
+
 test('nginx is reloaded, stopped, started and restarted by commands', async () => {
   const [master, served] = [await pid(), await workers()]
   await story.run('web', { run: 'devops nginx reload' })

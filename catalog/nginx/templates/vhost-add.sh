@@ -13,6 +13,7 @@ set -eu
 {%- assign tls = '' -%}
 {%- if vhost.ssl %}{% assign tls = ' ssl' %}{% endif -%}
 {%- assign logs = nginx.http.access_log | default: '' | split: '/' | pop | join: '/' | default: '/var/log/nginx' -%}
+{%- assign errors = nginx.http.error_log | default: '' | split: '/' | pop | join: '/' | default: '/var/log/nginx' -%}
 {%- assign indexes = vhost.indexes | default: '' | append: ' index.html index.htm' | split: ' ' | uniq | join: ' ' -%}
 # Managed by devo.ps: changes made here are undone.
 {%- if vhost.upstreams %}{% for upstream in vhost.upstreams %}
@@ -29,8 +30,8 @@ server {
     root {{ root }};
     index {{ indexes }};
 
-    access_log {{ logs }}/{{ id }}-access.log;
-    error_log {{ logs }}/{{ id }}-error.log;
+    access_log {% if nginx.http.access_log == 'off' %}off{% else %}{{ logs }}/{{ id }}-access.log{% endif %};
+    error_log {{ errors }}/{{ id }}-error.log;
 {%- if vhost.ssl %}
 
     ssl_certificate {{ vhost.ssl.certificate | default: '/etc/nginx/ssl/{domain}.pem' | replace: '{domain}', domain }};

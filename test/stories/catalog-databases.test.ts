@@ -156,14 +156,21 @@ test('postgresql is reloaded where that is enough, and restarted only where it i
   await story.wish('db', ['redis', 'postgresql'], { ...redis(), ...postgresql() })
 })
 
-test('a setting that postgresql does not know is refused, and the server goes on', async () => {
+test('a setting that no PostgreSQL knows is refused at the push, one that this one does not know at the sync, and the server goes on', async () => {
   const { clone, see } = story
   const before = await postmaster()
-  clone.write({
-    'nodes/db.yml':
-      'id: db\ntype: server\nprovider: {name: docker}\nservices: [redis, postgresql]\nconfiguration: {postgresql: {settings: {nonsense: 1}}}\n',
-  })
-  await clone.push('a parameter that is not there')
+  const node = (setting: string) =>
+    `id: db\ntype: server\nprovider: {name: docker}\nservices: [redis, postgresql]\nconfiguration: {postgresql: {settings: {${setting}: 1}}}\n`
+  clone.write({ 'nodes/db.yml': node('work_memm') })
+  const refused = await clone.push('a slip')
+  assert.notEqual(refused.code, 0)
+  assert.match(
+    refused.text,
+    /nodes\/db\.yml:5:\d+ configuration\.postgresql\.settings\.work_memm: unknown key "work_memm", did you mean "work_mem"\?/,
+  )
+  // PostgreSQL 17 has it.
+  clone.write({ 'nodes/db.yml': node('transaction_timeout') })
+  await clone.push('a parameter of a later version')
   await see.eventually('a failed sync', async () =>
     (await see.works()).some(({ error }) => error?.includes('devops/postgresql.conf')),
   )

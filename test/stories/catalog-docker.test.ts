@@ -52,10 +52,20 @@ keep /tmp/config.json
 part() { printf '{"mediaType": "application/vnd.docker.%s", "size": %s, "digest": "sha256:%s"}' "$1" "$(stat -c %s "$2")" "$(sum "$2")"; }
 printf '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "config": %s, "layers": [%s]}' "$(part container.image.v1+json /tmp/config.json)" "$(part image.rootfs.diff.tar.gzip /tmp/layer.tar.gz)" >manifests/1
 cp manifests/1 manifests/2
-cp manifests/1 "manifests/sha256:$(sum manifests/1)"`
+cp manifests/1 "manifests/sha256:$(sum manifests/1)"
+mkdir ../library
+ln -s ../tiny ../library/tiny`
 
-test('docker runs, devops may use it, and an image of the node is pulled', async () => {
-  await wish({ images: ['127.0.0.1:5000/tiny:1'] })
+test('docker runs, devops may use it, and images of the node are pulled, also through the mirror that came with it', async () => {
+  const mirror = 'http://127.0.0.1:5000'
+  await wish({
+    images: ['127.0.0.1:5000/tiny:1', 'tiny:2'],
+    registry_mirror: mirror,
+    users: ['devops', 'daemon'],
+  })
+  assert.equal(await sh('docker info --format {{.RegistryConfig.Mirrors}}'), `[${mirror}/]\n`)
+  assert.equal(await sh('runuser -u devops -- docker run --rm tiny:2'), 'hello\n')
+  assert.match(await sh('id -nG daemon'), /docker/)
   assert.equal(await sh('runuser -u devops -- docker run --rm 127.0.0.1:5000/tiny:1'), 'hello\n')
   const { facts } = await story.see.node('engine')
   assert.match((facts.services as { docker: { version: string } }).docker.version, /^\d+\.\d+/)
@@ -89,7 +99,7 @@ mkdir -p /etc/pki && cd /etc/pki
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=ca 2>/dev/null
 pair() {
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -out $1.csr -subj /CN=$1 2>/dev/null
-  printf 'subjectAltName = IP:127.0.0.1\\nextendedKeyUsage = serverAuth, clientAuth\\n' >$1.ext
+  printf 'subjectAltName = IP:127.0.0.2\\nextendedKeyUsage = serverAuth, clientAuth\\n' >$1.ext
   openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile $1.ext -out $1.pem 2>/dev/null
 }
 pair engine
@@ -102,11 +112,12 @@ test('with tls it answers to clients with a certificate alone, and without its s
     certificate: '/etc/pki/engine.pem',
     private_key: '/etc/pki/engine.key',
   }
-  await wish({ inet: true, inet_port: 2376, tls, sock: false })
+  await wish({ inet: true, inet_ip: '127.0.0.2', inet_port: 2376, tls, sock: false })
   const ask = (more: string) =>
-    sh(`curl -s --max-time 5 --cacert /etc/pki/ca.pem ${more} https://127.0.0.1:2376/_ping || true`)
+    sh(`curl -s --max-time 5 --cacert /etc/pki/ca.pem ${more} https://127.0.0.2:2376/_ping || true`)
   assert.equal(await ask('--cert /etc/pki/client.pem --key /etc/pki/client.key'), 'OK')
   assert.equal(await ask(''), '')
+  assert.equal(await sh("ss -Hltn 'sport = :2376' | awk '{print $4}'"), '127.0.0.2:2376\n')
   assert.equal(
     await sh('curl -s --max-time 5 --unix-socket /run/docker.sock http://docker/_ping || true'),
     '',

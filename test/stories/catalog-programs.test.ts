@@ -122,14 +122,61 @@ const server = (port: number) => ({
 const answer = (port: number) =>
   sh(`curl -s --retry 30 --retry-connrefused --retry-delay 1 http://127.0.0.1:${port}/`)
 
-test('an app whose code comes after its unit is up when the code is there', async () => {
-  await sh('rm -rf /srv/shop')
-  await story.wish('app', ['nodejs'], { nodejs: { npm: false, apps: [server(3000)] } })
+/** A repository of the app, with two versions; the second one tells whom it runs for. */
+const origin = `install -d -o devops /srv/git && rm -rf /srv/shop && runuser -u devops -- sh -ec '
+git init -q --bare -b main /srv/git/shop.git
+git init -q -b main /srv/git/work
+cd /srv/git/work
+git config user.name ann
+git config user.email ann@localhost
+echo "throw new Error(1)" >server.js
+echo dist >.gitignore
+git add .
+git commit -qm one
+git tag v1
+cat >server.js <<"JS"
+require("http").createServer((_, answer) => answer.end(process.env.NODE_ENV + " " + process.env.USER)).listen(process.env.PORT)
+JS
+git commit -qam two
+git push -q /srv/git/shop.git main v1'`
+const update = (version?: string) => ({
+  run: 'devops git update',
+  options: { repo: 'file:///srv/git/shop.git', dest: '/srv/shop', ...(version && { version }) },
+})
+const newest = () => sh('runuser -u devops -- git -C /srv/shop log -1 --format=%s')
+
+test('an app whose code comes after its unit is up when the code is there, brought in its version by git', async () => {
+  await sh(origin)
+  await story.wish('app', ['nodejs', 'git'], { nodejs: { npm: false, apps: [server(3000)] } })
   assert.deepEqual(await story.again('app'), [])
-  await sh(`install -d -o devops /srv/shop && cat >/srv/shop/server.js <<'EOF'
-require('http').createServer((_, answer) => answer.end(process.env.NODE_ENV + ' ' + process.env.USER)).listen(process.env.PORT)
-EOF`)
+  assert.match(await story.run('app', update('v1')), /\/srv\/shop (is at|went from)/)
+  assert.equal(await newest(), 'one\n')
+  await sh('echo by hand >>/srv/shop/server.js')
+  assert.match(await story.run('app', update()), /went from [0-9a-f]{40} to [0-9a-f]{40}/)
+  assert.equal(await newest(), 'two\n')
   assert.equal(await answer(3000), 'production devops')
+  assert.match(await story.fails('app', update('v2')), /v2/)
+})
+
+test('what was built in a clone is published as a branch of its own, by its author', async () => {
+  const author = { path: '/srv/shop', user: 'Ann of the shop', email: 'ann@shop.example' }
+  const deploy = (source: string) => ({
+    run: 'devops git deploy',
+    options: { repo: '/srv/shop', source, branch: 'pages' },
+  })
+  await story.run(
+    'app',
+    { run: 'devops git config', options: author },
+    { run: 'mkdir /srv/shop/dist; echo a page >/srv/shop/dist/index.html' },
+    deploy('dist'),
+  )
+  const published = await sh(
+    'runuser -u devops -- git -C /srv/git/shop.git log -1 --name-only --format="%an %ae" pages',
+  )
+  assert.equal(published, 'Ann of the shop ann@shop.example\n\nindex.html\n')
+  assert.match(await story.fails('app', deploy('none')), /there is no folder none/)
+  assert.match(await story.run('app', update('main'), update('main')), / is at /)
+  await sh('rm -r /srv/git')
 })
 
 test('supervisord that is gone leaves nothing but its programs’ logs', async () => {

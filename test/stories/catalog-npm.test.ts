@@ -44,3 +44,26 @@ test('packages of npm come to the whole node, from the registry that npm is told
   await story.wish('app', ['nodejs'], { nodejs: { apps } })
   assert.equal(await sh('command -v hello || true'), '')
 })
+
+/** A package of npm as a file, as somebody packs it; its command prints its version. */
+const packed = (version: string) => `set -e
+mkdir -p /tmp/own-tool && cd /tmp/own-tool
+echo '{"name": "own-tool", "version": "${version}", "bin": "tool.js"}' >package.json
+printf '#!/usr/bin/node\\nconsole.log("${version}")\\n' >tool.js
+chmod 755 tool.js
+tar -C /tmp -czf /srv/own-tool-${version}.tgz --transform 's/^own-tool/package/' own-tool`
+
+test('a package of npm comes from a file in place of the registry, changes its version and leaves', async () => {
+  for (const version of ['1.0.0', '1.1.0']) {
+    await sh(packed(version))
+    const from = `/srv/own-tool-${version}.tgz`
+    story.clone.write({
+      'services/tools/service.yml': `resources:\n  - {npm: own-tool, version: '${version}', from: ${from}}\n`,
+    })
+    await story.wish('app', ['nodejs', 'tools'], { nodejs: { apps } })
+    assert.equal(await sh('own-tool'), `${version}\n`)
+    assert.deepEqual(await story.again('app'), [])
+  }
+  await story.wish('app', ['nodejs'], { nodejs: { apps } })
+  assert.equal(await sh('command -v own-tool || true'), '')
+})

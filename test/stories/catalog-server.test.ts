@@ -48,13 +48,13 @@ const wishes = {
   packages: ['own-tool'],
   repositories: [{ name: 'deb [trusted=yes] file:/srv/apt ./' }],
   sysctl: { 'net.core.somaxconn': 4096 },
-  swap: { size: 16 },
+  swap: { enable: true, path: '/srv/swapfile', size: 16 },
 }
 
 test('locale, time zone and a place of packages are as its descriptor says; kernel and swap are left to the host', async () => {
   await offer('1.0')
   const kernel = () =>
-    sh('sysctl -n net.core.somaxconn vm.swappiness; ls /etc/sysctl.d /swapfile 2>&1 || true')
+    sh('sysctl -n net.core.somaxconn vm.swappiness; ls /etc/sysctl.d /swapfile /srv/swapfile 2>&1 || true')
   const before = await kernel()
   await story.wish('box', [], { server: wishes })
   assert.equal(await version(), '1.0')
@@ -64,7 +64,7 @@ test('locale, time zone and a place of packages are as its descriptor says; kern
   assert.match(session.text, /UTF-8\s+English locale for the USA\s+CES?T/)
   assert.equal(await kernel(), before)
   const plan = await person.devops('plan', 'box', '--repo', clone.repo)
-  assert.match(plan.text, /swap:\/swapfile +skipped: the node is a container/)
+  assert.match(plan.text, /swap:\/srv\/swapfile +skipped: the node is a container/)
   assert.match(plan.text, /net\.core\.somaxconn +skipped: the node is a container/)
   assert.deepEqual(await story.again('box'), [])
 })

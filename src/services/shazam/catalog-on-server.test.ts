@@ -4,9 +4,12 @@ import { resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import { compile } from './compile.ts'
 import { quote } from './quote.ts'
+import { startBackends } from './testing/backends.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
 import { catalogGraph, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
 import { hostile } from './testing/hostile-values.ts'
+import { merged } from './testing/merged.ts'
+import { base, type Configuration, password, prepared, shown } from './testing/shown-options.ts'
 
 /**
  * What no story of the catalog pushes: values that look like an attack, in every program at once, and the options that
@@ -15,42 +18,15 @@ import { hostile } from './testing/hostile-values.ts'
 let node: Converging
 const sh = (line: string) => node.sh(line).trim()
 const services = ['nginx', 'nodejs', 'supervisord', 'redis', 'postgresql']
-const wish = (more: Configuration) => node.made(catalogGraph(services, merged(more)))
-type Configuration = Record<string, Record<string, unknown>>
+const wish = (more: Configuration) => node.made(catalogGraph(services, more))
 
 /** A Redis that is not ours, for ours to follow; and folders of data elsewhere. */
-const password = "$(touch$IFS/tmp/injected);#'`{x}|&%"
-const master = `install -d -m 700 /srv/master && redis-server --port 6400 --dir /srv/master --daemonize yes --requirepass ${quote(password)} >/dev/null`
+const master = `install -d -m 700 /srv/master && redis-server --port 6400 --dir /srv/master --daemonize yes --repl-diskless-sync-delay 0 --requirepass ${quote(password)} >/dev/null`
 
-const base: Configuration = {
-  nodejs: { npm: false },
-  redis: {
-    snapshotting: { dir: '/srv/redis', dbfilename: 'all.rdb' },
-    aom: { enable: 'yes', filename: 'log.aof', fsync: 'always' },
-    security: { requirepass: password },
-  },
-  postgresql: { data_directory: '/srv/postgresql/%v', clients: ['10.9.0.0/16', 'samenet'] },
-}
-
-/** One level of options over another, service by service. */
-function merged(more: Configuration): Configuration {
-  const all = { ...base }
-  for (const [service, options] of Object.entries(more)) all[service] = { ...all[service], ...options }
-  return all
-}
-
-/** The options of all cases in one configuration: lists are put together. */
-function together(): Configuration {
-  const found: Configuration = {}
-  for (const { service, options } of hostile)
-    for (const [name, value] of Object.entries(options)) {
-      found[service] ??= {}
-      const there = found[service][name]
-      found[service][name] = Array.isArray(there) && Array.isArray(value) ? [...there, ...value] : value
-    }
-  return found
-}
-const everything = together()
+/** The options of many cases in one configuration. */
+const together = (cases: readonly { service: string; options: Record<string, unknown> }[]): Configuration =>
+  merged(base, ...cases.map(({ service, options }) => ({ [service]: options }))) as Configuration
+const everything = together(hostile)
 
 before(async () => {
   node = await startConverging()
@@ -68,6 +44,23 @@ for (const { service, title, look, shows } of hostile)
 test('nothing of all that was run, and a second look has nothing to do', async () => {
   assert.equal(sh('ls -d /tmp/injected* 2>/dev/null || true'), '')
   assert.deepEqual((await wish(everything)).did, [])
+})
+
+test('routes of nginx reach a WebSocket, a FastCGI and a uWSGI program, and each of them sees the request', async () => {
+  sh(startBackends)
+  const host = sh('hostname -I').split(' ')[0]
+  const answered = Promise.withResolvers<string>()
+  const socket = new WebSocket(`ws://${host}:8088/socket?a=b`)
+  socket.addEventListener('open', () => socket.send('hello'))
+  socket.addEventListener('message', ({ data }) => answered.resolve(String(data)))
+  socket.addEventListener('close', () => answered.reject(new Error('closed without an answer')))
+  assert.match(await answered.promise, /^hello at \/socket\?a=b for \d+\.\d+\.\d+\.\d+$/)
+  socket.close()
+  assert.equal(sh('curl -s http://127.0.0.1:8088/run.cgi?a=b'), 'GET /run.cgi a=b')
+  assert.equal(
+    sh('curl -s -X POST -H "Host: py.example" http://127.0.0.1:8088/py/x?a=b'),
+    'POST /py/x a=b py.example',
+  )
 })
 
 const redis = (line: string, port = 6379) =>
@@ -125,6 +118,16 @@ test('postgresql without TLS offers none, and its networks come in without it', 
     sh("PGPASSWORD=x psql 'host=127.0.0.1 user=nobody dbname=postgres sslmode=require' 2>&1 || true"),
     /does not support SSL/,
   )
+})
+
+test('every option at another value than its default is what the program says it has, and a second look has nothing to do', async (t) => {
+  sh(prepared)
+  const unusual = together([...hostile, ...shown])
+  await wish(unusual)
+  for (const { service, options, look, shows } of shown)
+    await t.test(`${service} ${JSON.stringify(options)}`, () => assert.match(sh(look), shows))
+  assert.deepEqual((await wish(unusual)).did, [])
+  await wish(everything)
 })
 
 test('the service of the checklist works as it is written there, and leaves nothing', async () => {

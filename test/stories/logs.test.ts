@@ -63,7 +63,7 @@ const devops = (...args: string[]) => ann.devops(...args, '--repo', clone.repo)
 const port = (kind: string) =>
   Number(new RegExp(`Syslog of nodes by ${kind} +port (\\d+)`).exec(plane.output())?.[1])
 
-const syslog = (protocol: 'tcp' | 'tls') => `configuration:
+const syslog = (protocol: 'tcp' | 'tls' | 'udp') => `configuration:
   server:
     syslog:
       host: ${bridge}
@@ -86,6 +86,13 @@ test('a server that is told whose certificate to trust sends by TLS', async () =
   await see.idle()
   await onServer(id, 'logger -t shop "sealed apples"')
   assert.ok(await syslogLine('sealed apples'))
+})
+
+test('a server that is told to sends by UDP', async () => {
+  await push({ 'nodes/web.yml': server('web', syslog('udp')) })
+  await see.idle()
+  await onServer(id, 'logger -t shop "loose apples"')
+  assert.ok(await syslogLine('loose apples'))
 })
 
 test('what a step prints cannot move the cursor of who reads it, on any face (security 30)', async () => {

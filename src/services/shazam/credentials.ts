@@ -1,6 +1,7 @@
 import type { Input, Output } from '#contracts'
 import type { RepoId } from '#contracts/ids.ts'
 import { Problem } from '#kit/problem.ts'
+import { nearest } from '#language'
 import type { Descriptor, Provider } from './providers/index.ts'
 import type { Shazam } from './shazam.ts'
 
@@ -13,12 +14,7 @@ export const checkCredential =
     provider: name,
     fields,
   }: Input<'shazam.check_credential'>): Promise<Output<'shazam.check_credential'>> => {
-    const provider = providers.get(name)
-    if (!provider)
-      throw new Problem('invalid', {
-        reason: `provider ${name} is not known, known are ${[...providers.keys()].join(', ')}`,
-      })
-    return { said: await credentialOf(provider).check(fields) }
+    return { said: await credentialOf(providerNamed(providers, name)).check(fields) }
   }
 
 /** The provider as the credential of the descriptor opens it; as it is when the descriptor names none. */
@@ -29,16 +25,20 @@ export async function openProvider(
   purpose: 'create' | 'find' | 'resize' | 'power' | 'destroy' | 'offers',
 ): Promise<Provider> {
   const { name, credential } = descriptor
-  const provider = providers.get(name)
-  if (!provider) {
-    const reason = `provider ${name} is not known here, known are ${[...providers.keys()].join(', ')}`
-    throw new Problem('provider', { provider: name, reason, kind: 'final' })
-  }
+  const provider = providerNamed(providers, name)
   if (credential === undefined) return provider
   const opener = credentialOf(provider)
   const use = { repo, node, name: credential, provider: name, purpose }
   const { fields } = await bus.ask('profiles.use_credential', use)
   return opener.open(fields)
+}
+
+function providerNamed(providers: Parts['providers'], name: string): Provider {
+  const provider = providers.get(name)
+  if (provider) return provider
+  const near = nearest(name, providers.keys())
+  const hint = near ? `did you mean "${near}"?` : `there are: ${[...providers.keys()].join(', ')}`
+  throw new Problem('invalid', { reason: `unknown provider "${name}", ${hint}` })
 }
 
 function credentialOf(provider: Provider) {

@@ -190,7 +190,10 @@ describe('nodes', { timeout: 600_000 }, () => {
       locations: [],
       images: [],
     })
-    await assert.rejects(desk.bus.ask('shazam.offers', { repo, provider: 'nimbus' }), /known are docker, ssh/)
+    await assert.rejects(
+      desk.bus.ask('shazam.offers', { repo, provider: 'nimbus' }),
+      /unknown provider "nimbus", there are: docker, ssh/,
+    )
   })
 
   test('a server that has vanished at its provider is made anew', async () => {

@@ -14,7 +14,12 @@ const flags = [
 ]
 
 export interface TestServer extends AsyncDisposable {
-  connection: Connection & { trips: number }
+  connection: Connection & {
+    /** Remote executions so far. */
+    trips: number
+    /** Bytes that were sent to them: commands and their input. */
+    sent: number
+  }
   /** Runs a shell line as root and returns its output. */
   sh(line: string): string
   /** Kills the client of the running command, as a lost link does. */
@@ -57,9 +62,14 @@ export async function startServer({
   let running: ReturnType<typeof spawn> | undefined
   const connection: TestServer['connection'] = {
     trips: 0,
+    sent: 0,
     target: { node: 'web', host: name, port: 22, user: 'root' },
     exec(command, { stdin = '', onStdout, onStderr } = {}) {
       connection.trips++
+      void Promise.resolve(stdin).then((input) => {
+        connection.sent += Buffer.byteLength(command) + Buffer.byteLength(input)
+        child.stdin.end(input)
+      })
       const { promise, resolve, reject } = Promise.withResolvers<{
         code: number | null
         stdout: string
@@ -71,7 +81,6 @@ export async function startServer({
       child.stdout.on('data', (chunk: Buffer) => (onStdout ? onStdout(chunk) : texts.stdout.push(chunk)))
       child.stderr.on('data', (chunk: Buffer) => (onStderr ? onStderr(chunk) : texts.stderr.push(chunk)))
       child.stdin.on('error', () => {})
-      child.stdin.end(stdin)
       child.on('error', reject)
       child.on('close', (code, signal) => {
         if (signal) reject(new Error('the link was lost'))

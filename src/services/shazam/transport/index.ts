@@ -17,6 +17,8 @@ export interface TransportOptions {
   idle?: number
   /** Milliseconds for connecting, key exchange and login; 15,000 when absent. */
   timeout?: number
+  /** See OpenOptions. */
+  keepalive?: number
   /** Handshakes at the same time: they are what costs a core. 16 when absent. */
   handshakes?: number
   /** Where nodes may be; nowhere on this machine nor its link when absent. */
@@ -58,6 +60,7 @@ const HANDSHAKES = 16
 
 export function openTransport(options: TransportOptions): Transport {
   const { clock, log, idle = IDLE, timeout = TIMEOUT, outbound = openOutbound() } = options
+  const keeping = options.keepalive === undefined ? {} : { keepalive: options.keepalive }
   const handshakes = openGate(options.handshakes ?? HANDSHAKES)
   const entries = new Map<string, Entry>()
   let open = 0
@@ -78,7 +81,7 @@ export function openTransport(options: TransportOptions): Transport {
       const way = address.jump && (await forward(await address.jump(), address))
       const login = { privateKey, hostKeys: address.hostKeys }
       const link = await handshakes.run(() =>
-        openLink(address, login, { clock, timeout, outbound, onDead: gone, ...(way && { way }) }),
+        openLink(address, login, { clock, timeout, outbound, onDead: gone, ...keeping, ...(way && { way }) }),
       )
       await pinned(entry, link).catch((error: unknown) => {
         link.close()

@@ -36,10 +36,16 @@ export interface OpenOptions {
   /** Milliseconds for TCP, key exchange and login together. */
   timeout: number
   outbound: Outbound
+  /** Milliseconds of silence after which the server is asked for a sign of life; 15,000 when absent. */
+  keepalive?: number
   onDead?(): void
   /** The way there, when it leads over another server; a connection of our own when absent. */
   way?: Duplex
 }
+
+const KEEPALIVE = 15_000
+/** So many signs of life that do not come, and the link is lost. */
+const UNANSWERED = 3
 
 /** Enters a server. The host key is checked before anything of ours is shown to it. */
 export async function openLink(target: Target, login: Login, options: OpenOptions): Promise<Link> {
@@ -83,11 +89,17 @@ function handshake(
       undo()
       resolve()
     })
-    client.connect(configuration(socket, target, login, seen))
+    client.connect(configuration(socket, target, login, options, seen))
   })
 }
 
-function configuration(socket: Duplex, target: Target, login: Login, seen: { key: string }): ConnectConfig {
+function configuration(
+  socket: Duplex,
+  target: Target,
+  login: Login,
+  { keepalive = KEEPALIVE }: OpenOptions,
+  seen: { key: string },
+): ConnectConfig {
   return {
     sock: socket as Socket,
     username: target.user,
@@ -96,8 +108,8 @@ function configuration(socket: Duplex, target: Target, login: Login, seen: { key
     algorithms,
     agentForward: false,
     readyTimeout: 0,
-    keepaliveInterval: 15_000,
-    keepaliveCountMax: 3,
+    keepaliveInterval: keepalive,
+    keepaliveCountMax: UNANSWERED,
     hostVerifier: (key: Buffer) => {
       seen.key = fingerprint(key)
       return accepts(login, seen.key)

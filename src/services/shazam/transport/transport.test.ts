@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
-import { connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
 import { openOutbound } from '#kit/outbound.ts'
+import { isProblem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { fakeClock } from '#testing/clock.ts'
 import { type Fleet, type Machine, startFleet } from '#testing/fleet.ts'
 import { until } from '#testing/until.ts'
+import { openWire } from '#testing/wire.ts'
 import { type Address, openTransport } from './index.ts'
 
 const outbound = openOutbound(['127.0.0.1'])
@@ -139,6 +141,54 @@ describe('transport', { timeout: 60_000 }, () => {
     relay.cut()
     await refused
     assert.equal((await connection.exec('echo again')).stdout, 'again\n')
+  })
+
+  test('a link on which nothing is said any more is given up, and the next command enters anew', async () => {
+    await using wire = await openWire(machine.ip)
+    await using transport = open({ keepalive: 100 })
+    const connection = transport.connection(address({ host: '127.0.0.1', port: wire.port }))
+    let started = () => {}
+    const running = new Promise<void>((resolve) => {
+      started = resolve
+    })
+    const silent = connection.exec('echo here; sleep 600', { onStdout: () => started() })
+    const refused = assert.rejects(
+      silent,
+      (error) => isProblem(error, 'unreachable') && /does not answer in time/.test(error.message),
+    )
+    await running
+    // From the next byte on, which asks for a sign of life, nothing passes.
+    wire.hole(0, 2 ** 30, 'reset')
+    await refused
+    assert.equal(wire.cuts, 1)
+    wire.heal()
+    assert.equal((await connection.exec('echo again')).stdout, 'again\n')
+  })
+
+  test('no more links are being opened at once than are allowed, and all have their turn', async () => {
+    const sockets = new Set<Socket>()
+    const seen = { most: 0, all: 0 }
+    // Takes the connection and never greets: who comes stays in the middle of the handshake until let go.
+    const mute = createServer((socket) => {
+      sockets.add(socket)
+      seen.all++
+      seen.most = Math.max(seen.most, sockets.size)
+      socket.on('error', () => {})
+      socket.on('close', () => sockets.delete(socket))
+    })
+    await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
+    const { port } = mute.address() as AddressInfo
+    await using transport = open({ handshakes: 2 })
+    const nodes = Array.from({ length: 5 }, (_, i) => address({ node: `n${i}`, host: '127.0.0.1', port }))
+    const all = Promise.allSettled(nodes.map((node) => transport.connection(node).exec('true')))
+    for (let left = nodes.length; left > 0; left -= 2) {
+      await until(() => sockets.size === Math.min(2, left))
+      for (const socket of sockets) socket.destroy()
+      sockets.clear()
+    }
+    assert.ok((await all).every(({ status }) => status === 'rejected'))
+    assert.deepEqual(seen, { most: 2, all: 5 })
+    await new Promise((resolve) => mute.close(resolve))
   })
 
   test('an aborted command ends at once, on the node too', async () => {

@@ -213,6 +213,11 @@ export const calls = {
     strict(usedBy),
   ),
   'registry.list_secrets': call(strict({ repo: RepoId }), Type.Array(SecretInfo)),
+  /** Its value; null when it is not set. What checks a signature needs one, not the tree of the repository. */
+  'registry.reveal_secret': call(
+    strict({ repo: RepoId, name: SecretInfo.properties.name }),
+    strict({ value: nullable(Type.String()) }),
+  ),
   /** Newest first. */
   'registry.secret_history': call(
     strict({ repo: RepoId, name: SecretInfo.properties.name }),

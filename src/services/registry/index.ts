@@ -48,6 +48,7 @@ export const registry = defineService<RegistryOptions>({
       'registry.get_value': createGetValue(parts, resolve),
       'registry.set_secret': secrets.set,
       'registry.unset_secret': secrets.unset,
+      'registry.reveal_secret': secrets.reveal,
       'registry.list_secrets': secrets.list,
       'registry.secret_history': secrets.history,
       'registry.list_passwords': passwords.list,

@@ -73,7 +73,7 @@ interface Tree {
   db: { configuration: { postgresql: Filled }; vars: Record<string, unknown> }
 }
 
-test('a secret is set, rotated and unset; who and when is told, its value only to who resolves', async () => {
+test('a secret is set, rotated and unset; who and when is told, its value only to who resolves or needs it', async () => {
   await using plane = await startRegistry()
   const { bus, clock } = plane
   plane.answer(infrastructure({}))
@@ -86,12 +86,16 @@ test('a secret is set, rotated and unset; who and when is told, its value only t
   assert.deepEqual(second, { name: 'token', version: 2, set_at: at + 1000, set_by: 'bob', used_by: ['web'] })
   const { used_by: _, ...info } = second
   assert.deepEqual(await bus.ask('registry.list_secrets', { repo }), [info])
+  const reveal = (name: string) => bus.ask('registry.reveal_secret', { repo, name })
+  assert.deepEqual(await reveal('token'), { value: 'swordfish' })
+  assert.deepEqual(await reveal('other'), { value: null })
   const tree = (await bus.ask('registry.resolve', { repo })) as unknown as Tree
   assert.deepEqual(tree.secrets, { token: 'swordfish' })
   assert.deepEqual(tree.$secrets, ['hunter2hunter2', 'swordfish'])
   assert.deepEqual(await bus.ask('registry.unset_secret', { repo, name: 'token', by: 'ann' }), {
     used_by: ['web'],
   })
+  assert.deepEqual(await reveal('token'), { value: null })
   const gone = (await bus.ask('registry.resolve', { repo })) as unknown as Tree
   assert.deepEqual([gone.secrets, gone.$secrets.length], [{}, 2])
   const history = await bus.ask('registry.secret_history', { repo, name: 'token' })

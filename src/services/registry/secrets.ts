@@ -78,6 +78,11 @@ export function createSecrets({ bus, clock, store: any }: Parts, vault: Vault) {
     list: async ({ repo }: Input<'registry.list_secrets'>): Promise<SecretInfo[]> =>
       (await findCurrent(store.db, repo, 'secret')).map(toInfo),
 
+    async reveal({ repo, name }: Input<'registry.reveal_secret'>): Promise<Output<'registry.reveal_secret'>> {
+      const row = await findLatest(store.db, keyOf(repo, name))
+      return { value: row && row.sealed !== null ? vault.open(row) : null }
+    },
+
     async history({
       repo,
       name,

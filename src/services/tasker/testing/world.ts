@@ -106,6 +106,10 @@ export class World implements AsyncDisposable {
       if (this.deaf) throw new Problem('no_answer', { call: 'registry.resolve' })
       return { $views: Object.fromEntries(nodes.map((node) => [node, this.resolved.vars])), ...this.resolved }
     })
+    bus.answer('registry.reveal_secret', async ({ name }) => {
+      const { [name]: value = null } = (this.resolved.secrets ?? {}) as Record<string, string>
+      return { value }
+    })
     bus.answer('shazam.command', async ({ service, command }) => ({
       template: `${service} ${command} {{ options.size }}`,
       user: 'root',

@@ -72,13 +72,9 @@ async function admit({ bus, clock }: Tasker, { tip, webhook }: Hook, incoming: I
   const { secret, type, allow } = webhook
   if (!isAllowed(incoming.from, allow)) throw new Problem('address_refused', { from: incoming.from })
   if (secret === undefined || type === undefined) return
-  const { repo, commit } = tip
-  const { secrets } = await bus.ask('registry.resolve', { repo, ...(commit !== null && { commit }) })
-  const value = (secrets as Record<string, unknown> | undefined)?.[secret]
+  const { value } = await bus.ask('registry.reveal_secret', { repo: tip.repo, name: secret })
   const trouble =
-    typeof value === 'string'
-      ? signatureTrouble(type, value, incoming, clock.now())
-      : "the webhook's secret is not set"
+    value === null ? "the webhook's secret is not set" : signatureTrouble(type, value, incoming, clock.now())
   if (trouble !== undefined) throw new Problem('unsigned', { reason: trouble })
 }
 

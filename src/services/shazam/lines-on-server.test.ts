@@ -8,6 +8,8 @@ import { graphOf } from './testing/graphs.ts'
 let node: Converging
 before(async () => {
   node = await startConverging()
+  // Not /tmp: a server that has just started may still be tidying up there.
+  node.sh('install -d -o daemon /srv/work')
 })
 after(() => node?.[Symbol.asyncDispose]())
 
@@ -17,9 +19,9 @@ const sh = (line: string) => node.sh(line).trim()
 
 test('a command runs as its user when its guard says so: creates, unless, only_if', async () => {
   const wish = resources(
-    { command: 'make', run: 'id -un >/tmp/made', user: 'daemon', creates: '/tmp/made' },
-    { command: 'never', run: 'touch /tmp/never', unless: 'test -d /' },
-    { command: 'perhaps', run: 'touch /tmp/perhaps', only_if: 'test -e /tmp/flag' },
+    { command: 'make', run: 'id -un >/srv/work/made', user: 'daemon', creates: '/srv/work/made' },
+    { command: 'never', run: 'touch /srv/work/never', unless: 'test -d /' },
+    { command: 'perhaps', run: 'touch /srv/work/perhaps', only_if: 'test -e /srv/work/flag' },
   )
   const first = await node.made(wish)
   assert.deepEqual(first.did, ['command:make'])
@@ -27,11 +29,11 @@ test('a command runs as its user when its guard says so: creates, unless, only_i
     first.changes.map(({ verdict, summary }) => `${verdict}: ${summary}`),
     ['change: run make', 'no change: never: nothing to do', 'skipped: perhaps: its condition does not hold'],
   )
-  assert.equal(sh('cat /tmp/made; ls /tmp/never /tmp/perhaps 2>/dev/null || true'), 'daemon')
+  assert.equal(sh('cat /srv/work/made; ls /srv/work/never /srv/work/perhaps 2>/dev/null || true'), 'daemon')
   assert.deepEqual((await node.made(wish)).did, [])
-  node.sh('touch /tmp/flag')
+  node.sh('touch /srv/work/flag')
   assert.deepEqual((await node.made(wish)).did, ['command:perhaps'])
-  assert.equal(sh('ls /tmp/perhaps'), '/tmp/perhaps')
+  assert.equal(sh('ls /srv/work/perhaps'), '/srv/work/perhaps')
   await node.made(nothing)
 })
 
@@ -74,13 +76,13 @@ test('an entry of cron is run by cron, as its user, whatever its line holds', as
     cron: 'job.d',
     schedule: '@reboot',
     user: 'daemon',
-    run: `printf '%s %s' "$(id -un)" 'a "b" # c' >/tmp/cron-ran`,
+    run: `printf '%s %s' "$(id -un)" 'a "b" # c' >/srv/work/cron-ran`,
   })
   await node.made(wish)
   assert.deepEqual((await node.made(wish)).did, [])
   // What is due at the start of the machine is due once for each start.
   node.sh('rm -f /run/crond.reboot; systemctl restart cron')
-  await until(() => node.sh('cat /tmp/cron-ran 2>/dev/null || true') === 'daemon a "b" # c')
+  await until(() => node.sh('cat /srv/work/cron-ran 2>/dev/null || true') === 'daemon a "b" # c')
   await node.made(nothing)
   assert.equal(sh('ls /etc/cron.d | grep job || echo none'), 'none')
 })

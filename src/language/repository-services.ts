@@ -2,7 +2,7 @@ import type { Finding, Service } from '#contracts/descriptors.ts'
 import type { File } from './repository.ts'
 import { isBinary, parseService } from './service.ts'
 import { type Services, serviceCycles, unknownRequirements } from './service-graph.ts'
-import { tooBig } from './source.ts'
+import { tooBig } from './source-limits.ts'
 import { show } from './text.ts'
 
 export interface OwnServices {

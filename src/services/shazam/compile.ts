@@ -1,25 +1,21 @@
 import { isDeepStrictEqual } from 'node:util'
-import type Type from 'typebox'
-import { Compile } from 'typebox/compile'
 import type { Node, Service } from '#contracts/descriptors.ts'
 import { hider } from '#kit/mask.ts'
 import { Problem } from '#kit/problem.ts'
 import { addressesIn, hideable, markedTexts, nearest, renderTree, textsIn, withDefaults } from '#language'
 import { checkConfiguration } from '#language/rules.ts'
-import { renderShell } from '#language/shell.ts'
 import { accessLines } from './access/lines.ts'
-import { broken, commonKeys, expand, headOf } from './expand.ts'
-import type { Graph, Handler } from './graph.ts'
+import { checkNotified, handlersOf, unitHandlers } from './compile-handlers.ts'
+import { type Draft, toResource } from './compile-item.ts'
+import { refuseLinesOfOurs, refuseNamed } from './compile-refusals.ts'
+import { expand } from './expand.ts'
+import type { Graph } from './graph.ts'
 import { inOrder } from './order.ts'
 import { sha256 } from './resources/file.ts'
-import { kindOf, kinds } from './resources/index.ts'
-import type { Item } from './resources/item.ts'
-import type { Kind, Resource } from './resources/kind.ts'
+import { kindOf } from './resources/index.ts'
+import type { Resource } from './resources/kind.ts'
 
 type Tree = Record<string, unknown>
-
-/** A resource, and the services that wish it. */
-type Draft = Resource & { from: string[] }
 
 export interface CompileInput {
   node: Node
@@ -162,53 +158,6 @@ function merge(first: Draft, second: Draft): Draft {
   return { ...first, requires: both('requires'), notify: both('notify'), from: both('from') }
 }
 
-function toResource(service: Service, item: Item): Draft {
-  const kind = kinds.get(headOf(item))
-  const at = JSON.stringify(item).slice(0, 120)
-  if (!kind) throw broken(service, at, `names no kind of resource${meant(Object.keys(item))}`)
-  const { requires = [], notify = [], except, cuts_link, ...own } = item
-  check(service, kind, own, at)
-  const list = (value: unknown) => (Array.isArray(value) ? value : [value]).map(String)
-  return {
-    ...kind.wish(String(item[kind.name]), own),
-    kind: kind.name,
-    requires: list(requires),
-    notify: list(notify).map((name) => (/[/:]/.test(name) ? name : `${service.id}/${name}`)),
-    ...(except === 'container' ? { except } : {}),
-    ...(cuts_link === true ? { cuts_link } : {}),
-    from: [service.id],
-  }
-}
-
-function meant(keys: string[]): string {
-  const near = keys.map((key) => nearest(key, kinds.keys())).find((name) => name !== undefined)
-  return near === undefined ? '' : `, did you mean ${JSON.stringify(near)}?`
-}
-
-const validators = new Map<string, ReturnType<typeof Compile>>()
-
-function check(service: Service, kind: Kind, item: Item, at: string): void {
-  const properties = (kind.schema as Type.TObject).properties
-  for (const key of Object.keys(item)) {
-    if (Object.hasOwn(properties, key) || commonKeys.has(key)) continue
-    const near = nearest(key, Object.keys(properties))
-    throw broken(
-      service,
-      at,
-      `${kind.name} has no ${JSON.stringify(key)}${near === undefined ? '' : `, did you mean ${JSON.stringify(near)}?`}`,
-    )
-  }
-  const validator = validators.get(kind.name) ?? Compile(kind.schema)
-  validators.set(kind.name, validator)
-  const [error] = validator.Errors(item)
-  const wrong = error ? undefined : kind.refuse?.(item)
-  if (wrong) throw broken(service, at, wrong)
-  if (!error) return
-  const key = error.instancePath.slice(1) || kind.name
-  const wanted = properties[key.split('/')[0] ?? ''] as { description?: string } | undefined
-  throw broken(service, at, `${key} ${error.message}${wanted?.description ? ` (${wanted.description})` : ''}`)
-}
-
 /** Folders, owners and the like, where they are wished too. What is required and not there is a mistake. */
 function withImplied(resources: Resource[]): Resource[] {
   const ids = new Set(resources.map(({ id }) => id))
@@ -228,43 +177,6 @@ function withImplied(resources: Resource[]): Resource[] {
   })
 }
 
-function handlersOf(service: Service, scope: Tree): Handler[] {
-  return Object.entries(service.handlers).map(([name, written]) => {
-    const handler: Handler = { id: `${service.id}/${name}` }
-    if (written.unit !== undefined)
-      handler.unit = String((renderTree({ unit: written.unit }, scope) as Tree).unit)
-    if (written.do === 'reload' || written.do === 'restart') handler.do = written.do
-    if (written.run !== undefined) handler.run = renderShell(String(written.run), scope)
-    if (written.check !== undefined) handler.check = renderShell(String(written.check), scope)
-    if (!handler.run && !(handler.unit && handler.do))
-      throw broken(service, `handlers.${name}`, 'needs a unit and do: reload or restart, or run')
-    return handler
-  })
-}
-
-/** `notify: restart:UNIT` or `reload:UNIT` needs no handler of that name. Of each unit, for what leaves may notify it too. */
-function unitHandlers(resources: readonly Resource[]): Handler[] {
-  const units = resources.filter(({ kind }) => kind === 'unit').map(({ id }) => id.slice('unit:'.length))
-  const own = units.flatMap((unit) => [`restart:${unit}`, `reload:${unit}`])
-  const ids = new Set([...own, ...resources.flatMap(({ notify }) => notify)])
-  return [...ids].toSorted().flatMap((id): Handler[] => {
-    const [, act, unit] = /^(restart|reload):([A-Za-z0-9][A-Za-z0-9:_.@\\-]*)$/.exec(id) ?? []
-    return act && unit ? [{ id, unit, do: act as 'restart' | 'reload' }] : []
-  })
-}
-
-function checkNotified(resources: readonly Resource[], handlers: readonly Handler[]): void {
-  const ids = handlers.map(({ id }) => id)
-  for (const { id, notify } of resources) {
-    const unknown = notify.find((name) => !ids.includes(name))
-    if (!unknown) continue
-    const near = nearest(unknown, ids)
-    throw new Problem('invalid', {
-      reason: `${id} notifies ${unknown}, which is no handler${near ? `, did you mean ${near}?` : ''}`,
-    })
-  }
-}
-
 /** What holds a secret is kept as a digest: enough to tell that it has changed. */
 function withoutSecrets(entry: Tree, hide: (text: string) => string): Tree {
   const veil = (value: unknown): unknown => {
@@ -273,31 +185,6 @@ function withoutSecrets(entry: Tree, hide: (text: string) => string): Tree {
     return typeof value === 'object' && value !== null ? withoutSecrets(value as Tree, hide) : value
   }
   return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, veil(value)]))
-}
-
-/** A file that is wished whole and a line in it would undo one another at every sync. */
-function refuseLinesOfOurs(resources: readonly Resource[]): void {
-  const whole = new Set(
-    resources.filter((one) => one.kind === 'file' && !(one as { once?: boolean }).once).map(({ id }) => id),
-  )
-  const line = resources.find(
-    (one) => one.kind === 'line' && whole.has(`file:${(one as unknown as { path: string }).path}`),
-  )
-  if (line)
-    throw new Problem('invalid', {
-      reason: `${line.id} is a line of a file that is wished whole: write it into the file itself`,
-    })
-}
-
-/** Names of resources are shown and kept. Short secrets are passed over: they are parts of honest words. */
-function refuseNamed(resources: readonly Resource[], secrets: readonly string[]): void {
-  const named = resources.find(({ id }) =>
-    secrets.some((secret) => secret.length >= 8 && id.includes(secret)),
-  )
-  if (named)
-    throw new Problem('invalid', {
-      reason: `the name of a resource (${hider(secrets)(named.id)}) holds a secret, and names are shown`,
-    })
 }
 
 function factLines(services: readonly Service[]): Record<string, string> {

@@ -367,6 +367,17 @@ test('logs shows the newest lines, and -f goes on', async () => {
   assert.equal(none.err, 'error: Task deploy has not run yet.\n  Start it with `devops run deploy`.\n')
 })
 
+test('a plan with a node that could not be looked at says so, and offers nothing to hold on to', async () => {
+  await using api = await startTestApi()
+  const reason = 'Node web cannot be reached: it is off'
+  api.world.plans = [{ node: 'web', verdict: 'unknown', reason, as_of: AT, changes: [] }]
+  assert.deepEqual(await run(api.url, 'plan web --repo ann/shop'), {
+    code: 0,
+    out: `web: unknown (${reason}), last synced 1 min ago\n`,
+    err: '\nPlan p1 of commit 3f2a1c0, digest dddddddddddd. It promises nothing: web could not be looked at.\n',
+  })
+})
+
 test('plan shows what would change and counts what stays', async () => {
   await using api = await startTestApi()
   api.world.plans = [

@@ -56,11 +56,14 @@ async function recorded(client: Client, path: Repo['path'], node: string | undef
 function promise({ id, digest, commit, nodes }: Schemas['Plan']): string {
   const head = `\nPlan ${id} of commit ${shortCommit(commit)}, digest ${digest.slice(0, 12)}.`
   if (nodes.every(({ verdict }) => verdict === 'no change')) return `${head}\n`
+  const blind = nodes.filter(({ verdict }) => verdict === 'unknown').map(({ node }) => node)
+  if (blind.length > 0) return `${head} It promises nothing: ${blind.join(', ')} could not be looked at.\n`
   return `${head} Do this and nothing else, within a day: \`devops sync --plan ${id}\`.\n`
 }
 
 function show(session: Session, { node, verdict, reason, changes, as_of }: NodePlan, all: boolean): string {
-  const seen = as_of === null ? 'never looked at' : `as of ${ago(as_of, session.now())}`
+  const since = verdict === 'unknown' ? 'last synced' : 'as of'
+  const seen = as_of === null ? 'never looked at' : `${since} ${ago(as_of, session.now())}`
   const same = changes.filter((change) => change.verdict === 'no change').length
   const shown = all ? changes : changes.filter((change) => change.verdict !== 'no change')
   const head = `${session.paint('bold', node)}: ${verdict}${reason ? ` (${printable(reason)})` : ''}, ${seen}\n`

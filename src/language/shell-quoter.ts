@@ -1,5 +1,14 @@
-import { Problem } from '#kit/problem.ts'
-import { show } from './text.ts'
+import {
+  type Arithmetic,
+  type Frame,
+  type Heredoc,
+  type HeredocFrame,
+  type Parameter,
+  type Plain,
+  refuse,
+  valueAt,
+} from './shell-frames.ts'
+import { Words } from './shell-words.ts'
 
 /**
  * Follows the quoting of a POSIX or bash script over its literal parts, and quotes each value for where it stands.
@@ -12,9 +21,7 @@ export class ShellQuoter {
   private pending: Heredoc[] = []
   /** The last literal character, when it changes the meaning of what follows: an open `\` or `$`. */
   private dangling = ''
-  /** Words of the simple command so far, and the one that is being written. */
-  private words: string[] = []
-  private word = ''
+  private readonly words = new Words()
   /** Digits were put out bare: before a redirection they would be a file descriptor. */
   private digits: { at: number; value: string } | undefined
 
@@ -30,45 +37,13 @@ export class ShellQuoter {
     if (value.includes('\0')) refuse(value, 'it contains a NUL character')
     const frame = this.frame
     if (this.dangling !== '') refuse(value, `a ${this.dangling} stands right before it`)
-    const quoted = this.quoted(frame, value)
+    const { words } = this
+    const where = { subscript: words.isSubscript(), code: words.word !== '' && words.isCode() }
+    const quoted = valueAt(frame, value, where)
     this.digits = frame.kind === 'plain' && /^\d+$/.test(quoted) ? { at: this.text.length, value } : undefined
     this.text += quoted
-    this.word += quoted === '' ? '' : 'x'
+    words.add(quoted === '' ? '' : 'x')
     if (frame.kind === 'heredoc') this.followHeredocValue(frame, value, quoted)
-  }
-
-  private quoted(frame: Frame, value: string): string {
-    switch (frame.kind) {
-      case 'plain':
-        if (this.isSubscript()) return wholeNumber(value, 'in a subscript')
-        if (this.word !== '' && this.isCode())
-          return this.harmless(value, 'it is part of a program for another interpreter')
-        return isBare(value) ? value : singleQuoted(value)
-      case 'single':
-        if (frame.code) return this.harmless(value, 'it is part of a program for another interpreter')
-        return value.replaceAll("'", "'\\''")
-      case 'double':
-        if (frame.code) return this.harmless(value, 'it is part of a program for another interpreter')
-        return value.replace(/[\\$"`]/g, '\\$&')
-      case 'comment':
-        return value.replace(/[\r\n]/g, ' ')
-      case 'heredoc':
-        if (frame.code) return this.harmless(value, 'it is part of a program for another interpreter')
-        if (frame.lost) return this.harmless(value, 'the place in the script is too intricate')
-        return frame.quoted ? value : value.replace(/[\\$`]/g, '\\$&')
-      case 'arithmetic':
-        return wholeNumber(value, 'in $((…))')
-      case 'parameter':
-        return this.harmless(value, 'it stands inside a parameter expansion')
-      case 'backtick':
-        return this.harmless(value, 'it stands between backticks; $(…) can quote it')
-      case 'lost':
-        return this.harmless(value, `the place in the script is too intricate (${frame.why})`)
-    }
-  }
-
-  private harmless(value: string, why: string): string {
-    return isBare(value) ? value : refuse(value, why)
   }
 
   /** `echo 2>f` is not `echo '2' >f`. */
@@ -118,31 +93,33 @@ export class ShellQuoter {
   private stepPlain(frame: Plain, text: string, i: number): number {
     const char = text[i] ?? ''
     // bash reads the subscript of an array up to its `]`, whatever stands in it.
-    if (/[\s;|&<>()'"`#\\]/.test(char) && this.isSubscript()) {
+    if (/[\s;|&<>()'"`#\\]/.test(char) && this.words.isSubscript()) {
       this.lose('a subscript')
       return 0
     }
     switch (char) {
       case '\\':
-        this.word += 'x'
+        this.words.add('x')
         return this.escape(text, i)
       case "'":
       case '"':
         this.push(
-          char === '"' ? { kind: 'double', code: this.isCode() } : { kind: 'single', code: this.isCode() },
+          char === '"'
+            ? { kind: 'double', code: this.words.isCode() }
+            : { kind: 'single', code: this.words.isCode() },
         )
-        this.word += 'x'
+        this.words.add('x')
         return 1
       case '`':
-        this.word += 'x'
+        this.words.add('x')
         this.push({ kind: 'backtick' })
         return 1
       case '$':
-        this.word += 'x'
+        this.words.add('x')
         return this.stepDollar(text, i, true)
       case '#':
-        if (this.word === '') this.push({ kind: 'comment' })
-        else this.word += char
+        if (this.words.word === '') this.push({ kind: 'comment' })
+        else this.words.add(char)
         return 1
       case ' ':
       case '\t':
@@ -167,14 +144,14 @@ export class ShellQuoter {
         this.endWord()
         return 1
       default:
-        this.word += char
+        this.words.add(char)
         return 1
     }
   }
 
   private openParenthesis(frame: Plain, text: string, i: number): number {
-    if (text[i + 1] === '(' && this.word === '') this.lose('((')
-    if (/[?*+@!=]$/.test(this.word)) this.lose('a pattern or array in parentheses')
+    if (text[i + 1] === '(' && this.words.word === '') this.lose('((')
+    if (/[?*+@!=]$/.test(this.words.word)) this.lose('a pattern or array in parentheses')
     this.endCommand()
     if (frame.nested) frame.depth++
     return 1
@@ -185,8 +162,7 @@ export class ShellQuoter {
     if (!frame.nested) return 1
     if (frame.depth === 0) {
       this.frames.pop()
-      this.words = frame.words ?? []
-      this.word = 'x'
+      this.words.goOn(frame.words ?? [])
     } else frame.depth--
     return 1
   }
@@ -198,8 +174,7 @@ export class ShellQuoter {
     }
     if (text.startsWith('<(', i)) {
       this.endWord()
-      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words })
-      this.words = []
+      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words.leave() })
       return 2
     }
     if (!text.startsWith('<<', i)) {
@@ -209,7 +184,7 @@ export class ShellQuoter {
     const found = /^<<(-?)[ \t]*('[^'\n]*'|"[^"\n\\$`]*"|\\?[A-Za-z0-9_.-]+)(?=[\s;|&<>)])/.exec(
       text.slice(i, i + 300),
     )
-    if (!found || frame.nested || this.word.includes('[')) {
+    if (!found || frame.nested || this.words.word.includes('[')) {
       this.lose('a here-document')
       return 2
     }
@@ -220,7 +195,7 @@ export class ShellQuoter {
       mark: mark.replace(/['"\\]/g, ''),
       quoted,
       tabs: dash === '-',
-      code: this.words.some(isInterpreter),
+      code: this.words.isForInterpreter(),
     })
     return all.length
   }
@@ -256,9 +231,7 @@ export class ShellQuoter {
       return 3
     }
     if (rest.startsWith('$(')) {
-      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words })
-      this.words = []
-      this.word = ''
+      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words.leave() })
       return 2
     }
     if (rest.startsWith('$[') || (isPlain && rest.startsWith("$'"))) this.lose(rest.slice(0, 2))
@@ -363,65 +336,13 @@ export class ShellQuoter {
   }
 
   private endWord(): void {
-    if (this.word === '') return
     const inSubstitution = this.frame.kind === 'plain' && this.frame.nested
-    const word = this.word
-    this.word = ''
-    this.words.push(word)
     // The `)` of its branches cannot be told from the one that closes the substitution.
-    if (inSubstitution && word === 'case') this.lose('case inside $(…)')
+    if (this.words.endWord() === 'case' && inSubstitution) this.lose('case inside $(…)')
   }
 
   private endCommand(): void {
     this.endWord()
-    this.words = []
+    this.words.endCommand()
   }
-
-  private isSubscript(): boolean {
-    return /^[A-Za-z_]\w*\[[^\]]*$/.test(this.word)
-  }
-
-  /** Is the word that begins here a program for some other interpreter: `sh -c "…"`, `eval "…"`, `ssh host "…"`? */
-  private isCode(): boolean {
-    const previous = this.words[this.words.length - 1] ?? ''
-    if (this.words.some((word) => /^(?:.*\/)?(?:eval|ssh|trap)$/.test(word))) return true
-    return /^(?:-\w*[ce]|--command|--eval|--execute)$/.test(previous) && this.words.some(isInterpreter)
-  }
-}
-
-type Heredoc = { mark: string; quoted: boolean; tabs: boolean; code: boolean }
-type HeredocFrame = Heredoc & { kind: 'heredoc'; line: string; hasValue: boolean; lost: boolean }
-type Plain = { kind: 'plain'; depth: number; nested: boolean; words?: string[] }
-type Arithmetic = { kind: 'arithmetic'; depth: number }
-type Parameter = { kind: 'parameter'; isPlain: boolean }
-type Frame =
-  | Plain
-  | HeredocFrame
-  | Arithmetic
-  | Parameter
-  | { kind: 'single' | 'double'; code: boolean }
-  | { kind: 'comment' | 'backtick' }
-  | { kind: 'lost'; why: string }
-
-const isInterpreter = (word: string): boolean =>
-  /^(?:.*\/)?(?:(?:ba|da|z|k|a)?sh|su|runuser|ssh|eval|python[\d.]*|perl|ruby|node|php|awk|xargs)$/.test(word)
-
-/** Means itself wherever it stands: no quoting, no expansion, no reserved word, no assignment. */
-const isBare = (value: string): boolean =>
-  /^[A-Za-z0-9_./:@%+-]+$/.test(value) && !value.includes('..') && !reserved.has(value)
-
-const reserved = new Set(
-  'if then else elif fi for while until do done case esac in function select time coproc'.split(' '),
-)
-
-const singleQuoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`
-
-/** The shell computes there: a name, or worse, would be looked into. */
-const wholeNumber = (value: string, where: string): string =>
-  /^-?\d{1,18}$/.test(value) ? value : refuse(value, `only whole numbers can stand ${where}`)
-
-function refuse(value: string, why: string): never {
-  throw new Problem('invalid', {
-    reason: `the value ${show(value)} cannot be put into the script safely: ${why}. Give it to a variable first, X={{ … }}, and use "$X"`,
-  })
 }

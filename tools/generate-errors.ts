@@ -19,7 +19,16 @@ sentence, filled in) and \`next\` (what to do). The CLI prints the same two sent
 export const generateErrorDocs = (): string =>
   HEAD +
   Object.entries(problems)
-    .map(([code, [status, sentence, next]]) => `| \`${code}\` | ${status} | ${sentence} | ${next} |\n`)
+    .map(
+      ([code, [status, sentence, next]]) => `| \`${code}\` | ${status} | ${sentence} | ${advice(next)} |\n`,
+    )
     .join('')
+
+const advice = (next: string | object): string =>
+  typeof next === 'string'
+    ? next
+    : Object.entries(next)
+        .map(([kind, text]) => `${kind}: ${text}`)
+        .join(' ')
 
 if (import.meta.main) writeFileSync(target, generateErrorDocs())

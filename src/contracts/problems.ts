@@ -1,6 +1,6 @@
 /**
  * Every error that crosses a boundary: code, HTTP status, sentence, and what to do next.
- * `{…}` in a sentence is filled from the problem's data.
+ * `{…}` in both is filled from the problem's data. What to do may depend on its `kind`.
  */
 export const problems = {
   invalid: [400, 'The request does not fit: {reason}', 'Correct the named field.'],
@@ -55,7 +55,16 @@ export const problems = {
     'Push a new commit; what was good of the former can be cherry-picked.',
   ],
   plan_moved: [409, 'Plan {plan} does not hold any more: {reason}', 'Look anew with `devops plan`.'],
-  provider: [502, 'Provider {provider} refused: {reason}', 'Check the credentials, the size and the quota.'],
+  provider: [
+    502,
+    'Provider {provider} refused: {reason}',
+    {
+      retry: 'It may pass by itself; a sync is tried again.',
+      quota: 'Free something there, or have the quota raised.',
+      credentials: 'Ask the provider about them: `devops credential check NAME`.',
+      final: 'Correct the descriptor, or what it names.',
+    },
+  ],
   no_answer: [503, 'Nobody answers {call}', 'Start the service that answers it.'],
   deadline: [504, '{call} took longer than {ms} ms', 'Try again; if it stays, look at the platform’s log.'],
   cancelled: [499, '{call} was cancelled', 'Nothing to do.'],

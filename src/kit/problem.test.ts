@@ -12,9 +12,20 @@ test('a problem has the status and the advice of the table', () => {
   for (const code of Object.keys(problems) as ProblemCode[]) {
     const problem = new Problem(code)
     assert.equal(problem.status, problems[code][0])
-    assert.equal(problem.next, problems[code][2])
-    assert.match(problem.next, /\.$/, `${code}: the advice is a sentence`)
+    const next: string | object = problems[code][2]
+    for (const advice of typeof next === 'string' ? [next] : Object.values(next))
+      assert.match(advice, /\.$/, `${code}: the advice is a sentence`)
+    if (typeof next === 'string' && !next.includes('{')) assert.equal(problem.next, next)
   }
+})
+
+test('the advice is filled from the data as well, and of a provider it is that of the kind', () => {
+  assert.equal(new Problem('too_many', { what: 'calls', seconds: 7 }).next, 'Wait 7 s, and try again.')
+  const next = (kind: string) => new Problem('provider', { provider: 'p', reason: 'r', kind }).next
+  assert.match(next('quota'), /quota raised/)
+  assert.match(next('credentials'), /devops credential check/)
+  assert.match(next('final'), /Correct the descriptor/)
+  assert.match(next('retry'), /tried again/)
 })
 
 test('a problem is the same after a journey as JSON', () => {

@@ -24,7 +24,10 @@ export class Problem extends Error {
 
   /** What the reader can do about it. */
   get next(): string {
-    return problems[this.code][2]
+    const next: string | Readonly<Record<string, string>> = problems[this.code][2]
+    const { kind } = this.data
+    const chosen = typeof next === 'string' ? next : (next[String(kind)] ?? Object.values(next).join(' '))
+    return sentence(chosen, this.data)
   }
 
   toJSON(): ProblemJson {

@@ -74,6 +74,9 @@ export const problems = {
     'Nothing to do: the newer attempt goes on.',
   ],
   internal: [500, 'Something of ours broke: {reason}', 'Look at the platform’s log and report it.'],
-} as const satisfies Record<string, readonly [status: number, sentence: string, next: string]>
+} as const satisfies Record<
+  string,
+  readonly [status: number, sentence: string, next: string | Readonly<Record<string, string>>]
+>
 
 export type ProblemCode = keyof typeof problems

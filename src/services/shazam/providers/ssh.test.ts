@@ -12,6 +12,6 @@ test('a machine that exists is not made, resized nor switched: its owner’s it 
   await assert.rejects(sshProvider.create(wish), final(/devops link old/))
   await assert.rejects(sshProvider.resize(wish), final(/its size is not ours/))
   await assert.rejects(sshProvider.power(place, 'stop'), final(/its power is not ours/))
-  assert.equal(sshProvider.canResize(wish.descriptor, { name: 'ssh', jump: 'gate' }), false)
+  assert.equal(sshProvider.canResize(wish.descriptor, { name: 'ssh', size: 2 }), false)
   assert.equal(await sshProvider.find(place), undefined)
 })

@@ -1,4 +1,4 @@
-import { type Composite, type Item, listOf, rest } from './item.ts'
+import { type Composite, type Item, listOf, oneLine, rest } from './item.ts'
 
 const types = /\.(service|socket|timer|mount|automount|path|target|slice|swap|device|scope)$/
 const fileName = (name: string) => (types.test(name) ? name : `${name}.service`)
@@ -52,14 +52,14 @@ export const timer: Composite = (item) => {
       unit: `${name}.service`,
       ...own,
       on_change: 'none',
-      content: `[Unit]\nDescription=${name}\n\n[Service]\nType=oneshot\nUser=${user}\nExecStart=/bin/sh -ec "${script.replaceAll('\n', '\\n')}"\n`,
+      content: `[Unit]\nDescription=${name}\n\n[Service]\nType=oneshot\nUser=${oneLine(user, 'user')}\nExecStart=/bin/sh -ec "${script.replaceAll('\n', '\\n')}"\n`,
     },
     {
       unit: `${name}.timer`,
       ...own,
       enabled: true,
       running: true,
-      content: `[Unit]\nDescription=${name}\n\n[Timer]\nOnCalendar=${schedule}\nPersistent=${persistent}\n\n[Install]\nWantedBy=timers.target\n`,
+      content: `[Unit]\nDescription=${name}\n\n[Timer]\nOnCalendar=${oneLine(schedule, 'schedule')}\nPersistent=${persistent}\n\n[Install]\nWantedBy=timers.target\n`,
       requires: [...listOf(own.requires), `file:/etc/systemd/system/${name}.service`],
     },
   ]

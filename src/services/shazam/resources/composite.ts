@@ -1,7 +1,7 @@
 import { quote } from '../quote.ts'
 import { firewall, firewallRule } from './composite-firewall.ts'
 import { timer, unit } from './composite-unit.ts'
-import { type Composite, type Item, rest } from './item.ts'
+import { type Composite, type Item, oneLine, rest } from './item.ts'
 
 /** `authorized_keys: USER`, `keys: [...]`: the whole file is ours, so that a removed key loses its access. */
 const authorizedKeys: Composite = (item) => {
@@ -33,7 +33,7 @@ const cron: Composite = (item) => [
     file: `/etc/cron.d/${String(item.cron).replaceAll('.', '_')}`,
     ...rest(item, 'cron', 'schedule', 'user', 'run'),
     // cron reads an unescaped % as a newline, and one line is one entry.
-    content: `${item.schedule} ${item.user ?? 'root'} ${String(item.run)
+    content: `${oneLine(item.schedule, 'schedule')} ${oneLine(item.user ?? 'root', 'user')} ${String(item.run)
       .replace(/[\r\n]+/g, ' ')
       .replaceAll('%', '\\%')}\n`,
   },
@@ -57,7 +57,7 @@ const limits: Composite = (item) => [
   {
     file: `/etc/security/limits.d/${item.limits}.conf`,
     ...rest(item, 'limits', 'lines'),
-    content: ((item.lines ?? []) as unknown[]).map((line) => `${line}\n`).join(''),
+    content: ((item.lines ?? []) as unknown[]).map((line) => `${oneLine(line, 'each of lines')}\n`).join(''),
   },
 ]
 

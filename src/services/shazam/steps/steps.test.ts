@@ -116,7 +116,7 @@ echo "$secret" >&2`
     const job = aJob('live', 'echo first; while ! [ -e /tmp/go ]; do sleep 0.02; done; echo last')
     await desk.bus.send('shazam.steps', { payload: job })
     await until(() => desk.texts('stdout').includes('first'))
-    assert.ok(!desk.events.some((event) => event.subject === 'live'))
+    assert.ok(!desk.events.some((event) => event.subject === 'live/web'))
     await machine.sh('touch /tmp/go')
     assert.equal((await finished(desk, job)).stdout, 'first\nlast\n')
   })
@@ -239,7 +239,7 @@ function aJob(run: string, script: string, user = 'devops'): StepJob {
 type Told = EventData<'step.finished'>
 
 async function finished(desk: Desk, job: StepJob): Promise<Told> {
-  const event = await desk.event((one) => one.subject === job.run)
+  const event = await desk.event((one) => one.subject === `${job.run}/${job.node}`)
   return event.data as Told
 }
 

@@ -4,13 +4,17 @@ import { type ServiceStory, startServiceStory } from '#testing/service-story.ts'
 
 /** Debian's npm is some 350 packages, so what needs it has a server of its own. */
 let story: ServiceStory
+let bare: string
 
 before(async () => {
   story = await startServiceStory('npm')
+  await story.wish('app', [])
+  bare = await packages()
 })
 after(() => story?.[Symbol.asyncDispose]())
 
 const sh = (line: string) => story.sh('app', line)
+const packages = () => sh(`dpkg-query -W -f '\${db:Status-Abbrev} \${Package}\\n' | sort`)
 const apps = [{ name: 'shop', root: '/srv/shop', script: 'server.js' }]
 
 /** The app is its own registry: npm asks it for `@own/hello`, whose command prints a line. */
@@ -66,4 +70,13 @@ test('a package of npm comes from a file in place of the registry, changes its v
   }
   await story.wish('app', ['nodejs'], { nodejs: { apps } })
   assert.equal(await sh('command -v own-tool || true'), '')
+})
+
+test('without nodejs its packages are gone, all that came with npm too', async () => {
+  await story.wish('app', [])
+  assert.deepEqual(
+    (await packages()).split('\n').filter((line) => !bare.split('\n').includes(line)),
+    [],
+  )
+  assert.equal(await sh('ls /usr/local/lib /etc/systemd/system | grep -E "node|app" || true'), '')
 })

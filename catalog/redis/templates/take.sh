@@ -13,7 +13,8 @@ ask replicaof ${master:-no one} >/dev/null
 saves=$(sed -n 's/^save "\{0,1\}\([0-9 ]*\)"\{0,1\}$/\1/p' $conf /etc/redis/local.conf | tr '\n' ' ')
 ask config set save "${saves% }" >/dev/null
 
-sed 's/#.*//' $conf /etc/redis/local.conf | grep -Ev '^(include|replicaof|save|daemonize|supervised|unixsocketperm) ' | {
+# A comment is a line: within one, # is a letter, of a password for one.
+grep -hEv '^ *(#|(include|replicaof|save|daemonize|supervised|unixsocketperm) )' $conf /etc/redis/local.conf | {
   code=0
   while read -r key value; do
     [ -n "$key" ] || continue

@@ -66,6 +66,13 @@ test('routes of nginx reach a WebSocket, a FastCGI and a uWSGI program, and each
 const redis = (line: string, port = 6379) =>
   sh(`redis-cli --no-auth-warning -p ${port} -a ${quote(password)} ${line}`)
 
+test('redis takes over a change while it runs, whatever its password holds', async () => {
+  const pid = sh('systemctl show -P MainPID redis-server')
+  await wish(merged(everything, { redis: { timeout: 5 } }) as Configuration)
+  assert.equal(redis('config get timeout'), 'timeout\n5')
+  assert.equal(sh('systemctl show -P MainPID redis-server'), pid)
+})
+
 test('redis writes every change to a file in a folder of its own, and has it again after it died', () => {
   assert.equal(redis('set key value'), 'OK')
   sh(
@@ -127,7 +134,20 @@ test('every option at another value than its default is what the program says it
   for (const { service, options, look, shows } of shown)
     await t.test(`${service} ${JSON.stringify(options)}`, () => assert.match(sh(look), shows))
   assert.deepEqual((await wish(unusual)).did, [])
+})
+
+test('options that are taken out again are at their defaults, and what was made for them is gone', async () => {
   await wish(everything)
+  assert.equal(
+    sh('cd /etc/systemd/system; ls -d nginx.service.d postgresql@.service.d /srv/pgsock 2>/dev/null || true'),
+    '',
+  )
+  assert.equal(sh('cat /run/nginx.pid'), sh('systemctl show -P MainPID nginx'))
+  assert.equal(
+    sh("cat /run/postgresql/*-main.pid; pg_lsclusters -h | awk '{print $3, $4}'"),
+    `${sh("systemctl show -P MainPID 'postgresql@*-main'")}\n5432 online`,
+  )
+  assert.equal(redis('config get timeout'), 'timeout\n0')
 })
 
 test('the service of the checklist works as it is written there, and leaves nothing', async () => {

@@ -1,5 +1,5 @@
 /** Real programs behind the routes of nginx: a WebSocket that answers, a CGI script behind fcgiwrap, Python behind uWSGI. */
-export const backendPackages = ['fcgiwrap', 'uwsgi-core', 'uwsgi-plugin-python3']
+export const backendPackages = ['fcgiwrap', 'uwsgi-plugin-python3']
 
 export const routes = [
   { uri: '/socket', type: 'websocket', to: '127.0.0.1:8090' },

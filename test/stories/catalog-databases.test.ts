@@ -249,8 +249,10 @@ test('both are taken away and keep their data; purged, the server is what it was
     postgresql({
       users: [{ name: 'shop', password: 'changed' }],
       databases: [{ name: 'shop', users: ['shop'] }],
+      unix_socket_directories: '/var/run/postgresql, /srv/sockets',
     }),
   )
+  assert.match(await sh('ls -a /srv/sockets'), /\.s\.PGSQL\.5432/)
   assert.equal(await as('shop', 'changed', 'select count(*) from things'), '1\n')
   await story.wish('db', [], {}, { purge: true })
   const left = (await inventory()).split('\n').filter((line) => !bare.split('\n').includes(line))

@@ -37,7 +37,10 @@ const managers: Manager[] = [
       `sed -n 's/.*"version": *"\\([^"]*\\)".*/\\1/p' ${['/usr/local/lib', '/usr/lib'].map((folder) => quote(`${folder}/node_modules/${name}/package.json`)).join(' ')} | head -n 1`,
     install: ({ name, version, source }) =>
       `npm install --global --no-audit --no-fund --loglevel=error -- ${quote(source ?? (version ? `${name}@${version}` : name))}`,
-    remove: ({ name }) => `npm uninstall --global --loglevel=error -- ${quote(name)}`,
+    // It leaves the folders behind that it made for the first one, that of a scope too.
+    remove: ({ name }) =>
+      `npm uninstall --global --loglevel=error -- ${quote(name)}
+(cd /usr/local/lib && rmdir -p -- ${quote(`node_modules/${name}`.replace(/\/[^/]*$/, ''))}) 2>/dev/null || :`,
   },
   {
     name: 'pip',

@@ -65,9 +65,11 @@ export async function startFleet(
   const pair = newKeyPair()
   const key = { publicKey: pair.public, privateKey: new Secret(pair.private) }
   await using stack = new AsyncDisposableStack()
+  const network = await createNetwork(docker, plane)
+  stack.defer(async () => void (await network.remove()))
   const machines = await Promise.all(
     Array.from({ length: n }, async (_, index) => {
-      const container = await createMachine(docker, plane, index)
+      const container = await createMachine(docker, plane, index, network.id)
       stack.defer(async () => void (await container.remove({ force: true, v: true })))
       return await wake(docker, container, strangers ? '' : welcome(key.publicKey))
     }),
@@ -78,11 +80,26 @@ export async function startFleet(
 
 const PASSWORD = 'a machine of a test'
 
-async function createMachine(docker: Docker, plane: string, index: number): Promise<Docker.Container> {
-  const name = `fleet-${plane}-${process.pid}-${index}-${Math.random().toString(36).slice(2, 8)}`
-  const labels = { 'ps.devo.fleet': plane, 'ps.devo.fleet.process': processMark(process.pid) }
+const nameOf = (plane: string, what: string | number) =>
+  `fleet-${plane}-${process.pid}-${what}-${Math.random().toString(36).slice(2, 8)}`
+const labelsOf = (plane: string) => ({
+  'ps.devo.fleet': plane,
+  'ps.devo.fleet.process': processMark(process.pid),
+})
+
+/** Of its own: an address that a machine gives back for the moment of its reboot is nobody else's to take. */
+const createNetwork = (docker: Docker, plane: string): Promise<Docker.Network> =>
+  docker.createNetwork({ Name: nameOf(plane, 'net'), Labels: labelsOf(plane) })
+
+async function createMachine(
+  docker: Docker,
+  plane: string,
+  index: number,
+  network: string,
+): Promise<Docker.Container> {
   const hostname = `machine-${index}`
-  const wish = { name, hostname, image: fleetImage, labels }
+  const labels = labelsOf(plane)
+  const wish = { name: nameOf(plane, index), hostname, image: fleetImage, labels, network }
   return await docker.createContainer(containerOptions(wish, await cgroupVersion(docker)))
 }
 
@@ -134,4 +151,11 @@ async function removeLeftovers(docker: Docker, plane: string): Promise<void> {
         .catch(() => {}),
     ),
   )
+  const networks = await docker.listNetworks({ filters: { label: [`ps.devo.fleet=${plane}`] } })
+  const unused = networks.filter(({ Labels }) => !lives(Labels?.['ps.devo.fleet.process'] ?? ''))
+  for (const { Id } of unused)
+    await docker
+      .getNetwork(Id)
+      .remove()
+      .catch(() => {})
 }

@@ -35,6 +35,8 @@ export interface PlatformOptions {
   /** Host names by which browsers may reach the API, besides those of loopback. */
   allowedHosts?: string[]
   log?: Log
+  /** Is given the first administrator's token before the API listens. */
+  onAdminToken?: (token: string) => void
   /** Where log lines go besides the store. */
   sinks?: readonly Sink[]
   /** Takes syslog of nodes. */
@@ -49,7 +51,7 @@ export interface Platform extends AsyncDisposable {
   bus: Bus
   /** Where it really listens. */
   addresses: { api: Address; ssh: Address; http: Address; syslog?: SyslogPorts }
-  /** Set at the very first start only: the first administrator's token. */
+  /** Set until somebody has used it: the first administrator's token. */
   adminToken?: string
 }
 
@@ -86,6 +88,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   // First the registry: it tells whether the master key is the one of this store.
   stack.use(await startService(registry, parts, { catalog, seal }))
   stack.use(await startService(profiles, parts, { seal }))
+  // Before the API answers: whoever waits for that finds the token.
+  const adminToken = await firstToken(bus)
+  if (adminToken) options.onAdminToken?.(adminToken)
   stack.use(
     await startService(git, parts, {
       folder: options.data,
@@ -110,7 +115,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       },
     }),
   )
-  const adminToken = await firstAdministrator(bus)
   const undo = stack.move()
   return {
     bus,
@@ -127,11 +131,27 @@ function planeId(data: string): string {
   return readFileSync(file, 'utf8').trim()
 }
 
-/** At the first start somebody must be let in: an administrator whose token is shown once. */
-async function firstAdministrator(bus: Bus): Promise<string | undefined> {
+const FIRST = { user: 'admin', title: 'first start' }
+
+/**
+ * At the first start somebody must be let in: an administrator, by a token that is shown. As long as nobody has used it,
+ * each start shows another in its place: a start that was cut before it was seen locks nobody out.
+ */
+async function firstToken(bus: Bus): Promise<string | undefined> {
+  const { user, title } = FIRST
   const users = await bus.ask('profiles.list_users', {})
-  if (users.length > 0) return undefined
-  await bus.ask('profiles.create_user', { name: 'admin', admin: true })
-  const { token } = await bus.ask('profiles.create_token', { user: 'admin', title: 'first start' })
+  if (users.length === 0) await bus.ask('profiles.create_user', { name: user, admin: true })
+  else if (!users.some(({ name }) => name === user) || !(await dropUnused(bus))) return undefined
+  const { token } = await bus.ask('profiles.create_token', { user, title })
   return token
+}
+
+/** Whether the first token was all that there is, and is not wanted any more because nobody has used it. */
+async function dropUnused(bus: Bus): Promise<boolean> {
+  const { user, title } = FIRST
+  const tokens = await bus.ask('profiles.list_tokens', { user })
+  const [only] = tokens
+  if (!only || tokens.length > 1 || only.title !== title || only.used_at !== null) return false
+  await bus.ask('profiles.revoke_token', { user, id: only.id })
+  return true
 }

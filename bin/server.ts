@@ -48,6 +48,9 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     ...(options.logOut && { sinks: options.logOut.map(openSink) }),
     ...(syslog && { syslog }),
     ...(options.monitorInterval !== undefined && { monitorInterval: options.monitorInterval * 1000 }),
+    onAdminToken: (token) => {
+      if (options.tokenFile) writeFileSync(options.tokenFile, token, { mode: 0o600 })
+    },
     log,
   })
   await using _lines = handOver(platform.bus, systemClock)
@@ -77,8 +80,6 @@ export const defaultData = (): string =>
 
 function introduce(platform: Platform, options: ServeOptions, say: (text: string) => void): void {
   const { api, ssh, http } = platform.addresses
-  if (platform.adminToken && options.tokenFile)
-    writeFileSync(options.tokenFile, platform.adminToken, { mode: 0o600 })
   say(`API and OpenAPI document  http://${api.host}:${api.port}/openapi.json`)
   say(`Git over SSH              ssh://git@${ssh.host}:${ssh.port}/OWNER/REPOSITORY.git`)
   say(`Git over HTTP             http://${http.host}:${http.port}/OWNER/REPOSITORY.git`)
@@ -86,10 +87,10 @@ function introduce(platform: Platform, options: ServeOptions, say: (text: string
     say(`Syslog of nodes by ${kind.toUpperCase()}   port ${at}`)
   if (!platform.adminToken) return
   if (options.tokenFile) {
-    say(`First start: the administrator’s token is in ${options.tokenFile}`)
+    say(`The administrator’s token is in ${options.tokenFile}`)
   } else {
     say('')
-    say('First start. The administrator’s token, shown this once:')
+    say('The administrator’s token, shown until somebody has signed in with it:')
     say(`  devops login --server http://${api.host}:${api.port} --token ${platform.adminToken}`)
   }
 }

@@ -141,17 +141,12 @@ async function firstToken(bus: Bus): Promise<string | undefined> {
   const { user, title } = FIRST
   const users = await bus.ask('profiles.list_users', {})
   if (users.length === 0) await bus.ask('profiles.create_user', { name: user, admin: true })
-  else if (!users.some(({ name }) => name === user) || !(await dropUnused(bus))) return undefined
+  else if (!users.some(({ name }) => name === user)) return undefined
+  const former = await bus.ask('profiles.list_tokens', { user })
+  const unused = former.every((one) => one.title === title && one.used_at === null)
+  if (users.length > 0 && (former.length === 0 || !unused)) return undefined
   const { token } = await bus.ask('profiles.create_token', { user, title })
+  // After the new one is there: a cut in between leaves one too many, never none.
+  for (const { id } of former) await bus.ask('profiles.revoke_token', { user, id })
   return token
-}
-
-/** Whether the first token was all that there is, and is not wanted any more because nobody has used it. */
-async function dropUnused(bus: Bus): Promise<boolean> {
-  const { user, title } = FIRST
-  const tokens = await bus.ask('profiles.list_tokens', { user })
-  const [only] = tokens
-  if (!only || tokens.length > 1 || only.title !== title || only.used_at !== null) return false
-  await bus.ask('profiles.revoke_token', { user, id: only.id })
-  return true
 }

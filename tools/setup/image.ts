@@ -3,23 +3,48 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { asRoot, run, succeeds } from './shell.ts'
 
+interface Image {
+  tag: string
+  /** Debian's name of the release. */
+  suite: string
+}
+
 /** The image of nodes at provider `docker`: Debian with an init and sshd, as a cloud's image is. */
 export const nodeImage = 'devops-node:12'
 
-const suite = 'bookworm'
+/** The newer release as well: the base layer and the catalog are tested on both. */
+const images: readonly Image[] = [
+  { tag: nodeImage, suite: 'bookworm' },
+  { tag: 'devops-node:13', suite: 'trixie' },
+]
+
 const packages = [
   ...['systemd', 'systemd-sysv', 'dbus', 'openssh-server', 'sudo', 'procps', 'iproute2', 'iputils-ping'],
   ...['git', 'ca-certificates', 'curl', 'locales'],
 ]
 
-export const hasNodeImage = (): boolean => succeeds('docker', 'image', 'inspect', nodeImage)
+const missingImages = (): Image[] => images.filter(({ tag }) => !succeeds('docker', 'image', 'inspect', tag))
 
-export async function buildNodeImage(onLine: (line: string) => void): Promise<void> {
-  if (succeeds('timeout', '60', 'docker', 'pull', '-q', `debian:${suite}-slim`)) await buildFromPulled(onLine)
-  else await buildFromBootstrap(onLine)
+export const hasNodeImages = (): boolean => missingImages().length === 0
+
+/** Builds what is missing, at the same time: most of it is waiting for the mirror and unpacking on one core. */
+export async function buildNodeImages(onLine: (line: string) => void): Promise<void> {
+  const built = await Promise.allSettled(missingImages().map((image) => build(image, onLine)))
+  for (const one of built) if (one.status === 'rejected') throw one.reason
 }
 
-async function buildFromPulled(onLine: (line: string) => void): Promise<void> {
+async function build(image: Image, onLine: (line: string) => void): Promise<void> {
+  if (await canPull(image)) await buildFromPulled(image, onLine)
+  else await buildFromBootstrap(image, onLine)
+}
+
+const canPull = ({ suite }: Image): Promise<boolean> =>
+  run(['timeout', '60', 'docker', 'pull', '-q', `debian:${suite}-slim`]).then(
+    () => true,
+    () => false,
+  )
+
+async function buildFromPulled({ tag, suite }: Image, onLine: (line: string) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'devops-image-'))
   try {
     const install = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`
@@ -28,14 +53,14 @@ async function buildFromPulled(onLine: (line: string) => void): Promise<void> {
       join(folder, 'Dockerfile'),
       `FROM debian:${suite}-slim\nRUN ${install} && ${clean}\nSTOPSIGNAL SIGRTMIN+3\nCMD ["/sbin/init"]\n`,
     )
-    await run(['docker', 'build', '-t', nodeImage, folder], onLine)
+    await run(['docker', 'build', '-t', tag, folder], onLine)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** Where no image can be pulled: the same system out of Debian's packages. */
-async function buildFromBootstrap(onLine: (line: string) => void): Promise<void> {
+async function buildFromBootstrap({ tag, suite }: Image, onLine: (line: string) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'devops-image-'))
   const rootfs = join(folder, 'root')
   try {
@@ -45,7 +70,7 @@ async function buildFromBootstrap(onLine: (line: string) => void): Promise<void>
     await run(asRoot(['sh', '-c', clean]))
     const archive = join(folder, 'root.tar')
     await run(asRoot(['tar', '-C', rootfs, '-cf', archive, '.']), onLine)
-    await run(['docker', 'import', '-c', 'CMD ["/sbin/init"]', archive, nodeImage], onLine)
+    await run(['docker', 'import', '-c', 'CMD ["/sbin/init"]', archive, tag], onLine)
   } finally {
     await run(asRoot(['rm', '-rf', folder]))
   }

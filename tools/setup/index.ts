@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dockerAnswers, startDocker } from './docker.ts'
-import { buildNodeImage, hasNodeImage } from './image.ts'
+import { buildNodeImages, hasNodeImages } from './image.ts'
 import { hasRoom, makeRoom } from './limits.ts'
 import { asRoot, run, succeeds } from './shell.ts'
 
@@ -24,7 +24,7 @@ const programs: [debianPackage: string, present: () => boolean][] = [
   ['openssh-client', onPath('ssh-keygen')],
   ['docker.io', () => dockerAnswers() || (onPath('dockerd')() && onPath('docker')())],
   ['iptables', () => dockerAnswers() || onPath('iptables')()],
-  ['debootstrap', () => (dockerAnswers() && hasNodeImage()) || onPath('debootstrap')()],
+  ['debootstrap', () => (dockerAnswers() && hasNodeImages()) || onPath('debootstrap')()],
 ]
 
 const parts: Part[] = [
@@ -37,10 +37,10 @@ const parts: Part[] = [
   { what: 'Docker engine', hint: 'a few seconds', present: dockerAnswers, bring: startDocker },
   { what: 'room for many nodes', hint: 'a moment', present: hasRoom, bring: makeRoom },
   {
-    what: 'node image',
-    hint: 'Debian with systemd and sshd, about a minute',
-    present: hasNodeImage,
-    bring: buildNodeImage,
+    what: 'node images',
+    hint: 'Debian 12 and 13 with systemd and sshd, one to two minutes',
+    present: hasNodeImages,
+    bring: buildNodeImages,
   },
 ]
 

@@ -104,3 +104,38 @@ why_not() {
   journalctl -q -n 5 --no-pager -o cat -u "$1" 2>/dev/null || :
   return 1
 }
+
+# retire_unit UNIT: nothing of it runs when its file leaves, whoever started it. Of a template all instances.
+retire_unit() {
+  systemctl --quiet --no-ask-password disable -- "$1" 2>/dev/null || :
+  stop_all_of "$1"
+}
+
+# bury_unit UNIT: its file has left. A socket or timer may have started it once more meanwhile: from now on none can.
+bury_unit() {
+  systemctl daemon-reload
+  stop_all_of "$1"
+}
+
+stop_all_of() {
+  case $1 in
+  *@.*) units=$(systemctl list-units --all --plain --no-legend -- "${1%%@.*}@*.${1##*.}" | cut -d' ' -f1) ;;
+  *) units=$1 ;;
+  esac
+  for each in $units; do
+    case $(systemctl show -P ActiveState -- "$each") in
+    inactive) ;;
+    failed) systemctl reset-failed -- "$each" || : ;;
+    *)
+      systemctl --no-ask-password stop -- "$each"
+      systemctl reset-failed -- "$each" 2>/dev/null || :
+      ;;
+    esac
+  done
+}
+
+# renew_unit UNIT: it is as it was before us again; what runs does so by that.
+renew_unit() {
+  systemctl daemon-reload
+  systemctl --no-ask-password try-restart -- "$1"
+}

@@ -155,13 +155,30 @@ export const keeping = (owned: Entry | undefined): string[] =>
   owned && !owned.present_before ? [] : ['keep']
 
 /** What was there before us is given back; where we never had to change it, it stays. */
-export const takeAway = (owned: Entry, name: string): Step =>
-  owned.present_before
-    ? change(
-        `give back ${name} as it was before`,
-        `remove_file ${quote([owned.path as string, 'theirs', ...attributes(owned)])}`,
-      )
-    : change(`remove ${name}`, `remove_file ${quote(owned.path as string)}`)
+export function takeAway(owned: Entry, name: string): Step {
+  const path = owned.path as string
+  const unit = unitOf(path)
+  if (owned.present_before)
+    return change(
+      `give back ${name} as it was before`,
+      [
+        `remove_file ${quote([path, 'theirs', ...attributes(owned)])}`,
+        ...(unit ? [`renew_unit ${quote(unit)}`] : []),
+      ].join('\n'),
+    )
+  const gone = `remove_file ${quote(path)}`
+  if (!unit) return change(`remove ${name}`, gone)
+  return change(
+    `remove ${name}, and stop what it runs`,
+    [`retire_unit ${quote(unit)}`, gone, `bury_unit ${quote(unit)}`].join('\n'),
+  )
+}
+
+/** The unit that a file or link defines. */
+const unitOf = (path: string): string | undefined =>
+  /^\/(?:etc|run|lib|usr\/lib|usr\/local\/lib)\/systemd\/system\/([A-Za-z0-9][A-Za-z0-9:_.@\\-]*\.(?:service|socket|timer|path|target|mount|automount|swap|slice))$/.exec(
+    path,
+  )?.[1]
 
 const attributes = ({ before }: Entry): string[] =>
   before ? [`${before.owner}:${before.group}`, String(before.mode)] : []

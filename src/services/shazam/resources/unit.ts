@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import type { UnitFact } from '../facts/state.ts'
 import { quote } from '../quote.ts'
-import { change, type Entry, type Kind, type Resource, unchanged } from './kind.ts'
+import { change, type Entry, type Kind, type Resource, type Step, unchanged } from './kind.ts'
 import { UnitName } from './pattern.ts'
 
 export interface Unit extends Resource {
@@ -42,9 +42,9 @@ export const unitKind: Kind<Unit> = {
         .join('\n'),
     })
   },
-  before({ name }, state) {
+  before({ id, name }, state) {
     const found = state.units.get(name)
-    if (!found || found.load === 'not-found') return undefined
+    if (isGone(found) || state.made.has(id)) return { absent: true }
     return { enabled: on.has(found.enabled), running: runs(found) }
   },
   entry: ({ name, enabled, running }) => ({
@@ -55,15 +55,34 @@ export const unitKind: Kind<Unit> = {
   remove(owned, state) {
     const name = owned.name as string
     const found = state.units.get(name)
-    if (!found || found.load === 'not-found') return unchanged(`unit ${name} is gone`)
-    // As it was before us; what we brought ourselves is stopped, for its files are about to leave.
-    const before = owned.before ?? (owned.present_before ? undefined : { enabled: false, running: false })
-    if (!before) return unchanged(`unit ${name} is left as it is`)
+    if (isGone(found)) return unchanged(`unit ${name} is gone`)
+    const before = owned.before ?? { absent: !owned.present_before }
+    // What came with us runs for us, whoever started it; its files are about to leave.
+    if (before.absent) return stopped(name, found)
     const { steps, said } = difference({ name, ...touched(owned, before) } as Unit, found)
     if (steps.length === 0) return unchanged(`unit ${name} is as it was before`)
     const lines = steps.map((step) => doing(step, name))
     return change(`unit ${name}: ${said.join(', ')}`, lines.join('\n'))
   },
+}
+
+/** A unit whose file was deleted under it is not found, and may run all the same. */
+const isGone = (found: UnitFact | undefined): found is undefined =>
+  !found || (found.load === 'not-found' && ['inactive', 'failed'].includes(found.active))
+
+function stopped(name: string, found: UnitFact): Step {
+  const { steps, said } = difference({ name, running: false } as Unit, found)
+  // A static unit has nothing that could be taken back.
+  if (['enabled', 'enabled-runtime', 'linked', 'linked-runtime'].includes(found.enabled)) {
+    steps.unshift('disable')
+    said.unshift('enabled true -> false')
+  }
+  if (found.sub === 'auto-restart') {
+    steps.push('stop')
+    said.push('running true -> false')
+  }
+  if (steps.length === 0) return unchanged(`unit ${name} does not run`)
+  return change(`unit ${name}: ${said.join(', ')}`, steps.map((step) => doing(step, name)).join('\n'))
 }
 
 const doing = (step: string, name: string) =>

@@ -7,7 +7,13 @@ import { Problem } from '#kit/problem.ts'
  */
 export function openDataFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const mode = statSync(folder).mode & 0o777
+  const { mode: bits, uid } = statSync(folder)
+  const me = process.getuid?.()
+  if (me !== undefined && me !== 0 && me !== uid)
+    throw new Problem('conflict', {
+      reason: `The data folder ${folder} belongs to user ${uid}, and this is user ${me}: run the command as its owner`,
+    })
+  const mode = bits & 0o777
   if ((mode & 0o077) === 0) return
   throw new Problem('conflict', {
     reason: `The data folder ${folder} is open to others (mode ${mode.toString(8)}): run \`chmod 700 ${folder}\``,

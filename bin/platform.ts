@@ -22,6 +22,7 @@ import { tasker } from '#services/tasker/index.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { catalogFolder } from './catalog.ts'
 import { openDataFolder } from './data-folder.ts'
+import { holdFolder } from './hold.ts'
 
 export interface PlatformOptions {
   /** Everything that lasts: one SQLite file, repositories, keys. Made 0700 when it is not there, refused when it is open to others. */
@@ -64,6 +65,8 @@ export interface Address {
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   await using stack = new AsyncDisposableStack()
   openDataFolder(options.data)
+  // Before the store is opened: what another platform has in hand is not touched.
+  const hold = stack.use(holdFolder(options.data, 'devops server'))
   const log = options.log ?? createLog()
   const clock = systemClock
   const store = stack.use(openSqlite(join(options.data, 'devops.sqlite')))
@@ -115,6 +118,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       },
     }),
   )
+  hold.tell(portsOf(addresses as Platform['addresses']))
   const undo = stack.move()
   return {
     bus,
@@ -123,6 +127,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     [Symbol.asyncDispose]: () => undo.disposeAsync(),
   }
 }
+
+const portsOf = ({ api, ssh, http, syslog }: Platform['addresses']): Record<string, number> => ({
+  api: api.port,
+  ssh: ssh.port,
+  git: http.port,
+  ...Object.fromEntries(Object.entries(syslog ?? {}).map(([kind, port]) => [`syslog ${kind}`, port])),
+})
 
 /** Tells the servers of this platform from those of another on the same provider. */
 function planeId(data: string): string {

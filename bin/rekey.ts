@@ -8,6 +8,7 @@ import { resealRegistry } from '#services/registry/reseal.ts'
 import type { Store } from '#store'
 import { openSqlite } from '#store/sqlite.ts'
 import { openDataFolder } from './data-folder.ts'
+import { holdFolder } from './hold.ts'
 
 /** How many values are under the new master key now, and where that is; null: in the environment. */
 export interface Rekeyed {
@@ -24,6 +25,7 @@ export async function rekey(data: string, env: NodeJS.ProcessEnv = process.env):
   const file = join(data, 'master.key')
   const given = env.DEVOPS_MASTER_KEY !== undefined
   refuseUnready(data, file, env)
+  using _hold = holdFolder(data, 'devops server rekey')
   await using store = openSqlite(join(data, 'devops.sqlite'))
   await holdAlone(store, data)
   if (!given && !existsSync(nextFile(file))) makeKey(nextFile(file))
@@ -52,7 +54,7 @@ function refuseUnready(data: string, file: string, env: NodeJS.ProcessEnv): void
     throw refuse(`there is no master key ${file}`)
 }
 
-/** A platform that runs would go on to seal with the former key. */
+/** A platform of a version before the lock of the folder would go on to seal with the former key. */
 async function holdAlone(store: Store, data: string): Promise<void> {
   try {
     await sql`pragma locking_mode = exclusive`.execute(store.db)

@@ -95,7 +95,7 @@ test('a key from the environment is changed by naming both, and a platform that 
   const [old, fresh] = [1, 2].map((byte) => Buffer.alloc(32, byte).toString('base64'))
   {
     await using platform = await startPlatform({ data, log: silentLog })
-    await assert.rejects(rekey(data, {}), /a platform runs on .*: stop it/)
+    await assert.rejects(rekey(data, {}), /is in use by `devops server`: process/)
     await platform.bus.ask('registry.platform_key', { repo })
   }
   await assert.rejects(rekey(data, { DEVOPS_MASTER_KEY: fresh }), /the present one in DEVOPS_MASTER_KEY_OLD/)

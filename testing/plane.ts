@@ -16,6 +16,8 @@ export interface Plane extends AsyncDisposable {
   adminToken: string
   /** `SIGKILL`, as when the machine loses its power but not its disk; resolves when the process is gone. */
   kill(): Promise<void>
+  /** `SIGTERM`, as an operator stops it; resolves when the process is gone. */
+  terminate(): Promise<void>
   /** Starts it again on the same data and ports. */
   restart(): Promise<void>
   /** A user with an SSH key, a token and a folder for clones. */
@@ -44,6 +46,7 @@ export async function startPlane(more: readonly string[] = []): Promise<Plane> {
     ssh: { host: '127.0.0.1', port: server.ports.ssh },
     adminToken,
     kill: () => end(server.child, 'SIGKILL'),
+    terminate: () => end(server.child, 'SIGTERM'),
     async restart() {
       const before = server.output()
       server = await launch(data, server.ports, more, before)

@@ -1,0 +1,121 @@
+import { chmodSync, chownSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Problem } from '#kit/problem.ts'
+
+/**
+ * Milliseconds to wait for the lock. Two starts at the same moment see each other's first step: without a wait, both
+ * would give up.
+ */
+const WAIT = 1000
+
+/** What nothing refers to is closed by the garbage collection, and the lock would go with it. */
+const held = new Set<DatabaseSync>()
+
+/** A data folder that no other process can open. Disposing of it gives it free. */
+export interface Hold extends Disposable {
+  /** Says where this process listens, for whoever finds the folder taken. */
+  tell(ports: Record<string, number>): void
+}
+
+interface Holder {
+  pid: number
+  host: string
+  /** Milliseconds since the epoch. */
+  since: number
+  command: string
+  ports: Record<string, number>
+}
+
+/**
+ * Takes the folder for this process alone, before anything in it is read or written. Throws `conflict` with the words of
+ * the present holder.
+ *
+ * The lock is SQLite's own on a file that holds nothing else: Node has no `flock`, and this one is a lock of the kernel
+ * (`fcntl`) on the file itself. It goes by the file and not by its path, it ends with its process however that ends, no
+ * child process inherits it, and nothing has to be cleaned up before the next start. Nothing else may open this file here:
+ * to close it a second time would free the lock. What the holder says of itself stands in a file beside it.
+ */
+export function holdFolder(folder: string, command: string): Hold {
+  const words = join(folder, 'holder.json')
+  const lock = takeLock(folder, words)
+  const holder: Holder = { pid: process.pid, host: hostname(), since: Date.now(), command, ports: {} }
+  const write = () => {
+    try {
+      writeFileSync(`${words}.new`, JSON.stringify(holder), { mode: 0o600 })
+      giveToOwner(folder, `${words}.new`)
+      renameSync(`${words}.new`, words)
+    } catch {
+      // A full disk: the lock holds all the same, and only what is said of it is less.
+      rmSync(words, { force: true })
+    }
+  }
+  write()
+  return {
+    tell(ports) {
+      holder.ports = ports
+      write()
+    },
+    [Symbol.dispose]() {
+      // Before the lock goes: afterwards the file may be another's.
+      rmSync(words, { force: true })
+      held.delete(lock)
+      lock.close()
+    },
+  }
+}
+
+function takeLock(folder: string, words: string): DatabaseSync {
+  const file = join(folder, 'lock')
+  const lock = new DatabaseSync(file, { timeout: WAIT })
+  try {
+    chmodSync(file, 0o600)
+    giveToOwner(folder, file)
+    // Never committed: an open transaction that writes nothing is the lock.
+    lock.exec('begin exclusive')
+    held.add(lock)
+    return lock
+  } catch (cause) {
+    lock.close()
+    if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) throw cause
+    throw new Problem('conflict', { reason: taken(folder, words) }, { cause })
+  }
+}
+
+const SQLITE_BUSY = 5
+
+/** An administrator who opens the folder of another user must not lock that user out of it. */
+function giveToOwner(folder: string, file: string): void {
+  const { uid, gid } = statSync(folder)
+  if (process.getuid?.() === 0 && uid !== 0) chownSync(file, uid, gid)
+}
+
+function taken(folder: string, words: string): string {
+  const holder = readHolder(words)
+  if (!holder)
+    return `The data folder ${folder} is in use by another process. Stop that one first, or name another folder with --data`
+  const { pid, host, since, command, ports } = holder
+  const where = Object.entries(ports).map(([name, port]) => `${name} ${port}`)
+  const listens = where.length > 0 ? `, ports ${where.join(', ')}` : ''
+  return `The data folder ${folder} is in use by \`${command}\`: process ${pid} on ${host} since ${new Date(since).toISOString()}${listens}. Stop that one first, or name another folder with --data`
+}
+
+/** What the holder says; nothing when that is left over from one that was killed. */
+function readHolder(words: string): Holder | undefined {
+  try {
+    const holder: Holder = JSON.parse(readFileSync(words, 'utf8'))
+    return holder.host === hostname() && !isAlive(holder.pid) ? undefined : holder
+  } catch {
+    return undefined
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

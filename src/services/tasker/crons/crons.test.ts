@@ -5,6 +5,7 @@ import type { Cron } from '#contracts/descriptors.ts'
 import { until } from '#testing/until.ts'
 import { aTask, tip } from '../testing/descriptors.ts'
 import { REPO, World } from '../testing/world.ts'
+import { calendarOf } from './calendar.ts'
 import { dueSlots, lineOf, MOST_MADE_UP, nextSlot } from './slots.ts'
 
 const at = (text: string) => Date.parse(text)
@@ -60,10 +61,84 @@ const calendars: [what: string, line: Cron, from: string, slots: string[]][] = [
     '2026-03-28T23:30Z',
     ['2026-03-29T00:00', '2026-03-29T01:00', '2026-03-29T02:00'],
   ],
+  [
+    'several times in an hour that a day does not have are one slot, at the end of the gap',
+    berlin('0,30 2 * * *'),
+    '2026-03-28T12:00Z',
+    ['2026-03-29T01:00', '2026-03-30T00:00', '2026-03-30T00:30'],
+  ],
+  [
+    'several times in an hour that a day has twice come in the first only',
+    berlin('0,30 2 * * *'),
+    '2026-10-24T12:00Z',
+    ['2026-10-25T00:00', '2026-10-25T00:30', '2026-10-26T01:00'],
+  ],
+  [
+    'a step of minutes in an hour that a day has twice comes in the first only',
+    berlin('*/20 2 * * *'),
+    '2026-10-24T23:00Z',
+    ['2026-10-25T00:00', '2026-10-25T00:20', '2026-10-25T00:40', '2026-10-26T01:00'],
+  ],
+  [
+    'every second hour keeps to the hours of the wall clock when clocks go back',
+    berlin('0 */2 * * *'),
+    '2026-10-24T22:30Z',
+    ['2026-10-25T00:00', '2026-10-25T03:00', '2026-10-25T05:00'],
+  ],
+  [
+    'every second hour keeps to the hours of the wall clock when clocks go forward',
+    berlin('0 */2 * * *'),
+    '2026-03-28T23:30Z',
+    ['2026-03-29T01:00', '2026-03-29T02:00', '2026-03-29T04:00'],
+  ],
+  [
+    'a range of hours over the gap has one slot for what the day does not have',
+    berlin('15 1-3 * * *'),
+    '2026-03-28T23:30Z',
+    ['2026-03-29T00:15', '2026-03-29T01:00', '2026-03-29T01:15'],
+  ],
+  [
+    'hours written as 0-23 are every hour, also when clocks go back',
+    berlin('0 0-23 * * *'),
+    '2026-10-24T23:30Z',
+    ['2026-10-25T00:00', '2026-10-25T01:00', '2026-10-25T02:00'],
+  ],
+  [
+    'a gap of half an hour ends half an hour later',
+    { cron: '10,20 2 * * *', timezone: 'Australia/Lord_Howe' },
+    '2026-10-03T12:00Z',
+    ['2026-10-03T15:30', '2026-10-04T15:10'],
+  ],
+  [
+    'a nickname that names an hour follows the wall clock: a midnight that a day does not have',
+    { cron: '@daily', timezone: 'America/Havana' },
+    '2026-03-07T12:00Z',
+    ['2026-03-08T05:00', '2026-03-09T04:00'],
+  ],
+  [
+    'day and weekday together: either is enough',
+    '0 0 13 * 5',
+    '2026-01-08T12:00Z',
+    ['2026-01-09T00:00', '2026-01-13T00:00', '2026-01-16T00:00'],
+  ],
   ['a leap day comes', '0 0 29 2 *', '2026-01-01T00:00Z', ['2028-02-29T00:00', '2032-02-29T00:00']],
 ]
 for (const [what, line, from, slots] of calendars)
   test(what, () => assert.deepEqual(slotsAfter(line, from, slots.length), slots))
+
+test('slots before a moment are those that came after one another until then', () => {
+  for (const cron of ['0,30 2 * * *', '*/7 1-3 * * *', '0 * * * *', '@daily']) {
+    const calendar = calendarOf(cron, 'Europe/Berlin')
+    for (const until of ['2026-03-29T12:00Z', '2026-10-25T12:00Z', '2026-10-25T00:45Z'].map(at)) {
+      const forward: number[] = []
+      for (let slot = calendar.next(until - 5 * 86_400_000); slot !== null && slot <= until; ) {
+        forward.push(slot)
+        slot = calendar.next(slot)
+      }
+      assert.deepEqual(calendar.previous(4, until), forward.slice(-4), `${cron} until ${text(until)}`)
+    }
+  }
+})
 
 const hourly = (missed: 'skip' | 'once' | 'all') => lineOf({ cron: '0 * * * *', missed })
 

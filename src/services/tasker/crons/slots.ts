@@ -1,5 +1,5 @@
-import { Cron } from 'croner'
 import type { Cron as Written } from '#contracts/descriptors.ts'
+import { type Calendar, calendarOf } from './calendar.ts'
 
 export interface Line {
   cron: string
@@ -21,24 +21,21 @@ export const MOST_MADE_UP = 24
 /** Slots that are counted, when there are so many. */
 const MOST_COUNTED = 10_000
 
-const parsed = new Map<string, Cron>()
+const calendars = new Map<string, Calendar>()
 
-function schedule({ cron, timezone }: Pick<Line, 'cron' | 'timezone'>): Cron {
+function calendar({ cron, timezone }: Pick<Line, 'cron' | 'timezone'>): Calendar {
   const key = `${timezone} ${cron}`
-  const known = parsed.get(key)
+  const known = calendars.get(key)
   if (known) return known
-  if (parsed.size > 2000) parsed.clear()
-  const made = new Cron(cron, { mode: '5-part', paused: true, timezone })
-  parsed.set(key, made)
+  if (calendars.size > 2000) calendars.clear()
+  const made = calendarOf(cron, timezone)
+  calendars.set(key, made)
   return made
 }
 
-/**
- * The first slot after a moment; null: there is none. A time that a day does not have (clocks go forward) is taken at
- * the end of the gap; one that it has twice (they go back) the first time only, if the line names hours.
- */
+/** The first slot after a moment; null: there is none. */
 export const nextSlot = (line: Pick<Line, 'cron' | 'timezone'>, after: number): number | null =>
-  schedule(line).nextRun(new Date(after))?.getTime() ?? null
+  calendar(line).next(after)
 
 export interface Due {
   /** Slots that get a run each, oldest first. */
@@ -64,12 +61,7 @@ function slotsIn(line: Line, first: number, now: number): number[] {
   const slots = [first]
   for (let slot = nextSlot(line, first); slot !== null && slot <= now; slot = nextSlot(line, slot)) {
     slots.push(slot)
-    if (slots.length >= MOST_COUNTED) return newest(line, now)
+    if (slots.length >= MOST_COUNTED) return calendar(line).previous(MOST_COUNTED, now)
   }
   return slots
-}
-
-function newest(line: Line, now: number): number[] {
-  const found = schedule(line).previousRuns(MOST_COUNTED, new Date(now + 1))
-  return found.map((slot) => slot.getTime()).reverse()
 }

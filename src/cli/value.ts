@@ -1,4 +1,5 @@
 import { parse } from 'yaml'
+import { firstInexactNumber } from '#language/exact-json.ts'
 import { wrongUsage } from './failure.ts'
 
 export interface Typing {
@@ -8,7 +9,10 @@ export interface Typing {
   string?: boolean
 }
 
-/** A value as it is typed on a command line: `3`, `true`, `[80, 443]` and `{a: b}` are what YAML makes of them. */
+/**
+ * A value as it is typed on a command line: `3`, `true`, `[80, 443]` and `{a: b}` are what YAML makes of them. A whole
+ * number beyond 2^53 is text with its digits.
+ */
 export function typedValue(text: string, { json, string }: Typing): unknown {
   if (json && string) throw wrongUsage('--json and --string exclude one another.')
   if (string) return text
@@ -21,13 +25,26 @@ export function typedValue(text: string, { json, string }: Typing): unknown {
 
 function parseYaml(text: string): unknown {
   try {
-    return parse(text, { version: '1.2', schema: 'core', logLevel: 'error' }) as unknown
+    return exact(parse(text, { version: '1.2', schema: 'core', logLevel: 'error', intAsBigInt: true }))
   } catch {
     return text
   }
 }
 
+function exact(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
+  if (Array.isArray(value)) return value.map(exact)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, exact(item)]))
+}
+
 function parseJson(text: string): unknown {
+  const number = inexactNumber(text)
+  if (number !== undefined)
+    throw wrongUsage(
+      `${number} is too large a number to be kept exactly.`,
+      `Write it in quotes: "${number}".`,
+    )
   try {
     return JSON.parse(text) as unknown
   } catch (error) {
@@ -35,6 +52,14 @@ function parseJson(text: string): unknown {
       `\`${text}\` is no JSON: ${(error as Error).message}`,
       'Leave --json out for plain text.',
     )
+  }
+}
+
+function inexactNumber(text: string): string | undefined {
+  try {
+    return firstInexactNumber(text)
+  } catch {
+    return undefined
   }
 }
 

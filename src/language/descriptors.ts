@@ -14,8 +14,10 @@ export interface Drafts {
   tasks: Map<string, Document>
 }
 
-/** Reads the files of `nodes/` and `tasks/`, and gives each descriptor the id that it says. */
-export function readDescriptors(files: readonly File[], findings: Finding[]): Drafts {
+/**
+ * Reads the files of `nodes/` and `tasks/`, and gives each descriptor the id that it says. `accepted`: see CheckOptions.
+ */
+export function readDescriptors(files: readonly File[], findings: Finding[], accepted: boolean): Drafts {
   const drafts: Drafts = { nodes: new Map(), tasks: new Map() }
   for (const { path, content } of files) {
     const kind = /^(nodes|tasks)\/.*\.(?:ya?ml|json)$/s.exec(path)?.[1] as Kind | undefined
@@ -24,12 +26,12 @@ export function readDescriptors(files: readonly File[], findings: Finding[]): Dr
     const documents = readDocuments(path, content, findings)
     if (documents.length === 0 && findings.length === before)
       findings.push({
-        severity: 'warning',
+        severity: accepted ? 'warning' : 'error',
         path,
         line: 1,
         column: 1,
         at: '',
-        message: `holds no ${nouns[kind]}`,
+        message: `holds no ${nouns[kind]}: describe one, or remove the file`,
       })
     for (const document of documents) addDraft(drafts[kind], kind, document)
   }

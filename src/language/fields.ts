@@ -61,7 +61,7 @@ export function asText(found: Found | undefined, report: Report): string | undef
 
 export const textMessage = (value: unknown): string =>
   typeof value === 'number' || typeof value === 'boolean'
-    ? `must be a string, got ${show(value)}: write it in quotes, "${value}"`
+    ? `must be a string, got ${show(value)}: write it in quotes`
     : value === ''
       ? 'must not be empty'
       : `must be a string, got ${show(value)}`

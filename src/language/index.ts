@@ -1,6 +1,7 @@
 export { readCatalog } from './catalog.ts'
 export { holds } from './condition.ts'
 export { eventMatches } from './events.ts'
+export { firstInexactNumber, parseExactJson } from './exact-json.ts'
 export { generates, passwordNames, vacancies } from './generated.ts'
 export { giveInputs, inputDefaults } from './inputs.ts'
 export { itemName } from './items.ts'

@@ -1,4 +1,5 @@
 import { Input, type Inputs, type Option, type Task } from '#contracts/descriptors.ts'
+import { isInexact } from './exact-json.ts'
 import { asTree, field, isTree, type Tree } from './fields.ts'
 import { checkOption, isTemplated } from './options.ts'
 import { matches } from './pattern.ts'
@@ -103,6 +104,10 @@ export function giveInputs({ inputs = {}, vars }: Pick<Task, 'inputs' | 'vars'>,
   for (const [name, value] of Object.entries(given)) {
     const input = Object.hasOwn(inputs, name) ? inputs[name] : undefined
     values[name] = input ? typed(input, value) : value
+    if (input && isInexactText(input, value)) {
+      troubles.push(`${name}: ${value} is too large a number to be kept exactly: make the input a string`)
+      continue
+    }
     if (!input && !known.includes(name)) troubles.push(unknownName('input', name, known))
     else if (input && typeof values[name] === 'string' && isTemplated(values[name]))
       // A person's text is never a template; it is checked as text.
@@ -122,6 +127,10 @@ function checkText({ type, allowed, pattern }: Option, text: string, name: strin
   else if (pattern !== undefined && matches(pattern, text) !== 'fits')
     report([name], `must match the pattern ${pattern}, got ${show(text)}`)
 }
+
+const isInexactText = ({ type }: Input, value: unknown): boolean =>
+  (type === 'integer' || type === 'number') &&
+  isInexact(typeof value === 'string' ? typed({ type }, value) : value)
 
 function typed({ type }: Input, value: unknown): unknown {
   if (typeof value !== 'string') return type === 'string' && typeof value !== 'object' ? String(value) : value

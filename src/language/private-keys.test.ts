@@ -23,3 +23,12 @@ test('a public key and words about private keys are no private key', () => {
   const text = `# the PRIVATE KEY is elsewhere\n# ${pem.replaceAll('PRIVATE', 'PUBLIC').replaceAll('\n', ' ')}\n`
   assert.deepEqual(told('scripts/deploy.sh', text), [])
 })
+
+test('a private key among the files of a service, which travel in base64, is refused as well', () => {
+  const content = Buffer.from(`\n${pem}`).toString('base64')
+  assert.ok(
+    told('services/web/files/id', content).some((line) =>
+      line.startsWith('services/web/files/id:2:1 a private'),
+    ),
+  )
+})

@@ -1,17 +1,23 @@
 import type { Finding } from '#contracts/descriptors.ts'
+import { isBinary } from './service.ts'
 
 /** The first line of a private key in PEM, of whatever kind. Written so that this file does not look like one itself. */
 const start = new RegExp(`-----BEGIN ([A-Z0-9]+ )*${'PRIVATE'} KEY( BLOCK)?-----`)
 
 /** What is in Git is on every clone, for ever: a key belongs to the secrets. */
-export function privateKeyFindings(files: readonly { path: string; content: string }[]): Finding[] {
+export function privateKeyFindings(
+  files: readonly { path: string; content: string }[],
+  accepted: boolean,
+): Finding[] {
   return files.flatMap(({ path, content }) => {
-    const found = /^(nodes|tasks|scripts|services)\//.test(path) ? start.exec(content) : null
+    if (!/^(nodes|tasks|scripts|services)\//.test(path)) return []
+    const text = isBinary(path) ? Buffer.from(content, 'base64').toString('latin1') : content
+    const found = start.exec(text)
     if (!found) return []
-    const before = content.slice(0, found.index).split('\n')
+    const before = text.slice(0, found.index).split('\n')
     return [
       {
-        severity: 'error' as const,
+        severity: accepted ? ('warning' as const) : ('error' as const),
         path,
         line: before.length,
         column: (before.at(-1)?.length ?? 0) + 1,

@@ -1,6 +1,7 @@
 import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
 import { checkAddressCycles, checkEventCycles } from './cycles.ts'
 import { readDescriptors } from './descriptors.ts'
+import { lfsPointerFindings } from './lfs-pointers.ts'
 import { type Known, type ReadNode, readNode, templatesOf } from './node.ts'
 import { privateKeyFindings } from './private-keys.ts'
 import { providerKeysOf } from './provider-keys.ts'
@@ -31,6 +32,11 @@ export interface CheckOptions {
   credentials?: ReadonlyMap<string, string>
   /** Providers that nodes may name. */
   providers?: readonly string[]
+  /**
+   * The commit was accepted before: what leaves its infrastructure as it is, such as an empty file, is a warning. Without
+   * this a rule that is newer than a commit would lock its nodes.
+   */
+  accepted?: boolean
 }
 
 export interface Checked {
@@ -43,13 +49,14 @@ export interface Checked {
 /** Judges the files of a repository, all of them together. Files outside of its known folders are ignored. */
 export function checkRepository(files: readonly File[], options: CheckOptions): Checked {
   const findings: Finding[] = []
+  const accepted = options.accepted === true
   const sorted = [...files].sort((a, b) => compare(a.path, b.path))
-  findings.push(...privateKeyFindings(sorted))
+  findings.push(...privateKeyFindings(sorted, accepted), ...lfsPointerFindings(sorted, accepted))
   const own = readRepositoryServices(sorted, options.catalog, findings)
   const services = new Map([...options.catalog, ...own.services].map((service) => [service.id, service]))
   checkRepositoryServices(own, services, findings)
-  const scripts = readScripts(sorted, findings)
-  const drafts = readDescriptors(sorted, findings)
+  const scripts = readScripts(sorted, findings, accepted)
+  const drafts = readDescriptors(sorted, findings, accepted)
   const known: Known = {
     services,
     broken: own.broken,

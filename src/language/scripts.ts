@@ -7,8 +7,12 @@ import { stepKind } from './steps.ts'
 import type { ReadTask } from './task.ts'
 import { taskVariables } from './task-checks.ts'
 
-/** `scripts/` files by path. */
-export function readScripts(files: readonly File[], findings: Finding[]): Record<string, string> {
+/** `scripts/` files by path. `accepted`: see CheckOptions. */
+export function readScripts(
+  files: readonly File[],
+  findings: Finding[],
+  accepted: boolean,
+): Record<string, string> {
   const scripts: Record<string, string> = {}
   for (const { path, content } of files) {
     if (!path.startsWith('scripts/')) continue
@@ -16,8 +20,29 @@ export function readScripts(files: readonly File[], findings: Finding[]): Record
     if (trouble)
       findings.push({ severity: 'error', path, line: 1, column: 1, at: '', message: trouble.message })
     else scripts[path] = content
+    const severity = accepted ? 'warning' : 'error'
+    for (const { line, message } of formTroubles(content))
+      findings.push({ severity, path, line, column: 1, at: '', message })
   }
   return scripts
+}
+
+/** What no interpreter on a node makes sense of, although it is text. */
+function formTroubles(content: string): { line: number; message: string }[] {
+  const troubles: { line: number; message: string }[] = []
+  if (content.startsWith('\ufeff'))
+    troubles.push({
+      line: 1,
+      message: 'begins with a byte order mark, so the node cannot run it: save it as UTF-8 without one',
+    })
+  const crlf = content.indexOf('\r\n')
+  if (crlf >= 0)
+    troubles.push({
+      line: content.slice(0, crlf).split('\n').length,
+      message:
+        'has line ends of Windows (CRLF), which a shell takes for part of each command: save it with LF',
+    })
+  return troubles
 }
 
 /** A script is a template: it can say what every step that runs it can say. */

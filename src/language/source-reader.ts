@@ -9,6 +9,7 @@ import {
   type Scalar,
   type Node as YamlNode,
 } from 'yaml'
+import type { Finding } from '#contracts/descriptors.ts'
 import type { At } from './source.ts'
 import { maxDepth } from './source-limits.ts'
 import { show } from './text.ts'
@@ -18,6 +19,13 @@ const maxAliased = 10_000
 /** Of one descriptor: far more than anybody writes, few enough to judge each. */
 const maxValues = 20_000
 
+export type ReaderReport = (
+  node: YamlNode | null,
+  at: At,
+  message: string,
+  severity?: Finding['severity'],
+) => void
+
 /** Turns the syntax tree into plain values, and refuses what a descriptor may not contain. */
 export class Reader {
   private readonly anchors = new Map<string, YamlNode>()
@@ -26,9 +34,9 @@ export class Reader {
   private values = 0
   private aliased = 0
   private insideAlias = 0
-  private readonly report: (node: YamlNode | null, at: At, message: string) => void
+  private readonly report: ReaderReport
 
-  constructor(report: (node: YamlNode | null, at: At, message: string) => void) {
+  constructor(report: ReaderReport) {
     this.report = report
   }
 
@@ -73,6 +81,8 @@ export class Reader {
     if (!Number.isFinite(value)) this.complain(node, 'must be a finite number')
     else if (Number.isInteger(value) && !Number.isSafeInteger(value))
       this.complain(node, 'is too large a number to be kept exactly: write it in quotes')
+    else if (node.type === 'PLAIN' && node.source !== String(value))
+      this.report(node, [...this.path], changedNumber(node.source ?? '', value), 'warning')
     return value
   }
 
@@ -121,6 +131,10 @@ export class Reader {
     this.report(isNode(node) ? node : null, key === undefined ? [...this.path] : [...this.path, key], message)
   }
 }
+
+/** Versions, codes and modes look like numbers: `1.10`, `01234`, `12e3`. */
+const changedNumber = (written: string, value: number): string =>
+  `${written} is read as the number ${value}: write it in quotes to keep it as text, or as ${value}`
 
 const refusedKeys = new Set(['__proto__', 'constructor', 'prototype'])
 const coreTags = new Set(

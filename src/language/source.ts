@@ -37,7 +37,8 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
   const remembered = memoryFor(path).get(text)
   if (remembered) {
     const roots = once(() => rootsOf(parse(text) ?? []))
-    return structuredClone(remembered).map((value, i) =>
+    findings.push(...remembered.warnings.map((warning) => ({ ...warning, path })))
+    return structuredClone(remembered.values).map((value, i) =>
       documentOf(path, value, () => roots()[i], lines, findings),
     )
   }
@@ -58,24 +59,33 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
   if (broken.length > 0) return []
   const before = findings.length
   const documents = rootsOf(parsed).map((root) => {
-    const reader = new Reader((node, at, message) => {
+    const reader = new Reader((node, at, message, severity = 'error') => {
+      // In JSON a number is a number, however it is written.
+      if (severity === 'warning' && path.endsWith('.json')) return
       const place = lines.position(node?.range?.[0] ?? 0)
       if (findings.length - before < maxFindings)
-        findings.push({ severity: 'error', path, ...place, at: at.join('.'), message })
+        findings.push({ severity, path, ...place, at: at.join('.'), message })
     })
     return documentOf(path, reader.read(root), () => root, lines, findings)
   })
-  if (findings.length === before) remember(path, text, documents)
+  const added = findings.slice(before)
+  if (added.every(({ severity }) => severity === 'warning')) remember(path, text, documents, added)
   return documents
 }
 
-/** Most files of a push are those of the push before: what was read without complaint is kept, by its text. */
-const memory = { yaml: new TextCache<unknown[]>(MEMORY), json: new TextCache<unknown[]>(MEMORY) }
+interface Remembered {
+  values: unknown[]
+  warnings: Finding[]
+}
+
+/** Most files of a push are those of the push before: what was read without an error is kept, by its text. */
+const memory = { yaml: new TextCache<Remembered>(MEMORY), json: new TextCache<Remembered>(MEMORY) }
 const memoryFor = (path: string) => (path.endsWith('.json') ? memory.json : memory.yaml)
 
-function remember(path: string, text: string, documents: readonly Document[]): void {
-  // A copy: who asks for a repository may do with it as he likes.
-  memoryFor(path).keep(text, structuredClone(documents.map(({ value }) => value)))
+function remember(path: string, text: string, documents: readonly Document[], warnings: Finding[]): void {
+  // A copy: the caller owns the values and may change them.
+  const values = structuredClone(documents.map(({ value }) => value))
+  memoryFor(path).keep(text, { values, warnings })
 }
 
 function once<T>(make: () => T): () => T {

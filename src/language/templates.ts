@@ -10,6 +10,7 @@ import {
   UndefinedVariableError,
 } from 'liquidjs'
 import { Problem } from '#kit/problem.ts'
+import { parseExactJson } from './exact-json.ts'
 import { isTree, type Tree } from './fields.ts'
 import { itemNamed } from './items.ts'
 import { nearest } from './nearest.ts'
@@ -52,7 +53,18 @@ function engine(outputEscape?: (value: unknown) => string): Liquid {
   })
   for (const tag of Object.keys(liquid.tags)) if (!allowedTags.has(tag)) delete liquid.tags[tag]
   liquid.registerFilter('json', (value: unknown) => JSON.stringify(value ?? null))
+  liquid.registerFilter('parse_json', readJson)
   return liquid
+}
+
+/** Throws when a text is not JSON; nothing stays nothing. */
+function readJson(value: unknown): unknown {
+  if (value === null || value === undefined) return null
+  try {
+    return parseExactJson(textOf(value))
+  } catch (error) {
+    throw new Error(`parse_json: ${show(value)} is not JSON`, { cause: error })
+  }
 }
 
 /** Text of a value: nothing for nothing, JSON for lists and maps. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { parseExactJson } from '#language/exact-json.ts'
 import { collect, examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
 import { followWorks, newestSeq } from '../follow.ts'
@@ -52,10 +53,10 @@ function split(pair: string, example: string): [name: string, value: string] {
   return [name, value]
 }
 
-/** `3`, `true`, `[1,2]` and `"text"` are JSON; what is none is text. */
+/** `3`, `true`, `[1,2]` and `"text"` are JSON; anything else, and a whole number beyond 2^53, is text. */
 function parseValue(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactJson(text)
   } catch {
     return text
   }

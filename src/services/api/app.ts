@@ -5,6 +5,7 @@ import { Compile } from 'typebox/compile'
 import Value from 'typebox/value'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
+import { firstInexactNumber } from '#language'
 import { answerRoute } from './answer.ts'
 import { checkBrowser } from './browser.ts'
 import { modelNames, modelOf, openapi, schemaOf } from './document.ts'
@@ -37,6 +38,7 @@ export async function createApp({
     routerOptions: { maxParamLength: 200, caseSensitive: true },
   })
   app.removeContentTypeParser('text/plain')
+  readJsonExactly(app)
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as Type.TSchema, httpPart))
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler(errorHandler(log))
@@ -73,6 +75,27 @@ export async function createApp({
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   return app
+}
+
+/** A number that would be rounded is refused: what is stored is what was sent. */
+function readJsonExactly(app: FastifyInstance): void {
+  const standard = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const number = inexactNumber(body as string)
+    if (number === undefined) return standard(request, body as string, done)
+    const reason = `the number ${number} is too large to be kept exactly: write it in quotes`
+    done(new Problem('invalid', { reason }))
+  })
+}
+
+/** What is no JSON is for the parser to say. */
+function inexactNumber(text: string): string | undefined {
+  try {
+    return firstInexactNumber(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** Any address below /hooks/ takes POST alone, whether or not there is a webhook: who asks learns nothing. */

@@ -17,11 +17,15 @@ export const ProblemDocument = Type.Object(
   { additionalProperties: true },
 )
 
-/** What fastify itself refuses, in our words. */
-const refusals: Record<string, string> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be JSON, sent with `Content-Type: application/json`',
-  FST_ERR_CTP_BODY_TOO_LARGE: 'the body is larger than 1 MiB',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty, but its content type says JSON',
+/** What fastify itself refuses, as rows of the table. */
+const refusals: Record<string, (request: FastifyRequest) => Problem> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ({ headers }) =>
+    new Problem('media_type', {
+      reason: `a body of type ${JSON.stringify(headers['content-type'] ?? '')} instead of application/json`,
+    }),
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new Problem('too_large', { what: 'the body', limit: '1 MiB' }),
+  FST_ERR_CTP_EMPTY_JSON_BODY: () =>
+    new Problem('invalid', { reason: 'the body is empty, but its content type says JSON' }),
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem, status = problem.status): FastifyReply {
@@ -44,16 +48,18 @@ export function sendProblem(reply: FastifyReply, problem: Problem, status = prob
 
 export const errorHandler =
   (log: Log) => (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-    const problem = ofFastify(error)
-    const status = error instanceof Problem ? problem.status : (error.statusCode ?? problem.status)
+    const problem = ofFastify(error, request)
+    const { status } = problem
     if (status >= 500) log.error({ err: error, url: request.url.split('?')[0] }, problem.message)
-    return sendProblem(reply, problem, status)
+    return sendProblem(reply, problem)
   }
 
-function ofFastify(error: FastifyError): Problem {
+function ofFastify(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
+  const refusal = refusals[error.code]
+  if (refusal) return refusal(request)
   if (error.statusCode === undefined || error.statusCode >= 500) return Problem.of(error)
-  return new Problem('invalid', { reason: refusals[error.code] ?? error.message }, { cause: error })
+  return new Problem('invalid', { reason: error.message }, { cause: error })
 }
 
 /** `not_found` -> `Not found` */

@@ -66,7 +66,7 @@ export function createReader({ git, bus, catalog, limits }: Parts): Reader {
     }
     // Variables come and go after a push: a commit that was good when it came is not refused for them later.
     const { files, findings } = await readDescriptors(git, place, commit, limits)
-    const checked = checkRepository(files, { repo, catalog })
+    const checked = checkRepository(files, { repo, catalog, accepted: true })
     const errors = errorsOf([...findings, ...checked.findings])
     if (errors.length > 0) throw new Problem('refused', { findings: formatFindings(errors) })
     const infrastructure = { ...checked.infrastructure, commit }

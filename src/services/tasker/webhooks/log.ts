@@ -21,7 +21,8 @@ export async function getDelivery(
 ): Promise<DeliveryContent> {
   const row = await deliveryOrNotFound(tasker, repo, delivery)
   const kept = row.body !== null
-  return { ...toDelivery(row), request: JSON.parse(row.request), kept, payload: kept ? payloadIn(row) : null }
+  const payload = kept ? await payloadIn(row) : null
+  return { ...toDelivery(row), request: JSON.parse(row.request), kept, payload }
 }
 
 /** The task as it is now, with the request as it was then. It was signed when it came: its run starts at once. */
@@ -38,9 +39,10 @@ export async function redeliver(
   const task = tip.tasks.find(({ triggers }) => triggers.webhooks.some(({ path }) => path === row.path))
   if (!task) throw new Problem('conflict', { reason: `No task has the webhook ${row.path} any more` })
   const request = JSON.parse(row.request)
+  const payload = await payloadIn(row)
   const cause = { kind: 'webhook' as const, by, detail: `${row.path}, delivered again`, depth: 0 }
   return tasker.turns.take(async (turn) => {
-    const run = await createRun(turn, { tip, task, vars: {}, cause, payload: payloadIn(row), request })
+    const run = await createRun(turn, { tip, task, vars: {}, cause, payload, request })
     const { from_address: from, size, path } = row
     const again = { repo, path, task: task.id, status: 202, reason: null, key: null, from, size, request }
     return toDelivery(
@@ -57,5 +59,5 @@ async function deliveryOrNotFound({ db }: Tasker, repo: string, id: string): Pro
 
 const bodyOf = ({ body }: DeliveryRow): Buffer => Buffer.from(body ?? '', 'base64')
 
-const payloadIn = (row: DeliveryRow): unknown =>
-  payloadOf(bodyOf(row), JSON.parse(row.request).headers['content-type'] ?? '')
+const payloadIn = (row: DeliveryRow): Promise<unknown> =>
+  payloadOf(bodyOf(row), JSON.parse(row.request).headers)

@@ -47,7 +47,7 @@ export function receiveWebhook(tasker: Tasker) {
     chargeFor(limit, incoming, tasker.clock.now())
     try {
       await admit(tasker, hook, incoming)
-      const payload = payloadOf(incoming.body, incoming.headers['content-type'] ?? '')
+      const payload = await payloadOf(incoming.body, incoming.headers)
       return await tasker.turns.take((turn) => accept(turn, hook, incoming, payload, isTime))
     } catch (error) {
       if (error instanceof Problem && error.status < 500) await refuse(tasker, hook, incoming, error)

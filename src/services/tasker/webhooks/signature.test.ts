@@ -29,6 +29,11 @@ const other = randomBytes(24).toString('base64')
 const twice = standard()
 const cases: Case[] = [
   ['GitHub, right', 'github', { 'x-hub-signature-256': github() }],
+  [
+    'GitHub, in upper case',
+    'github',
+    { 'x-hub-signature-256': github().toUpperCase().replace('SHA256', 'sha256') },
+  ],
   ['GitHub, none', 'github', {}, /it has no X-Hub-Signature-256/],
   ['GitHub, of another secret', 'github', { 'x-hub-signature-256': github(other) }, /does not fit/],
   ['GitHub, without its prefix', 'github', { 'x-hub-signature-256': github().slice(7) }, /does not fit/],

@@ -31,7 +31,10 @@ function githubTrouble(secret: string, { headers, body }: Signed, _now: number):
   const given = headers['x-hub-signature-256']
   if (given === undefined) return 'it has no X-Hub-Signature-256'
   const wanted = `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`
-  return isSame(given, wanted) ? undefined : 'its X-Hub-Signature-256 does not fit secret and body'
+  // Hexadecimal digits have no case.
+  return isSame(given.toLowerCase(), wanted)
+    ? undefined
+    : 'its X-Hub-Signature-256 does not fit secret and body'
 }
 
 /** The secret itself: `X-Gitlab-Token`. */

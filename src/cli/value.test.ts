@@ -6,6 +6,9 @@ for (const [text, value, kind] of [
   ['1.4', 1.4, 'a number'],
   ['1.10', 1.1, 'a number'],
   ['0o17', 15, 'a number'],
+  ['356686000032329832', '356686000032329832', 'text'],
+  ['9007199254740991', 9007199254740991, 'a number'],
+  ['[356686000032329832, 1]', ['356686000032329832', 1], 'a list'],
   ['true', true, 'a boolean'],
   ['yes', 'yes', 'text'],
   ['null', null, 'nothing'],
@@ -33,4 +36,11 @@ test('text stays as it stands, and JSON is JSON or refused', () => {
   assert.deepEqual(typedValue('{"a": 1}', { json: true }), { a: 1 })
   assert.throws(() => typedValue('{a: 1}', { json: true }), /is no JSON/)
   assert.throws(() => typedValue('1', { json: true, string: true }), /exclude one another/)
+})
+
+test('a number in --json that would be rounded is refused, with what to write instead', () => {
+  assert.throws(() => typedValue('{"id": 356686000032329832}', { json: true }), {
+    message: '356686000032329832 is too large a number to be kept exactly.',
+  })
+  assert.deepEqual(typedValue('{"id": "356686000032329832"}', { json: true }), { id: '356686000032329832' })
 })

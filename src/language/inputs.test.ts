@@ -34,6 +34,10 @@ const bad: [given: Record<string, unknown>, trouble: string][] = [
   [{ version: '' }, 'version: must match the pattern ^\\d, got ""'],
   [{ version: '1', versoin: '2' }, 'unknown input "versoin", did you mean "version"?'],
   [{ version: '1', count: 'many' }, 'count: must be a whole number, got "many"'],
+  [
+    { version: '1', count: '356686000032329832' },
+    'count: 356686000032329832 is too large a number to be kept exactly: make the input a string',
+  ],
   [{ version: '1', count: '9' }, 'count: must be at most 5, got 9'],
   [{ version: '1', dry: 'yes' }, 'dry: must be true or false, got "yes"'],
   [{ version: '1', env: 'Prod' }, 'env: must be one of prod, test, got "Prod", did you mean "prod"?'],

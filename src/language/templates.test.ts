@@ -32,6 +32,21 @@ describe('a template', () => {
     assert.equal(render('a{{ nothing }}b', scope), 'ab')
   })
 
+  it('reads JSON in a text with parse_json, every digit of a large number kept', () => {
+    const read = { ...scope, body: '{"ref":"main","id":356686000032329832,"n":[1]}' }
+    assert.equal(
+      render('{% assign b = body | parse_json %}{{ b.ref }} {{ b.id }}', read),
+      'main 356686000032329832',
+    )
+    assert.deepEqual(render('{{ body | parse_json }}', read), {
+      ref: 'main',
+      id: '356686000032329832',
+      n: [1],
+    })
+    assert.equal(render('{{ nothing | parse_json }}', scope), null)
+    throws('{{ text | parse_json }}', /parse_json: "x" is not JSON/)
+  })
+
   it('shows lists and maps in text as JSON', () => {
     assert.equal(renderText('tags = {{ db.tags }}', scope), 'tags = ["a","b"]')
     assert.equal(renderText('{{ db.tags | join: " " }}', scope), 'a b')

@@ -67,18 +67,15 @@ const readers: Record<string, (wish: Wish, state: State) => Row[]> = {
   user(wish, state) {
     const found = state.users.get(String(wish.name))
     if (!found) return gone
-    const missing = (wish.groups as string[]).filter((name) => !found.groups.includes(name))
     return [
       ['home', text(wish.home), found.home],
       ['shell', text(wish.shell), found.shell],
       ['comment', text(wish.comment), found.comment],
-      [
-        'groups',
-        missing.length > 0 ? (wish.groups as string[]).join(',') : undefined,
-        found.groups.join(','),
-      ],
+      ['uid', text(wish.uid), text(found.uid)],
     ]
   },
+  membership: ({ user, group }, { groups }) =>
+    groups.get(String(group))?.members.includes(String(user)) ? [] : gone,
   group: (wish, state) => (state.groups.has(String(wish.name)) ? [] : gone),
   hostname: (wish, { system }) => [
     ['name', text(wish.name), system.hostname],

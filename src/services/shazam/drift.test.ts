@@ -107,7 +107,7 @@ const fields: [what: string, Resource, (state: State) => void, string[]][] = [
   ],
   [
     'another shell',
-    wish('user', 'bob'),
+    wish('user', 'bob', { shell: '/bin/bash' }),
     (state) =>
       state.users.set('bob', {
         uid: 1,

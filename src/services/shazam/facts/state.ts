@@ -117,6 +117,8 @@ export interface UserFact {
 export interface GroupFact {
   gid: number
   members: string[]
+  /** Users whose primary group it is; only told of groups that are asked for by name. */
+  primary_of: string[]
 }
 
 export const noQuestions = (): Questions => ({

@@ -1,6 +1,7 @@
 import { quote } from '../quote.ts'
 import { firewall, firewallRule } from './composite-firewall.ts'
 import { timer, unit } from './composite-unit.ts'
+import { user } from './composite-user.ts'
 import { type Composite, type Item, oneLine, rest } from './item.ts'
 
 /** `authorized_keys: USER`, `keys: [...]`: the whole file is ours, so that a removed key loses its access. */
@@ -140,4 +141,5 @@ export const composites: Readonly<Record<string, Composite>> = {
   timer,
   firewall,
   firewall_rule: firewallRule,
+  user,
 }

@@ -14,19 +14,24 @@ export const groupKind: Kind<Group> = {
   schema: Type.Object({ group: Account, system: Type.Optional(Type.Boolean()) }),
   wish: (name, { system = false }) => ({ id: `group:${name}`, name, system: system as boolean }),
   ask: (wish, questions) => void questions.groups.add(wish.name as string),
-  plan(wish, state) {
+  plan(wish, state, { stale }) {
     if (state.groups.has(wish.name)) return unchanged(`group ${wish.name} is there`)
-    const words = ['groupadd', ...(wish.system ? ['--system'] : []), '--', wish.name]
-    return change(`create group ${wish.name}`, quote(words), { creates: true })
+    const words = quote(['groupadd', ...(wish.system ? ['--system'] : []), '--', wish.name])
+    // A package may bring it.
+    const script = stale ? `getent group ${quote(wish.name)} >/dev/null || ${words}` : words
+    return change(`create group ${wish.name}`, script, { creates: true })
   },
   entry: ({ name, system }) => ({ name, system }),
   remove(owned, state) {
-    if (!state.groups.has(owned.name as string)) return unchanged(`group ${owned.name} is gone`)
-    const name = quote(owned.name as string)
-    // With a user of the same name it may have left already.
+    const name = owned.name as string
+    const found = state.groups.get(name)
+    if (!found) return unchanged(`group ${name} is gone`)
+    const users = found.primary_of
     return change(
-      `remove group ${owned.name}`,
-      `if getent group ${name} >/dev/null; then groupdel -- ${name}; fi`,
+      users.length
+        ? `remove group ${name}, unless it is still the primary group of ${users.join(', ')}`
+        : `remove group ${name}`,
+      `remove_group ${quote(name)}`,
     )
   },
 }

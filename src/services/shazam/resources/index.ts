@@ -15,6 +15,7 @@ import type { Kind } from './kind.ts'
 import { languagePackageKinds } from './language-package.ts'
 import { lineKind } from './line.ts'
 import { linkKind } from './link.ts'
+import { membershipKind } from './membership.ts'
 import { mountKind } from './mount.ts'
 import { packageKind } from './package.ts'
 import { swapKind } from './swap.ts'
@@ -32,6 +33,7 @@ export const kinds: ReadonlyMap<string, Kind> = new Map(
     absentKind,
     userKind,
     groupKind,
+    membershipKind,
     unitKind,
     hostnameKind,
     swapKind,

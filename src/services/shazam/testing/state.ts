@@ -30,7 +30,7 @@ export function stateFrom(written: WrittenState = {}): State {
   fill(state.packages, written.packages, { status: 'installed', version: '1', held: false })
   fill(state.units, written.units, unit)
   fill(state.users, written.users, user)
-  fill(state.groups, written.groups, { gid: 1000, members: [] })
+  fill(state.groups, written.groups, { gid: 1000, members: [], primary_of: [] })
   for (const [id, holds] of Object.entries(written.checks ?? {})) state.checks.set(id, holds)
   for (const [path, text] of Object.entries(written.contents ?? {})) state.contents.set(path, text)
   for (const [path, lines] of Object.entries(written.texts ?? {})) state.texts.set(path, lines)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Bus } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
 import { systemClock } from '#kit/clock.ts'
+import { watchClock } from '#kit/clock-watch.ts'
 import { createLog, type Log } from '#kit/log.ts'
 import { openOutbound } from '#kit/outbound.ts'
 import { openSeal } from '#kit/seal.ts'
@@ -70,6 +71,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const log = options.log ?? createLog()
   const clock = systemClock
   const store = stack.use(openSqlite(join(options.data, 'devops.sqlite')))
+  stack.use(watchClock(clock, log))
   const bus = stack.use(await embeddedBus({ store, clock, log, source: 'devo.ps' }))
   const parts = { bus, store, clock, log }
   const catalog = readCatalog(catalogFolder)

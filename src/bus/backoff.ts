@@ -1,9 +1,10 @@
 const FIRST = 1_000
-const LONGEST = 300_000
+/** Milliseconds. */
+export const LONGEST_RETRY = 300_000
 
 /** Milliseconds until the next try after so many failures: doubles from a second to five minutes, less up to a half by chance. */
 export function retryDelay(failures: number, chance: () => number = Math.random): number {
-  const full = Math.min(FIRST * 2 ** (failures - 1), LONGEST)
+  const full = Math.min(FIRST * 2 ** (failures - 1), LONGEST_RETRY)
   return Math.round(full * (1 - chance() / 2))
 }
 

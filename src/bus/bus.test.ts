@@ -27,6 +27,10 @@ const problem =
     return true
   }
 
+/** What a handler waits for; a bus that stops ends the wait, so that a test that fails does not hang. */
+const orStopped = (signal: AbortSignal, gate: Promise<unknown>): Promise<unknown> =>
+  Promise.race([gate, new Promise((resolve) => signal.addEventListener('abort', resolve))])
+
 for (const [name, place] of implementations) {
   const on = (title: string, act: (process: Process, spot: Place) => Promise<void>) =>
     test(title, async () => {
@@ -389,7 +393,7 @@ for (const [name, place] of implementations) {
         const gate = Promise.withResolvers<void>()
         const late = Promise.withResolvers<unknown>()
         bus.on('c', ['repo.created'], async (_event, delivery) => {
-          await gate.promise
+          await orStopped(delivery.signal, gate.promise)
           await delivery.once((tx) => record(tx, 'late', delivery.attempt)).then(late.resolve, late.resolve)
         })
         await bus.publish('repo.created', { subject: 's', data: created('ann') })
@@ -399,11 +403,12 @@ for (const [name, place] of implementations) {
         const finish = Promise.withResolvers<void>()
         other.bus.on('c', ['repo.created'], async (_event, delivery) => {
           held.resolve()
-          await finish.promise
+          await orStopped(delivery.signal, finish.promise)
           await delivery.once((tx) => record(tx, 'newer', delivery.attempt))
         })
-        await held.promise
+        await within(spot, held.promise)
         gate.resolve()
+        await within(spot, late.promise)
         assert.ok(problem('fenced', { current: 2 })(await late.promise))
         finish.resolve()
         await spot.eventually(async () => (await effectsOf(store)).length > 0)
@@ -453,9 +458,9 @@ for (const [name, place] of implementations) {
       let done = 0
       bus.work(
         'shazam.steps',
-        async () => {
+        async (_job, { signal }) => {
           most = Math.max(most, ++running)
-          await gate.promise
+          await orStopped(signal, gate.promise)
           running--
           done++
         },
@@ -475,7 +480,7 @@ for (const [name, place] of implementations) {
         'shazam.steps',
         async (_job, lease) => {
           attempts.push(lease.attempt)
-          await gate.promise
+          await orStopped(lease.signal, gate.promise)
           assert.equal(lease.signal.aborted, false)
         },
         { lease: 3_000, concurrency: 2 },
@@ -523,7 +528,7 @@ for (const [name, place] of implementations) {
         await new Promise((resolve) => lease.signal.addEventListener('abort', resolve))
       })
       await process.bus.send('shazam.steps', { payload: stepJob(1) })
-      await taken.promise
+      await within(spot, taken.promise)
       await process.kill()
       const attempts: number[] = []
       const next = await spot.start()
@@ -538,7 +543,7 @@ for (const [name, place] of implementations) {
       const gate = Promise.withResolvers<void>()
       const late = Promise.withResolvers<unknown>()
       bus.work('shazam.steps', async (_job, lease) => {
-        await gate.promise
+        await orStopped(lease.signal, gate.promise)
         await lease.once((tx) => record(tx, 'late', lease.attempt)).then(late.resolve, late.resolve)
       })
       await bus.send('shazam.steps', { payload: stepJob(1) })
@@ -548,15 +553,64 @@ for (const [name, place] of implementations) {
       const finish = Promise.withResolvers<void>()
       other.bus.work('shazam.steps', async (_job, lease) => {
         held.resolve(lease)
-        await finish.promise
+        await orStopped(lease.signal, finish.promise)
         await lease.once((tx) => record(tx, 'newer', lease.attempt))
       })
+      await within(spot, held.promise)
       const newer = await held.promise
       gate.resolve()
+      await within(spot, late.promise)
       assert.ok(problem('fenced', { current: newer.attempt })(await late.promise))
       finish.resolve()
       await spot.eventually(async () => (await effectsOf(store)).length > 0)
       assert.deepEqual(await effectsOf(store), [{ id: 'newer', attempt: 2 }])
+    })
+
+    on('a job whose process dies each time counts every death, and is parked', async (first, spot) => {
+      await first.bus.send('shazam.steps', { payload: stepJob(1) })
+      const attempts: number[] = []
+      let process = first
+      const die = async () => {
+        const taken = Promise.withResolvers<void>()
+        process.bus.work(
+          'shazam.steps',
+          async (_job, lease) => {
+            attempts.push(lease.attempt)
+            taken.resolve()
+            await orStopped(lease.signal, new Promise(() => {}))
+          },
+          { attempts: 3 },
+        )
+        await within(spot, taken.promise)
+        await process.kill()
+        process = await spot.start()
+      }
+      for (let death = 0; death < 3; death++) await die()
+      process.bus.work('shazam.steps', async () => void attempts.push(-1), { attempts: 3 })
+      await spot.eventually(async () => (await process.bus.parked()).length > 0 || attempts.includes(-1))
+      assert.deepEqual(attempts, [1, 2, 3])
+      const [parked] = await process.bus.parked()
+      assert.equal(parked?.error, 'its worker died')
+      assert.equal(parked?.attempts, 3)
+    })
+
+    on('a parked job that is discarded is gone for good', async ({ bus, store }, spot) => {
+      bus.work(
+        'shazam.steps',
+        async () => {
+          throw new Error('cannot')
+        },
+        { attempts: 1 },
+      )
+      await bus.send('shazam.steps', { payload: stepJob(1) })
+      await spot.eventually(async () => (await bus.parked()).length > 0)
+      const [parked] = await bus.parked()
+      await bus.discard(parked?.id ?? '')
+      assert.deepEqual(await bus.parked(), [])
+      await assert.rejects(bus.discard(parked?.id ?? ''), problem('not_found'))
+      await assert.rejects(bus.revive(parked?.id ?? ''), problem('not_found'))
+      if (name === 'embedded')
+        assert.deepEqual(await store.db.selectFrom('bus_jobs').selectAll().execute(), [])
     })
 
     on('a job that is held by a silent worker goes to another when its lease ends', async (process, spot) => {
@@ -567,6 +621,7 @@ for (const [name, place] of implementations) {
         await new Promise((resolve) => lease.signal.addEventListener('abort', resolve))
       })
       await other.bus.send('shazam.steps', { payload: stepJob(1) })
+      await within(spot, taken.promise)
       const first = await taken.promise
       const attempts: number[] = []
       process.bus.work('shazam.steps', async (_job, lease) => void attempts.push(lease.attempt))
@@ -578,6 +633,79 @@ for (const [name, place] of implementations) {
       assert.equal(first.signal.aborted, false)
       await other.clock.advance(20_000)
       assert.equal(first.signal.aborted, true)
+    })
+  })
+
+  describe(`${name}: clocks`, () => {
+    const HOUR = 3_600_000
+    for (const [what, ms] of [
+      ['an hour forward', HOUR],
+      ['a day forward', 24 * HOUR],
+      ['an hour back', -HOUR],
+      ['a day back', -24 * HOUR],
+    ] as const) {
+      on(`a clock that is set ${what} takes no job from its worker`, async ({ bus, clock }, spot) => {
+        const attempts: number[] = []
+        const gate = Promise.withResolvers<void>()
+        let aborted = false
+        const handle = async (_job: unknown, { attempt, signal }: Lease) => {
+          attempts.push(attempt)
+          await orStopped(signal, gate.promise)
+          aborted ||= signal.aborted
+        }
+        bus.work('shazam.steps', handle, { lease: 3_000, concurrency: 2 })
+        const id = await bus.send('shazam.steps', { payload: stepJob(1) })
+        await spot.eventually(() => attempts.length === 1)
+        clock.jump(ms)
+        // Another job makes the worker look for what is due.
+        await bus.send('shazam.steps', { payload: stepJob(2) })
+        await spot.eventually(() => attempts.length >= 2)
+        await spot.pass(20_000)
+        gate.resolve()
+        await spot.pass(1_000)
+        assert.deepEqual(attempts, [1, 1], id)
+        assert.equal(aborted, false)
+        assert.deepEqual(await bus.parked(), [])
+      })
+
+      on(`a pause lasts as long as it should when the clock is set ${what}`, async ({ bus, clock }, spot) => {
+        const got: string[] = []
+        let broken = true
+        bus.on('c', ['repo.created'], async (event) => {
+          if (broken) throw new Error('not yet')
+          got.push(event.data.by)
+        })
+        bus.work('shazam.steps', async (job) => void got.push(`job ${job.step}`))
+        await bus.send('shazam.steps', { payload: stepJob(1), delay: 60_000 })
+        await bus.publish('repo.created', { subject: 's', data: created('ann') })
+        await spot.pass(10)
+        broken = false
+        clock.jump(ms)
+        await bus.send('shazam.steps', { payload: stepJob(2) })
+        await spot.pass(2_000)
+        assert.deepEqual(got.toSorted(), ['ann', 'job 2'])
+        await spot.pass(58_000)
+        assert.deepEqual(got.toSorted(), ['ann', 'job 1', 'job 2'])
+      })
+    }
+
+    on('a clock that was set back while nothing ran makes no pause longer', async (process, spot) => {
+      process.bus.on('c', ['repo.created'], async () => {
+        throw new Error('not yet')
+      })
+      process.bus.work('shazam.steps', async () => {
+        throw new Error('not yet')
+      })
+      await process.bus.send('shazam.steps', { payload: stepJob(1) })
+      await process.bus.publish('repo.created', { subject: 's', data: created('ann') })
+      await spot.pass(5_000)
+      await process[Symbol.asyncDispose]()
+      const next = await spot.start(24 * HOUR)
+      const got: string[] = []
+      next.bus.on('c', ['repo.created'], async (event) => void got.push(event.data.by))
+      next.bus.work('shazam.steps', async (job) => void got.push(`job ${job.step}`))
+      await next.clock.advance(300_001)
+      assert.deepEqual(got.toSorted(), ['ann', 'job 1'])
     })
   })
 
@@ -615,6 +743,15 @@ for (const [name, place] of implementations) {
       },
     )
   })
+}
+
+/** Lets time pass until it resolves: one that never does fails the test. */
+async function within(spot: Place, promise: Promise<unknown>): Promise<void> {
+  let resolved = false
+  void promise.then(() => {
+    resolved = true
+  })
+  await spot.eventually(() => resolved)
 }
 
 /** Answers only when told to stop; resolves when it was. */

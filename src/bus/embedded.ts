@@ -3,8 +3,8 @@ import { Calls } from './embedded/calls.ts'
 import { Events } from './embedded/events.ts'
 import { Handled } from './embedded/handled.ts'
 import { Jobs } from './embedded/jobs.ts'
-import { voidLeases } from './embedded/leases.ts'
-import { listParked, reviveParked } from './embedded/parked.ts'
+import { takeOver } from './embedded/leases.ts'
+import { discardParked, listParked, reviveParked } from './embedded/parked.ts'
 import type { EmbeddedParts } from './embedded/parts.ts'
 import { type BusTables, migrations } from './embedded/schema.ts'
 import type { Bus } from './index.ts'
@@ -22,7 +22,7 @@ export async function embeddedBus(given: EmbeddedParts): Promise<Bus & AsyncDisp
   const calls = new Calls(parts)
   const events = new Events(parts, handled, outside)
   const jobs = new Jobs(parts, handled, outside)
-  await voidLeases(parts)
+  await takeOver(parts)
   await events.load()
   return {
     ask: (name, input, options) => calls.ask(name, input, options),
@@ -37,6 +37,7 @@ export async function embeddedBus(given: EmbeddedParts): Promise<Bus & AsyncDisp
       if (revived.kind === 'job') jobs.wake(revived.queue)
       else events.revive(revived.consumer, revived.row)
     },
+    discard: (id) => discardParked(parts, id),
     async [Symbol.asyncDispose]() {
       await Promise.all([events.stop(), jobs.stop()])
       await calls.stop()

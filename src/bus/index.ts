@@ -46,6 +46,8 @@ export interface Bus {
   parked(): Promise<Parked[]>
   /** Gives a parked job or delivery a new series of attempts. */
   revive(id: string): Promise<void>
+  /** Takes away a parked job or delivery that nobody needs any more. */
+  discard(id: string): Promise<void>
 }
 
 export type Undo = () => Promise<void>

@@ -2,6 +2,11 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
+  /**
+   * Milliseconds that only ever go forward, at the pace of time: people and time servers set `now()`, and nothing sets this.
+   * For leases, time limits and pauses. Near the epoch's milliseconds, but another process has another zero.
+   */
+  steady(): number
   /** Runs `act` once after `ms` milliseconds unless the returned undo is called first. */
   after(ms: number, act: () => void): () => void
 }
@@ -11,6 +16,7 @@ const LONGEST_TIMER = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  steady: () => performance.timeOrigin + performance.now(),
   after(ms, act) {
     let timer: NodeJS.Timeout
     arm(ms)

@@ -19,7 +19,7 @@ export class Handled {
     await this.#sweep(tx)
     const row = await tx.db
       .insertInto('bus_handled')
-      .values({ scope, id, at: this.#clock.now() })
+      .values({ scope, id, at: this.#clock.steady() })
       .onConflict((conflict) => conflict.doNothing())
       .returning('id')
       .executeTakeFirst()
@@ -27,7 +27,7 @@ export class Handled {
   }
 
   async #sweep(tx: Tx<BusTables>): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     if (now - this.#swept < SWEEP) return
     this.#swept = now
     await tx.db

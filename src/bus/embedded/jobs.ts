@@ -29,14 +29,16 @@ export class Jobs {
 
   async send<Q extends QueueName>(queue: Q, job: NewJob<Q>, tx?: Tx): Promise<string> {
     if (!tx) refuseInside(this.#parts.store, `bus.send('${queue}') without its tx`)
-    const now = this.#parts.clock.now()
+    const { clock } = this.#parts
+    const delay = job.delay ?? 0
     const sent: Sent = {
       queue,
-      id: job.id ?? newId(now),
+      id: job.id ?? newId(clock.now()),
       payload: packJob(queue, job.payload),
       traceparent: traceparent(),
       state: 'ready',
-      due: now + (job.delay ?? 0),
+      due: clock.steady() + delay,
+      wait: delay,
       attempt: 0,
       failures: 0,
       error: '',

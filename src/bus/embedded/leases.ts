@@ -1,6 +1,7 @@
 import type { QueueName } from '#contracts'
 import type { Tx } from '#store'
 import { Problem } from '../../kit/problem.ts'
+import { LONGEST_RETRY } from '../backoff.ts'
 import type { BusParts } from './parts.ts'
 import type { BusTables, JobRow } from './schema.ts'
 
@@ -19,7 +20,7 @@ export function claimJobs(
   queue: QueueName,
   { limit, lease, attempts }: { limit: number; lease: number; attempts: number },
 ): Promise<Claim> {
-  const now = clock.now()
+  const now = clock.steady()
   return store.transaction(async ({ db }) => {
     const held: Held[] = []
     while (held.length < limit) {
@@ -66,7 +67,7 @@ export async function renewLease({ store }: BusParts, held: Held, until: number)
 export async function returnJob(
   { store }: BusParts,
   held: Held,
-  change: Pick<JobRow, 'state' | 'due' | 'failures' | 'error'>,
+  change: Pick<JobRow, 'state' | 'due' | 'wait' | 'failures' | 'error'>,
 ): Promise<void> {
   await changeLeased(store, held, change)
 }
@@ -95,11 +96,27 @@ export async function completeJob({ db }: Tx<BusTables>, held: Held): Promise<bo
   return true
 }
 
-/** One process owns the file: whatever a former process had leased is free, and counts as an attempt that failed. */
-export async function voidLeases({ store, clock }: BusParts): Promise<void> {
-  await store.db
-    .updateTable('bus_jobs')
-    .set((row) => ({ state: 'ready', due: clock.now(), failures: row('failures', '+', 1), error: DIED }))
-    .where('state', '=', 'leased')
-    .execute()
+/**
+ * One process owns the file: whatever a former process had leased is free, and counts as an attempt that failed. Times of
+ * that process are on its own clock: nothing waits longer than it would have waited there.
+ */
+export async function takeOver({ store, clock }: BusParts): Promise<void> {
+  const now = clock.steady()
+  await store.transaction(async ({ db }) => {
+    await db
+      .updateTable('bus_jobs')
+      .set((row) => ({ state: 'ready', due: now, failures: row('failures', '+', 1), error: DIED }))
+      .where('state', '=', 'leased')
+      .execute()
+    await db
+      .updateTable('bus_jobs')
+      .set((row) => ({ due: row('wait', '+', now) }))
+      .where((row) => row('due', '>', row('wait', '+', now)))
+      .execute()
+    await db
+      .updateTable('bus_deliveries')
+      .set({ due: now + LONGEST_RETRY })
+      .where('due', '>', now + LONGEST_RETRY)
+      .execute()
+  })
 }

@@ -1,6 +1,6 @@
 import { Problem } from '../../kit/problem.ts'
 import type { Parked } from '../index.ts'
-import { type Due, findDeliveries } from './deliveries.ts'
+import { completeDeliveries, type Due, findDeliveries } from './deliveries.ts'
 import type { BusParts } from './parts.ts'
 
 export async function listParked({ store }: BusParts): Promise<Parked[]> {
@@ -40,17 +40,46 @@ export type Revived = { kind: 'job'; queue: string } | { kind: 'delivery'; consu
 
 /** Makes it ready at once, with no failures. Throws `not_found` for what is not parked. */
 export async function reviveParked(parts: BusParts, id: string): Promise<Revived> {
-  const [, kind, number] = /^(job|delivery)-(\d+)$/.exec(id) ?? []
-  const seq = Number(number)
+  const { kind, seq } = partsOf(id)
   const revived = kind === 'job' ? await reviveJob(parts, seq) : kind && (await reviveDelivery(parts, seq))
-  if (!revived) throw new Problem('not_found', { what: `parked job or delivery ${id}` })
+  if (!revived) throw missing(id)
   return revived
 }
+
+/** Throws `not_found` for what is not parked. */
+export async function discardParked({ store }: BusParts, id: string): Promise<void> {
+  const { kind, seq } = partsOf(id)
+  const found = await store.transaction(async ({ db }) => {
+    if (kind === 'job')
+      return db
+        .deleteFrom('bus_jobs')
+        .where('seq', '=', seq)
+        .where('state', '=', 'parked')
+        .returning('seq')
+        .executeTakeFirst()
+    const row = await db
+      .selectFrom('bus_deliveries')
+      .select(['seq', 'event'])
+      .where('seq', '=', seq)
+      .where('parked', '=', 1)
+      .executeTakeFirst()
+    if (row) await completeDeliveries(db, [row])
+    return row
+  })
+  if (!found) throw missing(id)
+}
+
+function partsOf(id: string): { kind: string | undefined; seq: number } {
+  const [, kind, number] = /^(job|delivery)-(\d+)$/.exec(id) ?? []
+  return { kind, seq: Number(number ?? -1) }
+}
+
+const missing = (id: string) => new Problem('not_found', { what: `parked job or delivery ${id}` })
 
 async function reviveJob({ store, clock }: BusParts, seq: number): Promise<Revived | undefined> {
   const row = await store.db
     .updateTable('bus_jobs')
-    .set({ state: 'ready', due: clock.now(), failures: 0 })
+    .set({ state: 'ready', due: clock.steady(), failures: 0 })
     .where('seq', '=', seq)
     .where('state', '=', 'parked')
     .returning('queue')

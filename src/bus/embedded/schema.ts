@@ -42,6 +42,8 @@ export interface JobRow {
   state: 'ready' | 'leased' | 'parked'
   /** When it may start, or when its lease ends. */
   due: number
+  /** Milliseconds that a ready job waits for at most, from when `due` was set. */
+  wait: number
   attempt: number
   failures: number
   error: string
@@ -134,6 +136,15 @@ export const migrations: readonly Migration[] = [
         .addPrimaryKeyConstraint('bus_handled_id', ['scope', 'id'])
         .execute()
       await db.schema.createIndex('bus_handled_at').on('bus_handled').column('at').execute()
+    },
+  },
+  {
+    id: 'bus/0003-wait',
+    async up(db) {
+      await db.schema
+        .alterTable('bus_jobs')
+        .addColumn('wait', 'bigint', (column) => column.notNull().defaultTo(300_000))
+        .execute()
     },
   },
 ]

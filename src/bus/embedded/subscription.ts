@@ -135,7 +135,7 @@ export class Subscription {
     for (let turn = 0; turn < LANE_ROWS && !this.#stop.signal.aborted; turn++) {
       const row = lane.rows.shift() ?? (await this.#nextOfLane(lane))
       if (!row) return
-      const wait = row.due - this.#parts.clock.now()
+      const wait = row.due - this.#parts.clock.steady()
       if (wait <= 0 && (await this.#deliver(row))) {
         if (row.seq > this.#position) this.#ahead.add(row.seq)
         continue
@@ -161,7 +161,7 @@ export class Subscription {
   #waitFor(lane: Lane, head: Due): void {
     shrink(lane)
     lane.state = 'waiting'
-    const undo = this.#parts.clock.after(head.due - this.#parts.clock.now(), () => lane.wake())
+    const undo = this.#parts.clock.after(head.due - this.#parts.clock.steady(), () => lane.wake())
     lane.wake = () => {
       undo()
       if (lane.state !== 'waiting') return
@@ -202,7 +202,7 @@ export class Subscription {
       return false
     }
     row.failures++
-    row.due = clock.now() + retryDelay(row.failures)
+    row.due = clock.steady() + retryDelay(row.failures)
     const parked = row.failures >= ATTEMPTS
     log[parked ? 'error' : 'warn'](
       about,

@@ -51,14 +51,14 @@ export class Worker {
       this.#wakeAt(next)
     } catch (error) {
       this.#parts.log.error({ queue: this.#queue, err: error }, 'jobs cannot be claimed')
-      this.#wakeAt(this.#parts.clock.now() + retryDelay(1))
+      this.#wakeAt(this.#parts.clock.steady() + retryDelay(1))
     }
   }
 
   #wakeAt(time: number | undefined): void {
     this.#cancelTimer()
     if (time === undefined || this.#stop.signal.aborted) return
-    this.#cancelTimer = this.#parts.clock.after(time - this.#parts.clock.now(), () => this.wake())
+    this.#cancelTimer = this.#parts.clock.after(time - this.#parts.clock.steady(), () => this.wake())
   }
 
   #start(held: Held): void {
@@ -121,16 +121,16 @@ export class Worker {
   #heartbeat(held: Held, lost: AbortController): () => void {
     const { clock, log } = this.#parts
     const { lease } = this.#limits
-    let until = clock.now() + lease
+    let until = clock.steady() + lease
     let cancel = () => {}
     const beat = async () => {
-      const next = clock.now() + lease
+      const next = clock.steady() + lease
       try {
         if (await renewLease(this.#parts, held, next)) until = next
         else lost.abort()
       } catch (error) {
         log.error({ queue: this.#queue, job: held.id, err: error }, 'a lease cannot be renewed')
-        if (clock.now() >= until) lost.abort()
+        if (clock.steady() >= until) lost.abort()
       }
       schedule()
     }
@@ -157,11 +157,12 @@ export class Worker {
         about,
         parked ? 'a job is parked' : 'a job failed and will be tried again',
       )
-    const due = clock.now() + (stopped ? 0 : retryDelay(failures))
+    const wait = stopped ? 0 : retryDelay(failures)
     try {
       await returnJob(this.#parts, held, {
         state: parked ? 'parked' : 'ready',
-        due,
+        due: clock.steady() + wait,
+        wait,
         failures,
         error: reasonOf(error),
       })

@@ -19,7 +19,8 @@ export interface Process extends AsyncDisposable {
 
 /** Where a bus keeps what is durable; processes come and go. */
 export interface Place extends AsyncDisposable {
-  start(): Promise<Process>
+  /** `behind`: milliseconds that its clock is behind the place's, as when it was set back while nothing ran. */
+  start(behind?: number): Promise<Process>
   /** A process beside one that runs, as when that one was thought dead. */
   startBeside(other: Process): Promise<Process>
   /** Waits for a thing, letting time pass. */
@@ -54,7 +55,8 @@ async function embeddedPlace(): Promise<Place> {
     return process
   }
   return {
-    start: () => open(openStore(join(folder, 'bus.db'))),
+    start: (behind = 0) =>
+      open(openStore(join(folder, 'bus.db')), behind === 0 ? clock : fakeClock(clock.now() - behind)),
     // On the same connection, since two would wait for each other within one thread; with a clock of its own.
     startBeside: (other) => open(other.store, fakeClock(clock.now())),
     async eventually(check) {

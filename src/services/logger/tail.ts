@@ -10,11 +10,11 @@ const POLL = 2000
 /** Answers a query; with `wait`, an empty answer only after so many milliseconds. */
 export function createTail(reads: Reads, clock: Clock, wakes: Wakes) {
   return async (query: Input<'logger.query'>, { signal }: AskContext): Promise<Output<'logger.query'>> => {
-    const until = clock.now() + (query.wait ?? 0)
+    const until = clock.steady() + (query.wait ?? 0)
     let found = await reads.find(query)
-    while (found.lines.length === 0 && clock.now() < until && !signal.aborted) {
+    while (found.lines.length === 0 && clock.steady() < until && !signal.aborted) {
       // Listens before it looks: a line that comes between is not missed.
-      const listener = wakes.listen(query.repo, Math.min(until - clock.now(), POLL), signal)
+      const listener = wakes.listen(query.repo, Math.min(until - clock.steady(), POLL), signal)
       try {
         found = await reads.find({ ...query, after: found.last })
         if (found.lines.length === 0) await listener.settled

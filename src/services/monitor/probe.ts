@@ -39,7 +39,7 @@ export function probe(
     throw error
   }
   const { promise, resolve } = Promise.withResolvers<Outcome>()
-  const began = clock.now()
+  const began = clock.steady()
   const socket = connect({ host, port, lookup: outbound.lookup })
   const undo = clock.after(timeout, () => fail(`no SSH banner within ${timeout / 1000} s`))
   const stop = () => fail('the monitor stops')
@@ -49,7 +49,7 @@ export function probe(
   socket.setEncoding('latin1')
   socket.on('data', (text: string) => {
     said += text
-    if (/^SSH-/m.test(said)) settle({ latency: clock.now() - began })
+    if (/^SSH-/m.test(said)) settle({ latency: clock.steady() - began })
     else if (said.length > LONGEST) fail('what listens there is no SSH server')
   })
   socket.on('end', () => fail('the connection was closed before an SSH banner came'))

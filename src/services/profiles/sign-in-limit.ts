@@ -24,13 +24,16 @@ export function createSignInLimit(store: Store<Tables>, clock: Clock) {
      */
     charge: (keys: readonly string[]): Promise<void> =>
       store.transaction(async (tx) => {
-        const now = clock.now()
+        const now = clock.steady()
         await tx.db
           .deleteFrom('profiles_sign_ins')
           .where('last_at', '<', now - FORGET)
           .execute()
         const rows = await findRows(tx, keys)
-        const until = Math.max(0, ...rows.map((row) => row.blocked_until))
+        const until = Math.max(
+          0,
+          ...rows.map((row) => Math.min(row.blocked_until, now + delayAfter(row.failures))),
+        )
         if (until > now) throw tooMany(until - now)
         for (const key of keys) {
           const failures = (rows.find((row) => row.key === key)?.failures ?? 0) + 1

@@ -56,9 +56,9 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
       await append(batch)
       queue.splice(0, batch.length)
       tell()
-      made.push(clock.now())
+      made.push(clock.steady())
       if (made.length > BURST) made.shift()
-      const wait = made.length < BURST ? 0 : (made[0] ?? 0) + PAUSE - clock.now()
+      const wait = made.length < BURST ? 0 : (made[0] ?? 0) + PAUSE - clock.steady()
       if (wait > 0 && queue.length < BATCH && !hurry) await pause(wait)
     }
   }
@@ -75,13 +75,13 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
   }
 
   async function append(lines: NewLine[]): Promise<void> {
-    const end = clock.now() + PATIENCE
+    const end = clock.steady() + PATIENCE
     for (let wait = 100; ; wait = Math.min(wait * 2, 5000)) {
       try {
         await bus.ask('logger.append', { lines })
         return
       } catch (error) {
-        if (clock.now() + wait > end) throw error
+        if (clock.steady() + wait > end) throw error
         log.warn(
           { err: error, lines: lines.length },
           'lines could not be handed to the logger, will try again',

@@ -82,14 +82,14 @@ export function keepServers(shazam: Shazam): ServerKeeper {
       await provider.destroy({ repo, node, id: server.id }, data)
     },
     async reach(place, server, state, signal) {
-      const end = clock.now() + PATIENCE[state]
+      const end = clock.steady() + PATIENCE[state]
       const connection = enter(shazam, place, server)
       for (let wait = 200; ; wait = Math.min(wait * 2, 5000)) {
         try {
           await connection.exec('true', signal ? { signal } : {})
           return connection
         } catch (error) {
-          if (!isUnreachable(error) || signal?.aborted || clock.now() + wait > end) throw error
+          if (!isUnreachable(error) || signal?.aborted || clock.steady() + wait > end) throw error
           await sleep(clock, wait, signal)
         }
       }

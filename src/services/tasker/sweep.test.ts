@@ -23,6 +23,7 @@ test('a sync whose job was given up ends, and its node is free', async () => {
   })
   assert.match(status.error ?? '', /^the job broke \d+ times and was given up: .*poison/)
   assert.deepEqual(await world.store.db.selectFrom('tasker_locks').selectAll().execute(), [])
+  await inTime(world, async () => (await world.bus.parked()).length === 0 || undefined)
 })
 
 test('a step whose job was given up has an unknown outcome, and its run ends', async () => {
@@ -34,6 +35,7 @@ test('a step whose job was given up has an unknown outcome, and its run ends', a
   await world.bus.ask('tasker.start_run', { repo: REPO, task: 't', by: 'ann' })
   const run = await inTime(world, async () => (await world.runs()).find(({ state }) => state === 'failed'))
   assert.match(run.error ?? '', /^the outcome of step 1 "one" on web is unknown/)
+  await inTime(world, async () => (await world.bus.parked()).length === 0 || undefined)
 })
 
 test('a push that came while git was away is taken up when git is back', async () => {

@@ -35,16 +35,25 @@ export function createSweeper(parts: {
     // What another replica queued before it died is started by this one.
     poke()
     try {
-      for (const parked of await bus.parked()) await settle(parked)
+      for (const parked of await bus.parked())
+        await settle(parked).catch((error) =>
+          log.error({ err: error, parked: parked.id }, 'what is parked could not be settled'),
+        )
     } catch (error) {
       log.error({ err: error }, 'what is parked could not be looked at')
     }
   }
 
+  /** When its work has ended, nobody needs the job any more. */
   async function settle(parked: Parked): Promise<void> {
     if (parked.where.startsWith('tasker.')) await bus.revive(parked.id)
-    else if (parked.where === 'shazam.nodes') await turns.take((turn) => endNodeJob(turn, parked))
-    else if (parked.where === 'shazam.steps') await turns.take((turn) => endStepJob(turn, parked))
+    else if (parked.where === 'shazam.nodes') {
+      await turns.take((turn) => endNodeJob(turn, parked))
+      await bus.discard(parked.id)
+    } else if (parked.where === 'shazam.steps') {
+      await turns.take((turn) => endStepJob(turn, parked))
+      await bus.discard(parked.id)
+    }
   }
 
   return {

@@ -24,6 +24,7 @@ const bus: Bus = {
   work: real.work.bind(real),
   parked: real.parked.bind(real),
   revive: real.revive.bind(real),
+  discard: real.discard.bind(real),
   async publish(pattern, event, tx) {
     if (pattern === 'repo.pushed') dieAt('before publish')
     const id = await real.publish(pattern, event, tx)

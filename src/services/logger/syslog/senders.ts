@@ -29,7 +29,7 @@ export class Senders {
   /** Undefined: no node, or several nodes behind one address of which none is called `host`. */
   async find(address: string, host: string): Promise<Sender | undefined> {
     const known = this.#nodes.has(address)
-    if (this.#clock.now() - this.#listed > (known ? BELIEVED : ASK_AGAIN)) await this.#list()
+    if (this.#clock.steady() - this.#listed > (known ? BELIEVED : ASK_AGAIN)) await this.#list()
     const found = this.#nodes.get(address) ?? []
     return found.length > 1 ? found.find(({ node }) => node === host.split('.')[0]) : found[0]
   }
@@ -40,17 +40,17 @@ export class Senders {
       server ? [{ repo, node, host: server.host }] : [],
     )
     this.#nodes = Map.groupBy(nodes, ({ host }) => plainAddress(host))
-    this.#listed = this.#clock.now()
+    this.#listed = this.#clock.steady()
   }
 
   /** Takes the secrets of a repository out of a text. */
   async hiderOf(repo: string): Promise<(text: string) => string> {
     const known = this.#hiders.get(repo)
-    if (known && known.until > this.#clock.now()) return known.hide
+    if (known && known.until > this.#clock.steady()) return known.hide
     const scope = await this.#bus.ask('registry.resolve', { repo })
     const secrets = Array.isArray(scope.$secrets) ? scope.$secrets.map(String) : []
     const hide = hider(secrets)
-    this.#hiders.set(repo, { hide, until: this.#clock.now() + BELIEVED })
+    this.#hiders.set(repo, { hide, until: this.#clock.steady() + BELIEVED })
     return hide
   }
 }

@@ -105,14 +105,14 @@ async function runStep(walk: Walk, patient: Patience): Promise<Outcome> {
   if (!known.server) return givenUp(walk, `node ${job.node} has no server`)
   let server: Server = known.server
   walk.connection = enter(shazam, job, server)
-  const startedAt = clock.now()
+  const startedAt = clock.steady()
   let lastSeen = startedAt
   for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
     try {
       const ending = await advance(walk, walk.connection)
       if (ending) return ending
       wait = 200
-      lastSeen = clock.now()
+      lastSeen = clock.steady()
     } catch (error) {
       if (!isAway(error) || signal.aborted) throw error
       const moved: Server | undefined = await keepServers(shazam)
@@ -123,7 +123,7 @@ async function runStep(walk: Walk, patient: Patience): Promise<Outcome> {
         walk.connection = enter(shazam, job, server)
       } else if (!isUnreachable(error)) throw error
       const { before, after } = patient
-      if (clock.now() + wait > (mayHaveBegun(walk) ? lastSeen + after : startedAt + before))
+      if (clock.steady() + wait > (mayHaveBegun(walk) ? lastSeen + after : startedAt + before))
         return givenUp(walk, error.message)
       await sleep(clock, wait, signal)
     }

@@ -44,7 +44,7 @@ export function receiveWebhook(tasker: Tasker) {
   return async ({ body, ...rest }: Input<'tasker.receive_webhook'>): Promise<Received> => {
     const incoming: Incoming = { ...rest, body: Buffer.from(body, 'base64') }
     const hook = await hookOf(tasker, incoming)
-    chargeFor(limit, incoming, tasker.clock.now())
+    chargeFor(limit, incoming, tasker.clock.steady())
     try {
       await admit(tasker, hook, incoming)
       const payload = await payloadOf(incoming.body, incoming.headers)

@@ -185,7 +185,8 @@ export const calls = {
   /** Stops a step on its node: the whole process group. False: nothing of it ran. */
   'shazam.stop_step': call(
     strict({ repo: RepoId, node: Name, run: Type.String(), step: Type.Integer(), attempt: Type.Integer() }),
-    strict({ stopped: Type.Boolean() }),
+    /** `left`: processes of the step that nothing could end, by number and name. */
+    strict({ stopped: Type.Boolean(), left: Type.String() }),
   ),
 }
 

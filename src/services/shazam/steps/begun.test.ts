@@ -68,7 +68,7 @@ async function work(attempt: number, node: NodeRecord, told: boolean): Promise<E
   const own = { catalog: [], providers: new Map(), infrastructureAt: infrastructures(bus) }
   const shazam = { bus, ...parts, transport, ...own }
   await using burials = openBurials(parts)
-  const worker = workOnStep(shazam, burials, { before: 0, after: 0 })
+  const worker = workOnStep(shazam, burials, { before: 0, after: 0, between: 0 })
   desk.bus.work('shazam.steps', (payload, lease) => worker(payload, { ...lease, attempt }))
   await desk.bus.send('shazam.steps', { payload: job })
   return (await desk.event(({ subject }) => subject === `${job.run}/web`)).data as EventData<'step.finished'>

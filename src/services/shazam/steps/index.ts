@@ -17,12 +17,17 @@ import { advance, failed, mayHaveBegun, type Outcome, type StepText, type Walk }
 export interface Patience {
   before: number
   after: number
+  /** After a failure of ours, doubled with each. */
+  between: number
 }
 
-export const patience: Patience = { before: 60_000, after: 600_000 }
+export const patience: Patience = { before: 60_000, after: 600_000, between: 1_000 }
 
-/** Failures of ours after which a step is given up: its run must end. */
-const LAST_ATTEMPT = 5
+/**
+ * Failures of ours in a row after which a step is given up: its run must end. They are counted in one process: that the
+ * platform is started anew is no failure of a step.
+ */
+const FAILURES = 5
 
 /**
  * The worker of `shazam.steps`. A step is started at most once for an attempt; a job that comes again looks at what the
@@ -31,7 +36,7 @@ const LAST_ATTEMPT = 5
 export const workOnStep =
   (shazam: Shazam, burials: Burials, patient: Patience = patience) =>
   async (job: StepJob, lease: Lease) => {
-    const { bus, log } = shazam
+    const { bus } = shazam
     const { repo, run, task, step, node, attempt } = job
     const feed = openFeed(shazam, { repo, node, task, work: run, step })
     const { signal } = lease
@@ -50,20 +55,14 @@ export const workOnStep =
       shazam,
       fresh: lease.attempt === 1,
       begun: false,
+      seen: false,
       ...unknownText(feed),
     }
-    let ending: Outcome
-    try {
-      ending = await runStep(walk, patient)
-    } catch (error) {
-      if (signal.aborted || (lease.attempt < LAST_ATTEMPT && !isVerdict(error))) throw error
-      log.warn({ err: error, repo, node, run, step }, 'a step could not be run')
-      const outcome = mayHaveBegun(walk) ? 'unknown' : 'failure'
-      ending = { outcome, exit: null, error: Problem.of(error).message }
-    }
+    const { warning, ...ending } = await endOf(walk, lease, patient)
     walk.output.end()
     const hide = hider(walk.text.secrets)
     ending.error &&= hide(ending.error)
+    if (warning) feed.line('platform', warning, 'warn')
     if (ending.error) feed.line('platform', ending.error, 'error')
     await feed.flush()
     const written = Object.entries(ending.outputs ?? {})
@@ -75,6 +74,25 @@ export const workOnStep =
     )
     if (walk.connection) burials.add(walk.connection, job)
   }
+
+/** Tries again what failed of ours, then gives the step up. Throws only when the job is not ours any more. */
+async function endOf(walk: Walk, lease: Lease, patient: Patience): Promise<Outcome> {
+  const { job, shazam, signal } = walk
+  for (let failures = 1; ; failures++) {
+    try {
+      return await runStep(walk, patient)
+    } catch (error) {
+      if (signal.aborted) throw error
+      shazam.log.warn({ err: error, job, attempt: lease.attempt }, 'a step could not be run')
+      if (failures < FAILURES && !isVerdict(error)) {
+        await sleep(shazam.clock, patient.between * 2 ** (failures - 1), signal)
+        continue
+      }
+      const outcome = mayHaveBegun(walk) ? 'unknown' : 'failure'
+      return { outcome, exit: null, error: Problem.of(error).message }
+    }
+  }
+}
 
 /** What has succeeded is not done again. */
 function once(act: () => Promise<void>): () => Promise<void> {

@@ -2,21 +2,33 @@ import { Problem } from '#kit/problem.ts'
 import { refusal, rootShell } from '../probe.ts'
 import { quote } from '../quote.ts'
 import type { Connection, ExecOptions, ExecResult } from '../transport/connection.ts'
-import { lookText, type Sizes, type StepId } from './shell.ts'
+import { lookText, ROOT, type Sizes, type StepId } from './shell.ts'
 
 /** What is on the node of one attempt of a step. */
 export type Look =
   | { state: 'absent' }
   | ({ state: 'alive' } & Sizes)
-  | ({ state: 'ended' | 'stopped'; exit: number; outputs: number } & Sizes)
+  | ({ state: 'ended' | 'stopped'; exit: number; outputs: number; full: boolean; left: string } & Sizes)
   /** It was started and no outcome will come any more. */
   | ({ state: 'lost'; reason: string } & Sizes)
+  /** Nothing of it ran, and nothing will. */
+  | { state: 'never'; reason: string }
 
 const reasons: Record<string, string> = {
   killed: 'what ran it on the node was killed',
-  rebooted: 'the node was started anew while it ran',
-  never: 'the node went away while it was being started',
+  rebooted: 'the node was shut down or restarted while it ran',
 }
+
+/** What a node says of the disk that holds the folders of steps. */
+const disks: Record<string, string> = {
+  full: 'its disk is full',
+  inodes: 'its disk has no inodes left',
+  readonly: 'its disk is read-only',
+}
+
+/** `words`: of the program that failed. */
+const unprepared = (disk: string, words = ''): string =>
+  `the step could not be prepared on the node: ${disks[disk] ?? (words || 'it went away in the middle')}${disks[disk] ? ` (${ROOT})` : ''}`
 
 export async function look(connection: Connection, id: StepId, signal: AbortSignal): Promise<Look> {
   for (;;) {
@@ -33,9 +45,12 @@ export function parseLook(said: string): Look | 'again' {
   if (word === 'again') return word
   if (word === 'absent') return { state: word }
   if (word === 'ended' || word === 'stopped') {
-    const [exit = 0, out = 0, err = 0, outputs = 0] = numbers
-    return { state: word, exit, out, err, outputs }
+    const [exit = 0, out = 0, err = 0, outputs = 0, room = 1] = numbers
+    return { state: word, exit, out, err, outputs, full: room === 0, left: rest.slice(5).join(' ') }
   }
+  if (word === 'never') return { state: 'never', reason: unprepared(rest[0] ?? '') }
+  if (word === 'refused')
+    return { state: 'never', reason: unprepared(rest[0] ?? '', rest.slice(1).join(' ')) }
   const [out = 0, err = 0] = numbers
   if (word === 'alive') return { state: 'alive', out, err }
   const reason = reasons[word]

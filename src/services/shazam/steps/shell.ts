@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { quote } from '../quote.ts'
 
 /**
@@ -5,12 +7,15 @@ import { quote } from '../quote.ts'
  * the platform can lose its outcome or start it twice:
  *
  *   script   what is run                      boot     which start of the node it was started in
- *   out err  what it printed                  pid      leader of its process group
+ *   out err  what it printed                  leader   leader of its process group
  *   env      assignments of its environment   outputs  what it writes for later steps
- *   lock     held while it is supervised      stopped  somebody stopped it
- *   status   its exit code                    recorded its outcome was told: what is left is a tombstone
+ *   lock     held while it, or what is left of it, runs
+ *   begun    whoever makes it first decides: its supervisor (by its number) that it runs, or `never`
+ *   stopped  somebody stopped it              left     what could not be stopped
+ *   status   its exit code, in place of blanks that keep room for it on a full disk
+ *   room     a look could write               recorded its outcome was told: what is left is a tombstone
  */
-const ROOT = '/var/lib/devops/runs'
+export const ROOT = '/var/lib/devops/runs'
 
 /** Days after which the remains of an attempt are removed: told ones, and any. */
 const KEEP = { recorded: 1, any: 14 }
@@ -23,42 +28,17 @@ export interface StepId {
 
 const nameOf = ({ run, step, attempt }: StepId) => `${run}-${step}-${attempt}`
 
+const functions = readFileSync(join(import.meta.dirname, 'folder.sh'), 'utf8').replace(/^#.*\n/gm, '')
+
 export const prelude = (id: StepId): string => `set -u
 umask 077
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 root=${ROOT}
 name=${quote(nameOf(id))}
 dir="$root/$name"
-boot() {
-  read -r id </proc/sys/kernel/random/boot_id
-  read -r init </proc/1/stat
-  set -- \${init##*) }
-  shift 19
-  echo "$id $1"
-}
-claim() {
-  [ -d "$root" ] || { mkdir -p /var/lib/devops && chmod a+x /var/lib/devops; mkdir -m 0711 "$root" 2>/dev/null; }
-  [ -d "$root" ] || exit 70
-  mkdir -m 0711 "$dir" 2>/dev/null
-}
-look() {
-  [ -d "$dir" ] || { echo absent; return; }
-  # A status is one short write; one that is empty is not there yet, or was lost with the power.
-  if [ -s "$dir/status" ]; then
-    [ -e "$dir/stopped" ] && end=stopped || end=ended
-    read -r status <"$dir/status"
-    end="$end $status"
-  elif [ -e "$dir/lock" ] && ! flock -n -s "$dir/lock" true; then end=alive
-  elif [ -s "$dir/status" ]; then end=again
-  elif [ -e "$dir/boot" ] && [ "$(cat "$dir/boot")" = "$(boot)" ]; then end=killed
-  elif [ -e "$dir/boot" ]; then end=rebooted
-  else end=never
-  fi
-  set -- $(stat -c %s "$dir/out" "$dir/err" "$dir/outputs" 2>/dev/null || echo 0 0 0)
-  echo "$end $1 $2 $3"
-}
-`
+spare="/run/devops/step-$name"
+unit="devops-step-$name.scope"
+${functions}`
 
 /** Seconds between two looks of `tail` for more, where the file system does not tell: soon after the start, and later. */
 const PACE = { early: 0.002, late: 0.02 }
@@ -73,8 +53,8 @@ wait "$one" "$!"
 `
 
 /**
- * What a step prints, from a byte on, until nobody supervises it any more, which is when its lock is let go; then `end`
- * and what is known of the step. The first half second is looked at closely: most steps end in it.
+ * What a step prints, from a byte on, until its lock is let go: then it has ended. `end` follows, and what is known of
+ * the step. The first half second is looked at closely: most steps end in it.
  */
 export const follow = (from: Sizes, end: string): string => `
 exec 3<"$dir/out" 4<"$dir/err"
@@ -110,35 +90,40 @@ look
 `
 
 /**
- * Ends the process group of a step. One that was not started yet is claimed here, so that it never will be.
- * Prints `stopped`, or `ended` when there was nothing left to stop.
+ * Ends all that a step started. One that was not started yet is claimed here, so that it never will be.
+ * Prints `stopped` and the processes that could not be ended, or `ended` when there was nothing to stop.
  */
 export const stopText = (id: StepId): string => `${prelude(id)}
-if claim; then
-  sync "$root" "$dir"
-  : >"$dir/stopped"
-  echo 143 >"$dir/status"
+claim 2>/dev/null && sync "$root" "$dir"
+[ -d "$dir" ] || { echo "its folder cannot be made, disk: $(disk)" >&2; exit 1; }
+mkdir -p -m 0700 /run/devops
+exec 8>"$spare.stop"
+flock 8
+if noted status; then echo ended; exit; fi
+if ! decided && decide never; then
+  note stopped yes
+  note status 143
   echo stopped
   exit
 fi
-[ -s "$dir/status" ] && { echo ended; exit; }
-flock -n -s "$dir/lock" true && { echo ended; exit; }
-: >"$dir/stopped"
-for i in 1 2 3 4 5 6 7 8 9 10; do [ -s "$dir/pid" ] && break; sleep 0.1; done
-read -r group <"$dir/pid"
-kill -TERM "-$group"
-flock -s -w 5 "$dir/lock" true || kill -KILL "-$group"
-flock -s -w 5 "$dir/lock" true || exit 1
-echo stopped
+if flock -n -s "$dir/lock" true && [ -z "$(ours)" ]; then echo ended; exit; fi
+note stopped yes
+left=$(finish)
+# The supervisor tells the exit code. One that was killed cannot.
+[ -n "$left" ] || flock -s -w 5 "$dir/lock" true || exit 1
+noted status || note status 143
+[ -z "$left" ] || note left "$(echo $left)"
+echo stopped $left
 `
 
 /** The outcomes are told. The folders stay as tombstones: a job that comes once more finds that it ran. */
 export const recordedText = (steps: readonly StepId[]): string => `cd ${ROOT} || exit
 set --
 for name in ${quote(steps.map(nameOf))}; do
+  rm -f "/run/devops/step-$name.stop"
   [ -d "$name" ] || continue
-  : >"$name/recorded"
-  set -- "$@" "$name/script" "$name/env" "$name/outputs" "$name/out" "$name/err"
+  true >"$name/recorded"
+  set -- "$@" "$name/script" "$name/env" "$name/outputs" "$name/out" "$name/err" "$name/room"
 done
 rm -f "$@"
 find . -mindepth 1 -maxdepth 1 -type d \\( -mtime +${KEEP.any} -o -mmin +${KEEP.recorded * 1440} -exec test -e '{}/recorded' \\; \\) \\

@@ -103,7 +103,8 @@ echo "$secret" >&2`
     await finished(desk, job)
     await until(
       async () =>
-        (await machine.sh('ls /var/lib/devops/runs/twice-0-1')) === 'boot\nlock\npid\nrecorded\nstatus\n',
+        (await machine.sh('ls /var/lib/devops/runs/twice-0-1')) ===
+        'begun\nboot\nleader\nlock\nrecorded\nstatus\n',
     )
     await desk.bus.send('shazam.steps', { id: 'c', payload: job })
     const late = aJob('late', 'true')
@@ -128,11 +129,13 @@ echo "$secret" >&2`
     const { run, step, node, attempt } = job
     assert.deepEqual(await desk.bus.ask('shazam.stop_step', { repo, run, step, node, attempt }), {
       stopped: true,
+      left: '',
     })
     assert.equal((await finished(desk, job)).outcome, 'stopped')
     await until(async () => (await machine.sh('pgrep -fx "sleep 471[12]" || echo none')) === 'none\n')
     assert.deepEqual(await desk.bus.ask('shazam.stop_step', { repo, run, step, node, attempt }), {
       stopped: false,
+      left: '',
     })
   })
 
@@ -141,6 +144,7 @@ echo "$secret" >&2`
     const { run, step, node, attempt } = job
     assert.deepEqual(await desk.bus.ask('shazam.stop_step', { repo, run, step, node, attempt }), {
       stopped: true,
+      left: '',
     })
     assert.equal((await outcome(desk, job)).outcome, 'stopped')
     assert.equal(await machine.sh('ls /home/devops/early 2>/dev/null || echo none'), 'none\n')
@@ -220,7 +224,7 @@ echo "$secret" >&2`
     await machine.reboot()
     const told = await finished(desk, job)
     assert.equal(told.outcome, 'unknown')
-    assert.match(told.error ?? '', /started anew/)
+    assert.match(told.error ?? '', /shut down or restarted/)
     assert.equal(await machine.sh('cat /home/devops/reboot'), 'x\n')
   })
 })

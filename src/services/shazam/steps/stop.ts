@@ -4,7 +4,7 @@ import { enter, type Shazam } from '../shazam.ts'
 import { asRoot } from './look.ts'
 import { stopText } from './shell.ts'
 
-/** Ends a step on its node, TERM first, KILL after 5 s. One that waits to be started will not be. */
+/** Ends all that a step started on its node, TERM first, KILL after 5 s. One that waits to be started will not be. */
 export const stopStep =
   (shazam: Shazam) =>
   async (
@@ -13,10 +13,11 @@ export const stopStep =
   ): Promise<Output<'shazam.stop_step'>> => {
     const { repo, node } = asked
     const { server } = await shazam.bus.ask('registry.get_node', { repo, node })
-    if (!server) return { stopped: false }
+    if (!server) return { stopped: false, left: '' }
     const connection = enter(shazam, asked, server)
     const { code, stdout, stderr } = await asRoot(connection, stopText(asked), { signal })
     if (code !== 0)
       throw new Problem('internal', { reason: `the step could not be stopped: ${stderr.slice(0, 500)}` })
-    return { stopped: stdout.trim() === 'stopped' }
+    const [word, ...left] = stdout.trim().split(' ')
+    return { stopped: word === 'stopped', left: left.join(' ') }
   }

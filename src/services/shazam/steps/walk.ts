@@ -9,13 +9,15 @@ import { type Ending, newEnding } from './ending.ts'
 import { asRoot, asRootUnseen, type Look, look, parseLook } from './look.ts'
 import type { StepOutput } from './output.ts'
 import { MOST, parseOutputs } from './outputs.ts'
-import { followText, outputsText, restText } from './shell.ts'
+import { followText, outputsText, restText, type Sizes } from './shell.ts'
 import { started, startText } from './start.ts'
 
 export type StepText = Output<'tasker.step_script'>
 
 export type Outcome = Pick<EventData<'step.finished'>, 'outcome' | 'exit' | 'error'> & {
   outputs?: Record<string, string>
+  /** What people should know besides. */
+  warning?: string
 }
 
 /** A step on its way, from the job to the outcome. */
@@ -33,6 +35,8 @@ export interface Walk {
   fresh: boolean
   /** The step may have been started. */
   begun: boolean
+  /** The node has told something of it. */
+  seen: boolean
 }
 
 /** Also by whoever had this job before, until the node says otherwise. */
@@ -47,10 +51,12 @@ export async function advance(walk: Walk, connection: Connection): Promise<Outco
   await walk.learn()
   const found = await look(connection, job, signal)
   if (found.state === 'absent') {
-    walk.fresh = true
+    // The text did not arrive whole: nothing of it ran. Should it still arrive, only one of the two gets the folder.
+    if (!walk.seen) Object.assign(walk, { fresh: true, begun: false })
     return await start(walk, connection)
   }
   walk.begun = true
+  walk.seen = true
   if (found.state !== 'alive') return await tellAll(walk, connection, found)
   const ending = newEnding()
   await asRoot(connection, followText(job, walk.output.seen, ending.format), streams(walk, ending))
@@ -70,6 +76,7 @@ async function start(walk: Walk, connection: Connection): Promise<Outcome | unde
     if (isNotEntered(error)) walk.begun = false
     throw error
   }
+  walk.seen = true
   return await tellSaid(walk, connection, ending)
 }
 
@@ -104,10 +111,14 @@ async function notStarted(
 }
 
 function streams(walk: Walk, ending?: Ending) {
+  const take = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
+    if (chunk.length > 0) walk.seen = true
+    return walk.output.take(stream, chunk)
+  }
   return {
     signal: walk.signal,
-    onStdout: (chunk: Buffer) => walk.output.take('stdout', ending ? ending.take(chunk) : chunk),
-    onStderr: (chunk: Buffer) => walk.output.take('stderr', chunk),
+    onStdout: (chunk: Buffer) => take('stdout', ending ? ending.take(chunk) : chunk),
+    onStderr: (chunk: Buffer) => take('stderr', chunk),
   }
 }
 
@@ -124,16 +135,13 @@ async function tellAll(
   connection: Connection,
   found: Exclude<Look, { state: 'absent' | 'alive' }>,
 ): Promise<Outcome> {
+  if (found.state === 'never') return failed(found.reason)
   await readRest(walk, connection, found)
-  return { ...tell(found), outputs: await readOutputs(walk, connection, found) }
+  return tell(found, await readOutputs(walk, connection, found))
 }
 
 /** What was printed between the last byte that came over the link and the end. */
-async function readRest(
-  walk: Walk,
-  connection: Connection,
-  { out, err }: Exclude<Look, { state: 'absent' }>,
-): Promise<void> {
+async function readRest(walk: Walk, connection: Connection, { out, err }: Sizes): Promise<void> {
   const { seen } = walk.output
   if (out <= seen.out && err <= seen.err) return
   const to = { out: Math.max(out, seen.out), err: Math.max(err, seen.err) }
@@ -145,18 +153,24 @@ async function readOutputs(
   { job, text, signal }: Walk,
   connection: Connection,
   found: Look,
-): Promise<Record<string, string>> {
-  if (found.state !== 'ended' || found.outputs === 0) return {}
+): Promise<string> {
+  if (found.state !== 'ended' || found.outputs === 0) return ''
   const { stdout } = await asRoot(connection, outputsText(job, MOST), { signal })
-  return parseOutputs(hider(text.secrets)(stdout))
+  return hider(text.secrets)(stdout)
 }
 
-function tell(found: Exclude<Look, { state: 'absent' | 'alive' }>): Outcome {
+const FULL = 'the disk of the node is full'
+
+function tell(found: Exclude<Look, { state: 'absent' | 'alive' | 'never' }>, written: string): Outcome {
   if (found.state === 'lost')
     return { outcome: 'unknown', exit: null, error: `the outcome is not known: ${found.reason}` }
-  const { exit } = found
-  if (found.state === 'stopped') return { outcome: 'stopped', exit, error: null }
-  return exit === 0
-    ? { outcome: 'success', exit, error: null }
-    : { outcome: 'failure', exit, error: `exit code ${exit}` }
+  const { exit, left, full } = found
+  if (found.state === 'stopped')
+    return { outcome: 'stopped', exit, error: left ? `still running: ${left}` : null }
+  const warning = full ? { warning: `${FULL}: what the step printed may be missing` } : {}
+  if (exit !== 0) return { outcome: 'failure', exit, error: `exit code ${exit}`, ...warning }
+  // A value that was cut must not be used for another one.
+  if (full && written !== '' && !written.endsWith('\n'))
+    return { ...failed(`${FULL}: what it wrote to $DEVOPS_OUTPUT is cut`), exit, ...warning }
+  return { outcome: 'success', exit, error: null, outputs: parseOutputs(written), ...warning }
 }

@@ -43,7 +43,10 @@ async function endWork(turn: Turn, snapshot: Snapshot, steps: readonly RunStepRo
 /** What a run that was cut leaves behind. */
 function leftSentence(steps: readonly RunStepRow[]): string {
   const stopped = steps.filter(({ state }) => state === 'stopped')
-  const begun = stopped.map(({ step, name, node }) => `step ${step + 1} "${name}" on ${node}`)
+  const begun = stopped.map(({ step, name, node, error }) => {
+    const [remains] = /still running: .*/.exec(error ?? '') ?? []
+    return `step ${step + 1} "${name}" on ${node}${remains ? ` (${remains})` : ''}`
+  })
   const never = new Set(
     steps.flatMap(({ state, step }) => (state === 'pending' || state === 'skipped' ? [step] : [])),
   ).size

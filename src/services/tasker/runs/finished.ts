@@ -46,6 +46,12 @@ const ofTask = ({ stopping }: RunStepRow): boolean => stopping?.startsWith('the 
 /** What was stopped for a reason of ours has failed for that reason. */
 function endingOf({ stopping }: RunStepRow, { outcome, exit, error, stdout, outputs }: Finished): Ending {
   if (outcome === 'stopped' && stopping !== null)
-    return { state: 'failure', exit: null, error: stopping, stdout, outputs }
+    return {
+      state: 'failure',
+      exit: null,
+      error: [stopping, error].filter(Boolean).join('; '),
+      stdout,
+      outputs,
+    }
   return { state: outcome, exit, error, stdout, outputs }
 }

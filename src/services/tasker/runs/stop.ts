@@ -60,8 +60,9 @@ async function stopStep(
   told: Pick<Ending, 'state' | 'error'>,
 ): Promise<boolean> {
   const { run, step, node, attempt } = row
+  let remains: string
   try {
-    const { stopped } = await tasker.bus.ask('shazam.stop_step', {
+    const { stopped, left } = await tasker.bus.ask('shazam.stop_step', {
       repo: work.repo,
       run,
       step,
@@ -69,6 +70,7 @@ async function stopStep(
       attempt,
     })
     if (!stopped) return false
+    remains = left
   } catch (error) {
     tasker.log.warn(
       { err: Problem.of(error), run, step, node },
@@ -79,7 +81,7 @@ async function stopStep(
   const stopped: EventData<'step.finished'> = {
     ...{ repo: work.repo, run, step, node, attempt, exit: null, stdout: '', outputs: {} },
     outcome: told.state === 'failure' ? 'failure' : 'stopped',
-    error: told.error,
+    error: [told.error, remains && `still running: ${remains}`].filter(Boolean).join('; '),
   }
   await tasker.turns.take((turn) => settle(turn, work, row, stopped))
   return true

@@ -124,7 +124,7 @@ export class World implements AsyncDisposable {
       if (!this.drift) throw new Problem('unreachable', { node, reason: 'it is down' })
       return { fields: this.drift }
     })
-    bus.answer('shazam.stop_step', async (step) => ({ stopped: this.stops(step) }))
+    bus.answer('shazam.stop_step', async (step) => ({ stopped: this.stops(step), left: '' }))
     bus.answer('logger.append', async ({ lines }) => {
       this.lines.push(...lines)
       return { last: this.lines.length }

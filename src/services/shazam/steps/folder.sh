@@ -1,0 +1,125 @@
+# Functions of every shell text about a step, in plain POSIX sh. `root`, `name`, `dir`, `spare` and `unit` are set.
+
+boot() {
+  read -r id </proc/sys/kernel/random/boot_id
+  read -r init </proc/1/stat
+  set -- ${init##*) }
+  shift 19
+  echo "$id $1"
+}
+
+# Whoever makes the folder starts the step.
+claim() {
+  [ -d "$root" ] || { mkdir -p /var/lib/devops && chmod a+x /var/lib/devops && mkdir -m 0711 "$root" 2>/dev/null; }
+  mkdir -m 0711 "$dir"
+}
+
+# decide WHO: one name that only the first can make. The supervisor runs the step only when it was the first.
+decide() { (set -C; echo "$1" >"$dir/begun") 2>/dev/null; }
+decided() { [ -e "$dir/begun" ] || [ -e "$dir/pid" ]; }
+
+# note FILE TEXT: in place where the file has its room already, beside the disk where the disk takes nothing.
+note() {
+  { printf '%s\n' "$2" 1<>"$dir/$1"; } 2>/dev/null && return
+  mkdir -p -m 0700 /run/devops && printf '%s\n' "$2" >"$spare.$1"
+}
+# noted FILE: whether there is something, in `is`.
+noted() {
+  is=
+  [ ! -e "$dir/$1" ] || read -r is <"$dir/$1"
+  [ -n "$is" ] || [ ! -e "$spare.$1" ] || read -r is <"$spare.$1"
+  [ -n "$is" ]
+}
+
+# disk [BYTES]: what keeps the folders of steps from being written: full, inodes, readonly, or none.
+disk() {
+  words=$( { mkdir -p "$root/.try-$$" && head -c "${1:-65536}" /dev/zero >"$root/.try-$$/it"; } 2>&1)
+  rm -rf "$root/.try-$$" 2>/dev/null
+  case $words in
+  *'Read-only file system'*) echo readonly ;;
+  *'No space left'* | *'quota exceeded'*)
+    set -- $(df -P -i "$root" 2>/dev/null | tail -n 1)
+    [ "${4:-}" = 0 ] && echo inodes || echo full
+    ;;
+  *) echo none ;;
+  esac
+}
+
+look() {
+  [ -d "$dir" ] || { echo absent; return; }
+  # While somebody ends the step, nothing is said that would free the node too early.
+  [ ! -e "$spare.stop" ] || flock -s -w 30 "$spare.stop" true
+  if noted status; then
+    end="ended $is"
+    [ ! -e "$dir/stopped" ] && [ ! -e "$spare.stopped" ] || end="stopped $is"
+  elif [ -e "$dir/lock" ] && ! flock -n -s "$dir/lock" true; then end=alive
+  elif noted status; then end=again
+  elif ! decided && { decide never || ! decided; }; then end="never $(disk)"
+  elif noted begun && [ "$is" != never ] || [ -e "$dir/pid" ]; then
+    # The supervisor is gone. What it started may not be.
+    if [ -n "$(ours)" ]; then
+      sleep 1
+      end=alive
+    elif [ ! -e "$dir/boot" ] || [ "$(cat "$dir/boot")" != "$(boot)" ]; then end=rebooted
+    elif [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]; then end=rebooted
+    else end=killed
+    fi
+  else end="never $(disk)"
+  fi
+  room=1
+  [ -e "$dir/recorded" ] || { printf x >"$dir/room"; } 2>/dev/null || room=0
+  set -- $(stat -c %s "$dir/out" "$dir/err" "$dir/outputs" 2>/dev/null || echo 0 0 0)
+  noted left || is=
+  echo "$end $1 $2 $3 $room $is"
+}
+
+# ours: the processes of the step, also those that left its group: by the scope of systemd, by a mark in their
+# environment, by the lock that they inherit, and as children of these.
+ours() {
+  noted begun || :
+  supervisor=$is
+  found=' '
+  for entry in $(grep -lsF "$unit" /proc/[0-9]*/cgroup; grep -lszxF "DEVOPS_OUTPUT=$dir/outputs" /proc/[0-9]*/environ
+    find /proc/[0-9]*/fd -lname "$dir/lock" 2>/dev/null); do
+    entry=${entry#/proc/}
+    add "${entry%%/*}"
+  done
+  grown=yes
+  while [ -n "$grown" ]; do
+    grown=
+    for entry in /proc/[0-9]*/stat; do
+      { read -r line <"$entry"; } 2>/dev/null || continue
+      set -- ${line##*) }
+      case $found in *" $2 "*) add "${line%% *}" ;; esac
+    done
+  done
+  echo $found
+}
+# add PID: not the supervisor, which tells the end, and nobody who only waits for the lock.
+add() {
+  case " $supervisor $$$found" in *" $1 "*) return ;; esac
+  { read -r comm <"/proc/$1/comm"; } 2>/dev/null || return 0
+  [ "$comm" != flock ] || return 0
+  found="$found$1 "
+  grown=yes
+}
+
+# finish: TERM to all that the step started, KILL after 5 s. Says by number and name what cannot be ended.
+finish() {
+  for i in 1 2 3 4 5 6 7 8 9 10; do noted leader && break; sleep 0.1; done
+  for signal in TERM KILL; do
+    [ -z "$is" ] || kill "-$signal" "-$is" 2>/dev/null
+    i=0
+    while [ $i -lt 50 ]; do
+      left=$(ours)
+      [ -n "$left" ] || return 0
+      # KILL also for what came in the meantime.
+      [ $i != 0 ] && [ $signal = TERM ] || kill -$signal $left 2>/dev/null
+      i=$((i + 1))
+      sleep 0.1
+    done
+  done
+  for entry in $left; do
+    { read -r comm <"/proc/$entry/comm"; } 2>/dev/null && echo "$entry ($comm)"
+  done
+}

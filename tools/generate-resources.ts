@@ -1,10 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { headOf } from '#services/shazam/expand.ts'
+import { composites } from '#services/shazam/resources/composite.ts'
 import { kinds } from '#services/shazam/resources/index.ts'
 
-/** Writes docs/resources.md from the kinds' schemas and an example of each. */
+/**
+ * Writes docs/resources.md from the kinds' schemas and an example of each, and src/language/generated/resource-kinds.json
+ * from the schemas alone: by it a push judges the services of a repository.
+ */
 const target = join(import.meta.dirname, '../docs/resources.md')
+const schemaTarget = join(import.meta.dirname, '../src/language/generated/resource-kinds.json')
 const source = join(import.meta.dirname, '../src/services/shazam/resources/examples.yml')
 
 export interface Example {
@@ -76,4 +82,45 @@ interface Schema {
   description?: string
 }
 
-if (import.meta.main) writeFileSync(target, generateResourceDocs())
+interface KindSchema {
+  properties: Record<string, unknown>
+  required: string[]
+}
+
+/** The keys of each kind and short name, as JSON Schema. */
+export function generateResourceKinds(): string {
+  const examples = new Map(readExamples().map((example) => [example.kind, example]))
+  const names = [...new Set([...kinds.keys(), ...Object.keys(composites)])].toSorted()
+  const schemas = names.map((name) => [name, schemaOf(name, examples.get(name))])
+  return `${JSON.stringify(Object.fromEntries(schemas), null, 2)}\n`
+}
+
+function schemaOf(name: string, example: Example | undefined): KindSchema {
+  const own = kinds.get(name)?.schema as Partial<KindSchema> | undefined
+  const composite = composites[name]
+  if (!composite) return { properties: own?.properties ?? {}, required: own?.required ?? [name] }
+  // A short name passes on the keys of what it stands for.
+  const made = (example?.items ?? [{ [name]: 'x' }]).flatMap((item) =>
+    headOf(item) === name ? composite(item) : [],
+  )
+  const passed = made.map((item) => kinds.get(headOf(item))?.schema as Partial<KindSchema> | undefined)
+  const documented = (example?.keys ?? []).map((key) => [key, {}])
+  const heads = new Set(made.map(headOf))
+  const inherited = passed
+    .flatMap((schema) => Object.entries(schema?.properties ?? {}))
+    .filter(([key]) => !heads.has(key))
+  return {
+    properties: {
+      [name]: {},
+      ...Object.fromEntries(inherited),
+      ...own?.properties,
+      ...Object.fromEntries(documented),
+    },
+    required: own?.required ?? [name],
+  }
+}
+
+if (import.meta.main) {
+  writeFileSync(target, generateResourceDocs())
+  writeFileSync(schemaTarget, generateResourceKinds())
+}

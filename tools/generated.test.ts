@@ -9,7 +9,7 @@ import { generateClient } from './generate-client.ts'
 import { generateCliDocs } from './generate-docs.ts'
 import { generateErrorDocs } from './generate-errors.ts'
 import { withRights } from './generate-people.ts'
-import { generateResourceDocs } from './generate-resources.ts'
+import { generateResourceDocs, generateResourceKinds } from './generate-resources.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8')
 
@@ -55,4 +55,8 @@ test('every command has an example', () => {
   const sections = generateCliDocs().split('\n## ').slice(2)
   assert.ok(sections.length > 30)
   for (const section of sections) assert.match(section, /\nExamples?:\n {2}\$ devops /, section)
+})
+
+test('the language knows the kinds of resources that tools/generate-resources.ts makes of shazam', () => {
+  assert.equal(read('src/language/generated/resource-kinds.json'), generateResourceKinds())
 })

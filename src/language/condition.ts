@@ -11,9 +11,15 @@ export const asTemplate = (condition: string): string => `{% if ${condition} %}t
 const conditions = new Templates()
 
 export function conditionTrouble(text: string): string | undefined {
+  if (/(^|\s)not\s/.test(text)) return `write == false instead of not, got ${show(text)}`
+  return itemConditionTrouble(text)
+}
+
+/** Of an item of a service, where `not` is fine as well. */
+export function itemConditionTrouble(text: string): string | undefined {
   if (/\{[{%]|[%}]\}/.test(text))
     return `is a condition by itself: write it without {{ and }}, got ${show(text)}`
-  if (/(^|\s)(&&|\|\||not)\s/.test(text)) return `write and, or, == false, got ${show(text)}`
+  if (/(^|\s)(&&|\|\|)\s/.test(text)) return `write and, or, got ${show(text)}`
   if (/(==|!=|<=?|>=?|\b(contains|and|or))\s*$/.test(text))
     return `ends where a value should stand, got ${show(text)}`
   try {

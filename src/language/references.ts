@@ -41,7 +41,7 @@ const stepParts = ['stdout', 'status', 'exit', 'outputs']
 /** Of one template: who has so many has said the same thing wrong each time. */
 const maxTroubles = 50
 
-interface Trouble {
+export interface Trouble {
   message: string
   severity?: 'warning'
 }
@@ -74,7 +74,7 @@ export function checkUses(
   }
 }
 
-function addressTrouble(use: Use, scope: Scope, world: World): Trouble | undefined {
+export function addressTrouble(use: Use, scope: Scope, world: World): Trouble | undefined {
   const [root, ...rest] = use.segments.map(String)
   if (root === undefined) return undefined
   const node = world.nodes.get(root)
@@ -221,7 +221,7 @@ interface Found {
 }
 
 /** Follows a path into an option as far as the catalog knows. */
-function optionTrouble(option: Option, path: string[], { above, value }: Found): Trouble | undefined {
+export function optionTrouble(option: Option, path: string[], { above, value }: Found): Trouble | undefined {
   const [name, ...rest] = path
   if (name === undefined) return undefined
   if (option.type === 'array') return listTrouble(option, name, rest, { above, value })

@@ -2,33 +2,43 @@ import type { Finding, Service } from '#contracts/descriptors.ts'
 import type { File } from './repository.ts'
 import { isBinary, parseService } from './service.ts'
 import { type Services, serviceCycles, unknownRequirements } from './service-graph.ts'
+import type { Document } from './source.ts'
 import { tooBig } from './source-limits.ts'
 import { show } from './text.ts'
 
+export interface OwnService {
+  service: Service
+  /** Its service.yml as it is written. */
+  document: Document
+}
+
 export interface OwnServices {
   services: Service[]
+  documents: OwnService[]
   /** Where its service.yml is. */
   paths: Map<string, string>
   /** Those that are refused themselves: whoever names one has done nothing wrong. */
   broken: Set<string>
 }
 
-/** The services that a repository brings in `services/ID/`. */
+/** The services that a repository brings in `services/ID/`. `accepted`: see CheckOptions. */
 export function readRepositoryServices(
   files: readonly File[],
   catalog: readonly Service[],
   findings: Finding[],
+  accepted: boolean,
 ): OwnServices {
   const taken = new Set(catalog.map((service) => service.id))
-  const own: OwnServices = { services: [], paths: new Map(), broken: new Set() }
+  const own: OwnServices = { services: [], documents: [], paths: new Map(), broken: new Set() }
   for (const [id, folder] of foldersOf(files, findings)) {
-    const parsed = parseService(id, folder)
+    const parsed = parseService(id, folder, `services/${id}`, accepted)
     findings.push(...parsed.findings)
     const path = `services/${id}/${Object.keys(folder).find((name) => name.startsWith('service.')) ?? 'service.yml'}`
     if (taken.has(id))
       fail(findings, path, `service ${show(id)} is in the catalog already: choose another name`)
     else if (parsed.service) {
       own.services.push(parsed.service)
+      if (parsed.document) own.documents.push({ service: parsed.service, document: parsed.document })
       own.paths.set(id, path)
     } else own.broken.add(id)
   }

@@ -8,7 +8,7 @@ import { providerKeysOf } from './provider-keys.ts'
 import { checkTemplate, type World } from './references.ts'
 import { checkRepositoryServices, readRepositoryServices } from './repository-services.ts'
 import { checkScripts, readScripts } from './scripts.ts'
-import { checkServiceSecrets } from './service-secrets.ts'
+import { checkServiceNames } from './service-names.ts'
 import { type ReadTask, readTask } from './task.ts'
 import { checkTargetServices, checkTaskTemplates, checkWebhooks } from './task-checks.ts'
 import { compare, sortFindings } from './text.ts'
@@ -52,7 +52,7 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
   const accepted = options.accepted === true
   const sorted = [...files].sort((a, b) => compare(a.path, b.path))
   findings.push(...privateKeyFindings(sorted, accepted), ...lfsPointerFindings(sorted, accepted))
-  const own = readRepositoryServices(sorted, options.catalog, findings)
+  const own = readRepositoryServices(sorted, options.catalog, findings, accepted)
   const services = new Map([...options.catalog, ...own.services].map((service) => [service.id, service]))
   checkRepositoryServices(own, services, findings)
   const scripts = readScripts(sorted, findings, accepted)
@@ -75,7 +75,7 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
     secrets: options.secrets && new Set(options.secrets),
   }
   checkReferences(nodes, tasks, scripts, world, findings)
-  checkServiceSecrets(own.services, own.paths, world, findings)
+  if (!accepted) checkServiceNames(own.documents, world, findings)
   const infrastructure: Infrastructure = {
     repo: options.repo ?? 'local/local',
     commit: null,

@@ -4,8 +4,9 @@ import { asTree, field, isTree, refuseUnknownKeys, type Tree } from './fields.ts
 import { checkOption, isTemplated } from './options.ts'
 import { compile } from './pattern.ts'
 import { checkRuleShapes } from './rules.ts'
+import { checkServiceHandlers, checkServiceItems } from './service-items.ts'
 import { shapeTroubles } from './shape.ts'
-import { type At, type Report, readDocuments } from './source.ts'
+import { type At, type Document, type Report, readDocuments } from './source.ts'
 import { addressUses, faultOf } from './templates.ts'
 import { show, sortFindings, unknownName } from './text.ts'
 
@@ -18,7 +19,9 @@ export function parseService(
   id: string,
   files: Record<string, string>,
   folder = `services/${id}`,
-): { service?: Service; findings: Finding[] } {
+  /** See CheckOptions: what its resources say is not judged again. */
+  accepted = false,
+): { service?: Service; document?: Document; findings: Finding[] } {
   const findings: Finding[] = []
   const found = ['service.yml', 'service.yaml', 'service.json'].find((name) => Object.hasOwn(files, name))
   const path = `${folder}/${found ?? 'service.yml'}`
@@ -33,9 +36,14 @@ export function parseService(
   const [document, ...more] = found === undefined ? [] : readDocuments(path, files[found] ?? '', findings)
   if (found !== undefined && !document && findings.length === 0) fail('is empty')
   for (const other of more) other.report([], 'a service has one document')
-  const service = document && readService(id, document.value, { templates, files: own }, document.report)
+  const contents = { templates, files: own }
+  const service = document && readService(id, document.value, contents, document.report, accepted)
   const hasError = findings.some((finding) => finding.severity === 'error')
-  return { ...(service && !hasError && { service }), findings: sortFindings(findings) }
+  return {
+    ...(service && !hasError && { service }),
+    ...(document && { document }),
+    findings: sortFindings(findings),
+  }
 }
 
 /** Folders whose files may hold any bytes: they travel in base64. */
@@ -86,6 +94,7 @@ function readService(
   value: unknown,
   { templates, files }: Required<Pick<Service, 'templates' | 'files'>>,
   complain: Report,
+  accepted: boolean,
 ): Service | undefined {
   const said = new Set<string>()
   const report: Report = (at, message, severity) => {
@@ -106,6 +115,10 @@ function readService(
   checkRuleShapes(id, field(tree, [], report, 'refuse'), report)
   checkLeafTemplates(tree.resources, ['resources'], report)
   checkLeafTemplates(tree.handlers, ['handlers'], report)
+  if (!accepted) {
+    checkServiceItems(tree, { templates, files }, report)
+    checkServiceHandlers(tree, report)
+  }
   const service = { id, title: id, ...fill(tree), templates, ...(Object.keys(files).length > 0 && { files }) }
   reportShape(service, report, said)
   return service as unknown as Service

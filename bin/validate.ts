@@ -1,5 +1,5 @@
-import { lstatSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
 import type { Finding, Service } from '#contracts/descriptors.ts'
 import { checkRepository, jsonSchemas, readCatalog, sortFindings } from '#language'
 import { folders, judgeEntries } from '#services/git/descriptors.ts'
@@ -10,8 +10,37 @@ import { catalogFolder } from './catalog.ts'
 /** What an editor of this program's users should know of. */
 export const schemasOfCatalog = () => jsonSchemas(readCatalog(catalogFolder))
 
+export interface Judged {
+  /** Root of the repository that was judged; undefined: there is nothing to judge in or above the folder. */
+  root: string | undefined
+  findings: Finding[]
+}
+
 /** `devops validate`: what a push of this working tree would be told, without a platform. */
-export const validateFolder = (folder: string): Finding[] => judgeFolder(folder, readCatalog(catalogFolder))
+export function validateFolder(folder: string): Judged {
+  const root = rootOf(folder)
+  return { root, findings: root === undefined ? [] : judgeFolder(root, readCatalog(catalogFolder)) }
+}
+
+/**
+ * The folder itself where it has descriptors, else the nearest folder above that has, up to the root of the clone. A folder
+ * inside of `nodes/` or the like of one above is part of that one, whatever it is called.
+ */
+export function rootOf(folder: string): string | undefined {
+  const candidates: string[] = []
+  for (let at = folder; ; at = dirname(at)) {
+    if (hasDescriptors(at)) candidates.push(at)
+    if (existsSync(join(at, '.git')) || dirname(at) === at) break
+  }
+  const isInside = (inner: string, outer: string) =>
+    folders.includes(relative(outer, inner).split(sep)[0] ?? '')
+  return candidates.find((inner, i) => !candidates.slice(i + 1).some((outer) => isInside(inner, outer)))
+}
+
+const descriptor = /^(nodes|tasks)\/.*\.(ya?ml|json)$|^scripts\/.|^services\/[^/]+\/service\.(ya?ml|json)$/
+
+const hasDescriptors = (folder: string): boolean =>
+  folders.some((name) => listEntries(folder, name).some(({ path }) => descriptor.test(path)))
 
 export function judgeFolder(folder: string, catalog: readonly Service[]): Finding[] {
   const { files, findings } = judgeEntries(

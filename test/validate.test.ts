@@ -20,7 +20,7 @@ import { formatFindings, readCatalog } from '#language'
 import { createGit } from '#services/git/git.ts'
 import { createReader } from '#services/git/infrastructure.ts'
 import { defaultLimits as limits } from '#services/git/limits.ts'
-import { judgeFolder } from '../bin/validate.ts'
+import { judgeFolder, rootOf, validateFolder } from '../bin/validate.ts'
 
 const cases = join(import.meta.dirname, '../src/language/cases')
 const catalog = readCatalog(join(cases, 'catalog'))
@@ -104,4 +104,22 @@ test('so it does for links, programs, odd bytes, odd names and files beyond the 
   const said = await pushed('HEAD')
   assert.ok(said.length > 5)
   assert.deepEqual(offline(folder), said)
+})
+
+test('the root of the clone is judged from any folder below it, and where there is nothing no root is found', () => {
+  const node = 'id: web\ntype: server\nprovider: { name: docker }\n'
+  const clone = write(join(home, 'clone'), {
+    '.git/HEAD': 'ref: refs/heads/main\n',
+    'nodes/eu/tasks/web.yml': node,
+    'docs/notes.md': 'x',
+    'examples/shop/nodes/web.yml': node,
+  })
+  assert.equal(rootOf(clone), clone)
+  assert.equal(rootOf(join(clone, 'nodes/eu')), clone)
+  assert.equal(rootOf(join(clone, 'docs')), clone)
+  assert.equal(rootOf(join(clone, 'examples/shop')), join(clone, 'examples/shop'))
+  assert.equal(rootOf(join(clone, 'examples/shop/nodes')), join(clone, 'examples/shop'))
+  const empty = write(join(home, 'empty'), { '.git/HEAD': 'x', 'docs/notes.md': 'x' })
+  assert.deepEqual(validateFolder(join(empty, 'docs')), { root: undefined, findings: [] })
+  assert.deepEqual(validateFolder(join(clone, 'nodes/eu/tasks')), { root: clone, findings: [] })
 })

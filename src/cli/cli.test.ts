@@ -706,14 +706,22 @@ test('validate prints findings as a push does and ends with 1 on errors', async 
     at: 'type',
     message: 'must be server',
   } as const
-  const found = await run('', 'validate', { validate: async () => [finding] })
+  const found = await run('', 'validate', { validate: async (root) => ({ root, findings: [finding] }) })
   assert.deepEqual(found, {
     code: 1,
     out: 'nodes/web.yml:3:7 type: must be server\n1 error: a push would be refused.\n',
     err: '',
   })
-  const clean = await run('', 'validate', { validate: async () => [] })
+  const clean = await run('', 'validate', { validate: async (root) => ({ root, findings: [] }) })
   assert.deepEqual(clean, { code: 0, out: 'No findings: a push would be accepted.\n', err: '' })
+  const nowhere = await run('', 'validate', { validate: async () => ({ root: undefined, findings: [] }) })
+  assert.equal(nowhere.code, 1)
+  assert.match(nowhere.err, /^error: There is nothing to validate in /)
+  const missing = await run('', 'validate no-such-folder', {
+    validate: async (root) => ({ root, findings: [] }),
+  })
+  assert.equal(missing.code, 1)
+  assert.match(missing.err, /^error: There is no folder .*no-such-folder\.$/m)
 })
 
 test('server passes its options on and refuses a port that is none', async () => {

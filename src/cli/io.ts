@@ -32,8 +32,8 @@ export interface Io {
   server?: (options: ServerOptions) => Promise<void>
   /** Gives a platform that does not run another master key. `file`: where it is; null: in the environment. */
   rekey?: (data: string | undefined) => Promise<{ renewed: number; file: string | null }>
-  /** What a push of this folder would be told. */
-  validate?: (folder: string) => Promise<Finding[]>
+  /** What a push of the repository that this folder is in would be told; no root: there is none. */
+  validate?: (folder: string) => Promise<{ root: string | undefined; findings: Finding[] }>
   /** JSON Schemas of descriptors by kind. */
   schemas?: () => Promise<object>
   /** Runs a program on this terminal; resolves to its exit code. */

@@ -37,15 +37,13 @@ export const gitCheckoutKind: Kind<GitCheckout> = {
   }),
   implies: ({ path, user }) => [...above(path), `directory:${path}`, `user:${user}`, 'package:git'],
   ask(wish, questions) {
-    const { path, repo, version, user, update } = wish as GitCheckout
+    const { path, version, user, update, repo } = wish as GitCheckout
     questions.paths.add(`${path}/.git`)
-    const wanted = update
-      ? `git ls-remote -- ${quote([repo, version, `refs/tags/${version}^{}`])} | tail -n 1 | cut -f 1`
-      : `git rev-parse -q --verify ${quote(`refs/remotes/origin/${version}`)} || git rev-parse -q --verify ${quote(`${version}^{commit}`)}`
-    const look = `cd ${quote(path)} || exit
-git remote get-url origin
+    const look = `export HOME=~${user}
+cd ${quote(path)} || exit
+git config remote.origin.url || echo
 git rev-parse HEAD
-{ ${wanted}; } | head -n 1`
+${update ? atRemote(repo, version) : fetched(version)}`
     questions.answers.set(wish.id, `runuser -u ${quote(user)} -- sh -c ${quote(look)}`)
   },
   plan(wish, state) {
@@ -66,10 +64,41 @@ git rev-parse HEAD
     const { path, user } = owned as unknown as GitCheckout
     if (!state.files.has(`${path}/.git`)) return unchanged(`git checkout ${path} is gone`)
     return change(
-      `remove git checkout ${path}, unless it holds changes`,
+      `remove git checkout ${path}, unless it holds what is not at its remote`,
       `remove_checkout ${quote([path, user])}`,
     )
   },
 }
+
+/** In the order of what counts: a branch before a tag, as in `git clone --branch`. A whole name is that ref alone. */
+function refsOf(version: string): string[] {
+  if (version === 'HEAD') return ['HEAD']
+  if (version.startsWith('refs/')) return [`${version}^{}`, version]
+  return [`refs/heads/${version}`, `refs/tags/${version}^{}`, `refs/tags/${version}`]
+}
+
+/** `ls-remote` takes a pattern for the end of a name: for it `main` is `users/main` as well. */
+const atRemote = (repo: string, version: string) =>
+  `found=$(git ls-remote -- ${quote([repo, ...refsOf(version)])} | names=${quote(refsOf(version).join(' '))} awk -F '\t' '
+  { at[$2] = $1 }
+  END { n = split(ENVIRON["names"], name, " "); for (i = 1; i <= n; i++) if (name[i] in at) { print at[name[i]]; exit } }')
+if [ -n "$found" ]; then printf '%s\n' "$found"; exit; fi
+${commitNamed(version)}`
+
+/** As it was when we last fetched. */
+const fetched = (version: string) =>
+  `for ref in ${quote(fetchedRefs(version))}; do git rev-parse -q --verify "$ref^{commit}" && exit; done
+${commitNamed(version)}`
+
+function fetchedRefs(version: string): string[] {
+  const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/.exec(version) ?? []
+  if (kind === 'heads') return [`refs/remotes/origin/${name}`]
+  if (kind === 'tags') return [`refs/devops/tags/${name}`, version]
+  if (version.startsWith('refs/')) return ['refs/devops/version']
+  return [`refs/remotes/origin/${version}`, `refs/devops/tags/${version}`, `refs/tags/${version}`]
+}
+
+const commitNamed = (version: string) =>
+  /^[0-9a-f]{5,64}$/.test(version) ? `git rev-parse -q --verify ${quote(`${version}^{commit}`)}` : ':'
 
 const short = (commit: string) => commit.slice(0, 12) || 'unknown'

@@ -143,6 +143,25 @@ test('addresses of other values are told, not what a service says of itself', ()
   assert.deepEqual(graph.uses, ['db.ip'])
 })
 
+test('packages that several items name in any order are no cycle', () => {
+  const one = serviceOf(
+    'one',
+    'resources: [{package: aa}, {package: bb}, {package: aa}, {cron: x, schedule: "@daily", run: id}, {package: bb}, {cron: y, schedule: "@daily", run: id}]',
+  )
+  const two = serviceOf('two', 'resources: [{package: bb}, {package: cron}, {package: aa}]')
+  const { resources } = compile({
+    node: nodeOf(['one', 'two']),
+    catalog: [one, two],
+    scope: {},
+    keys,
+    platformKey,
+  })
+  assert.deepEqual(
+    resources.map(({ id }) => id),
+    ['package:aa', 'package:bb', 'package:cron', 'file:/etc/cron.d/x', 'unit:cron', 'file:/etc/cron.d/y'],
+  )
+})
+
 test('conditions, loops and types', () => {
   const service = serviceOf(
     'x',

@@ -133,7 +133,10 @@ function compileService(service: Service, scope: Tree, drafts: Map<string, Draft
   for (const item of expand(service, scope)) {
     const draft = toResource(service, item)
     const { id, kind } = draft
-    draft.requires.push(...packages.filter((other) => other !== id))
+    const twin = drafts.get(id)
+    // What another item describes already has its place: only a repository that it may come from is new to it.
+    const before = twin ? packages.filter((other) => other.startsWith('apt_repository:')) : packages
+    draft.requires.push(...before.filter((other) => other !== id))
     // A unit is started when its files are in place.
     if (kind === 'unit') draft.requires.push(...placed)
     // What is written after a flush comes after it, what is written before it before.
@@ -143,7 +146,6 @@ function compileService(service: Service, scope: Tree, drafts: Map<string, Draft
     written.push(id)
     if (kind === 'package' || kind === 'apt_repository') packages.push(id)
     if (kind === 'file' || kind === 'link' || kind === 'absent') placed.push(id)
-    const twin = drafts.get(id)
     drafts.set(id, twin ? merge(twin, draft) : draft)
   }
 }

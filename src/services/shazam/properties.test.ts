@@ -13,6 +13,7 @@ const seed = Number(process.env.DEVOPS_PROPERTY_SEED ?? Date.now() % 2 ** 31)
 let node: Converging
 before(async () => {
   node = await startConverging()
+  node.sh('apt-get -qq update; apt-get -qq -y install --no-install-recommends cron >/dev/null 2>&1')
   node.sh(
     offerPackages([
       { name: 'one', files: { '/etc/one.conf': 'x' } },

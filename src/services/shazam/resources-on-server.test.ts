@@ -172,6 +172,29 @@ test('a unit that was there and stopped is as it was, when it is wished no more'
   )
 })
 
+test('a firewall starts on a server that does not know the names of protocols', async () => {
+  node.sh('rm -f /etc/protocols')
+  await live(
+    resources(`  - {firewall: drop}
+  - {firewall_rule: web, ports: [80, '8000-8010'], from: [10.0.0.0/8, 'fd00::/8']}`),
+    'ls -d /etc/devops 2>/dev/null || echo none',
+    () => assert.match(sh('nft list table inet devops'), /policy drop/),
+  )
+})
+
+test('a unit that cannot start says what its program said last, not what systemd said after it', async () => {
+  node.sh(
+    `printf '#!/bin/sh\necho "rules:11: Error: the decisive line"; echo two; echo three; exit 1\n' >/srv/broken; chmod 755 /srv/broken`,
+  )
+  const failed = await node.make(
+    resources(`  - unit: broken
+    content: "[Service]\\nType=oneshot\\nExecStart=/srv/broken\\n"
+    running: true`),
+  )
+  assert.match(failed.failed[0]?.reason ?? '', /rules:11: Error: the decisive line/)
+  await node.make(nothing)
+})
+
 test('a timer runs its line as its user, whatever the line holds', async () => {
   await live(
     resources(`  - timer: job
@@ -204,7 +227,7 @@ test('a certificate signs itself, is made anew before it ends, and a given pair 
   await node.made(wish('days: 40'))
   assert.deepEqual((await node.made(wish('days: 40, renew: 39'))).did, [])
   const soon = await node.made(wish('days: 60, renew: 50'))
-  assert.match(soon.changes[0]?.summary ?? '', /it ends .* -> in 60 days/)
+  assert.match(soon.changes.map(({ summary }) => summary).join(), /it ends .* -> in 60 days/)
   assert.deepEqual((await node.made(wish('days: 60, renew: 50'))).did, [])
   const pem = {
     vars: {

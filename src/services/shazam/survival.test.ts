@@ -84,7 +84,7 @@ for (const shell of ['bash', 'busybox sh'])
   - {link: /srv/l, to: "/srv/it's"}
   - {user: ann, groups: [games]}
   - {line: 'x=1', in: /etc/environment}
-  - {cron: job, schedule: '@daily', run: 'true'}
+  - {limits: own, lines: ['* soft nofile 1000']}
   - {certificate: /srv/c.pem, key: /srv/c.key, names: [a.example]}`)
     const by = (each: typeof more, applied: Entry[]) =>
       converge({ connection: other, graph: each, applied, onLine() {} })

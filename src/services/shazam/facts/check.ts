@@ -10,12 +10,16 @@ export const checks: Fact = {
   script: ({ checks }) =>
     [...checks.values()]
       .map(
-        (line) => `${locale} timeout 10 sh -c ${quote(line)} </dev/null >/dev/null 2>&1; printf '%s\\n' $?`,
+        (line) =>
+          `${locale} timeout -k 2 10 sh -c ${quote(line)} </dev/null >/dev/null 2>&1; printf '%s\\n' $?`,
       )
       .join('\n'),
   read(answer, state, questions) {
     const codes = answer.split('\n')
-    for (const [at, id] of [...questions.checks.keys()].entries()) state.checks.set(id, codes[at] === '0')
+    for (const [at, id] of [...questions.checks.keys()].entries()) {
+      state.checks.set(id, codes[at] === '0')
+      if (codes[at] === '124' || codes[at] === '137') state.late.add(id)
+    }
   },
 }
 

@@ -34,6 +34,8 @@ export interface State {
   texts: Map<string, string[]>
   answers: Map<string, string>
   checks: Map<string, boolean>
+  /** Keys of checks that did not end in time: nobody knows what they would say. */
+  late: Set<string>
   lines: Map<string, string>
   /** Ids of resources that our own hand brought to the node, noted there before it was done. */
   made: Set<string>
@@ -165,6 +167,7 @@ export const blankState = (): State => ({
   texts: new Map(),
   answers: new Map(),
   checks: new Map(),
+  late: new Set(),
   lines: new Map(),
   made: new Set(),
   pending: new Set(),

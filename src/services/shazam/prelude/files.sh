@@ -18,6 +18,13 @@ place() {
   esac
 }
 
+# enter_folder FOLDER PATH: where PATH is about to be.
+enter_folder() {
+  cd -P -- "$1" 2>/dev/null && return 0
+  echo "there is no folder $1 for $2: describe it as a \`directory\`"
+  exit 1
+}
+
 # folder_of PATH: `dirname` without a process.
 folder_of() { folder=${1%/*} && [ -n "$folder" ] || folder=/; }
 
@@ -54,7 +61,7 @@ write_file() {
   case " $* " in *' once '*) [ ! -e "$path" ] && [ ! -L "$path" ] || exit 77 ;; esac
   case " $* " in *' keep '*) keep_before "$path" ;; esac
   folder_of "$path"
-  cd -P -- "$folder"
+  enter_folder "$folder" "$path"
   # What an apply that was cut has left.
   for new in .devops-*; do [ ! -f "$new" ] || [ -L "$new" ] || rm -f -- "$new"; done
   new=.devops-$token
@@ -85,8 +92,9 @@ drop_file() {
 # remove_file PATH [theirs [OWNER:GROUP MODE]]: what was there before us is given back.
 remove_file() {
   remember "$1"
-  cd -P -- "$(dirname -- "$1")"
   copy=$(before_of "$1")
+  # Its folder has gone with something else: there is nothing to remove, and no place to give anything back to.
+  cd -P -- "$(dirname -- "$1")" 2>/dev/null || { rm -f -- "$copy"; exit 77; }
   if [ -e "$copy" ] || [ -L "$copy" ]; then
     new=.devops-$token
     cp -a -- "$copy" "$new"
@@ -105,7 +113,7 @@ remove_file() {
 make_link() {
   LC_ALL=C
   folder_of "$2"
-  cd -P -- "$folder"
+  enter_folder "$folder" "$2"
   [ "${3-}" != keep ] || keep_before "$2"
   remember "$2"
   if [ -e "${2##*/}" ] || [ -L "${2##*/}" ]; then

@@ -100,8 +100,13 @@ settled() {
   failed* | *auto-restart*) why_not "$1" ;;
   esac
 }
+# What the program itself said: systemd's own lines come after it, and would hide the one that decides.
 why_not() {
-  journalctl -q -n 5 --no-pager -o cat -u "$1" 2>/dev/null || :
+  journalctl --sync 2>/dev/null || :
+  run=$(systemctl show -P InvocationID -- "$1")
+  said=$(journalctl -q -n 5 --no-pager -o cat "_SYSTEMD_INVOCATION_ID=${run:-none}" 2>/dev/null)
+  [ -n "$said" ] || said=$(journalctl -q -n 5 --no-pager -o cat -u "$1" 2>/dev/null)
+  printf '%s\n' "$said"
   return 1
 }
 

@@ -34,20 +34,30 @@ export const commandKind: Kind<Command> = {
   }),
   implies: (wish) => [`user:${wish.user}`],
   ask(wish, questions) {
-    if (wish.creates) questions.paths.add(wish.creates)
-    if (wish.unless) questions.checks.set(`${wish.id} unless`, wish.unless)
-    if (wish.only_if) questions.checks.set(`${wish.id} only_if`, wish.only_if)
+    const { id, user, creates, unless, only_if } = wish as Command
+    if (creates) questions.paths.add(creates)
+    if (unless) questions.checks.set(`${id} unless`, asUser(user, unless))
+    if (only_if) questions.checks.set(`${id} only_if`, asUser(user, only_if))
+    if (user && user !== 'root') questions.users.add(user)
   },
-  plan(wish, state) {
-    if (wish.creates && state.files.has(wish.creates))
-      return unchanged(`${wish.name}: ${wish.creates} is there`)
-    if (wish.unless && state.checks.get(`${wish.id} unless`)) return unchanged(`${wish.name}: nothing to do`)
-    if (wish.only_if && !state.checks.get(`${wish.id} only_if`))
-      return { verdict: 'skipped', summary: `${wish.name}: its condition does not hold` }
-    const guarded = wish.creates || wish.unless || wish.only_if
-    const script =
-      wish.user === 'root' ? `sh -ec ${quote(wish.run)}` : `as_user ${quote([wish.user, wish.run])}`
-    return { ...change(`run ${wish.name}`, script), ...(guarded ? {} : { verdict: 'unknown until it runs' }) }
+  plan(wish, state, { stale }) {
+    const { id, name, user, creates, unless, only_if } = wish
+    if (creates && state.files.has(creates)) return unchanged(`${name}: ${creates} is there`)
+    // What a guard said then may not hold when the turn comes: it is asked again on the node.
+    const late = (guard: string) => state.late.has(`${id} ${guard}`)
+    const doubtful = stale || (user !== 'root' && !state.users.has(user))
+    const done = unless && state.checks.get(`${id} unless`)
+    const barred = only_if && !state.checks.get(`${id} only_if`)
+    if (done && !stale) return unchanged(`${name}: nothing to do`)
+    if (barred && !doubtful && !late('only_if'))
+      return { verdict: 'skipped', summary: `${name}: its condition does not hold` }
+    const guards = [
+      ...(unless && (done || late('unless')) ? [`! ${quietly(user, unless)} || exit 77`] : []),
+      ...(only_if && barred ? [`${quietly(user, only_if)} || exit 77`] : []),
+    ]
+    const script = [...guards, running(user, wish.run)].join('\n')
+    const known = (creates || unless || only_if) && guards.length === 0
+    return { ...change(`run ${name}`, script), ...(known ? {} : { verdict: 'unknown until it runs' }) }
   },
   /** Its text may hold anything: a digest is enough to tell that it changed. */
   entry: ({ name, run, user }) => ({
@@ -56,3 +66,12 @@ export const commandKind: Kind<Command> = {
     run_sha256: createHash('sha256').update(run).digest('hex'),
   }),
 }
+
+/** In a look, where nothing of our own is at hand. As in an apply: a shell of its login, in its home. */
+const asUser = (user: string, line: string) =>
+  user === 'root' ? line : `runuser -s /bin/sh -l -- ${quote(user)} -c ${quote(line)}`
+
+const running = (user: string, lines: string) =>
+  user === 'root' ? `sh -ec ${quote(lines)}` : `as_user ${quote([user, lines])}`
+
+const quietly = (user: string, line: string) => `(${asUser(user, `${line}`)}) >/dev/null 2>&1`

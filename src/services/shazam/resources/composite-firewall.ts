@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { type Composite, listOf, rest } from './item.ts'
 
 const folder = '/etc/devops/firewall'
@@ -39,17 +40,9 @@ export const firewallRule: Composite = (item) => {
   must(['tcp', 'udp'].includes(String(protocol)), 'protocol must be tcp or udp', protocol)
   must(['accept', 'drop'].includes(String(action)), 'action must be accept or drop', action)
   const numbers = listOf(ports).map(String)
-  must(
-    numbers.every((port) => /^\d{1,5}(-\d{1,5})?$/.test(port)),
-    'ports are numbers or ranges (8000-8010)',
-    ports,
-  )
+  must(numbers.every(isPorts), 'ports are numbers to 65535 or ranges (8000-8010)', ports)
   const sources = listOf(from).map(String)
-  must(
-    sources.every((source) => /^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(source)),
-    'from are addresses or networks',
-    from,
-  )
+  must(sources.every(isNetwork), 'from are addresses or networks', from)
   must(numbers.length + sources.length > 0, 'a rule needs ports or from', item)
   const port = numbers.length ? `${protocol} dport { ${numbers.join(', ')} } ` : ''
   const families = [
@@ -70,6 +63,19 @@ export const firewallRule: Composite = (item) => {
   ]
 }
 
+/** What nft would not load is said at the push. */
+function isPorts(text: string): boolean {
+  const [, from, to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? []
+  return from !== undefined && Number(from) <= Number(to) && Number(to) <= 65535
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const family = isIP(address)
+  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)
+}
+
+/** ICMP of both kinds by number: their names are in /etc/protocols, which a minimal server does not have. */
 const table = (policy: string) => `# Loaded by firewall-load, in one transaction.
 table inet devops
 delete table inet devops
@@ -80,7 +86,7 @@ table inet devops {
     ct state established,related accept
     ct state invalid drop
     iif lo accept
-    meta l4proto { icmp, ipv6-icmp } accept
+    meta l4proto { 1, 58 } accept
     include "${folder}/*.nft"
   }
 }

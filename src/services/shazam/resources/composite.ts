@@ -1,44 +1,10 @@
 import { quote } from '../quote.ts'
+import { authorizedKeys, shared, sudoers } from './composite-access.ts'
+import { cron } from './composite-cron.ts'
 import { firewall, firewallRule } from './composite-firewall.ts'
 import { timer, unit } from './composite-unit.ts'
 import { user } from './composite-user.ts'
-import { type Composite, type Item, oneLine, rest } from './item.ts'
-
-/** `authorized_keys: USER`, `keys: [...]`: the whole file is ours, so that a removed key loses its access. */
-const authorizedKeys: Composite = (item) => {
-  const user = String(item.authorized_keys)
-  const home = String(item.home ?? (user === 'root' ? '/root' : `/home/${user}`))
-  const keys = Array.isArray(item.keys) ? item.keys.map(String) : []
-  const content = keys.map((key) => `${key.trim().replace(/[\r\n]+/g, ' ')}\n`).join('')
-  const own = rest(item, 'authorized_keys', 'keys', 'home')
-  return [
-    { directory: `${home}/.ssh`, ...own, owner: user, mode: '0700' },
-    { file: `${home}/.ssh/authorized_keys`, ...own, owner: user, mode: '0600', content },
-  ]
-}
-
-/** `sudoers: NAME`, `content:`. A broken file there locks everybody out, so it is always checked. */
-const sudoers: Composite = (item) => [
-  {
-    file: `/etc/sudoers.d/${String(item.sudoers).replaceAll('.', '_')}`,
-    ...rest(item, 'sudoers'),
-    mode: '0440',
-    // Once more when it is refused, for the reason.
-    check: 'visudo -cqf {file} || visudo -cf {file}',
-  },
-]
-
-/** `cron: NAME`, `schedule:`, `user:`, `run:`. */
-const cron: Composite = (item) => [
-  {
-    file: `/etc/cron.d/${String(item.cron).replaceAll('.', '_')}`,
-    ...rest(item, 'cron', 'schedule', 'user', 'run'),
-    // cron reads an unescaped % as a newline, and one line is one entry.
-    content: `${oneLine(item.schedule, 'schedule')} ${oneLine(item.user ?? 'root', 'user')} ${String(item.run)
-      .replace(/[\r\n]+/g, ' ')
-      .replaceAll('%', '\\%')}\n`,
-  },
-]
+import { type Composite, type Item, listOf, oneLine, rest } from './item.ts'
 
 /** `sysctl: NAME`, `values: {key: value}`: kept in a file, and running. */
 const sysctl: Composite = (item) => {
@@ -108,7 +74,8 @@ const timezone: Composite = (item) => {
 
 /** `certificate: PATH` with `content` and `key_content`: from a file or a secret, and both must fit. */
 const certificate: Composite = (item) => {
-  if (item.content === undefined) return [item]
+  const openssl = { package: 'openssl', ...shared(item) }
+  if (item.content === undefined) return [openssl, item]
   const { certificate: path, key, key_content, content, names, days, renew, ...own } = item
   if (key === undefined || key_content === undefined) throw new Error('needs key and key_content as well')
   const word = quote(String(key))
@@ -116,15 +83,23 @@ const certificate: Composite = (item) => {
 openssl x509 -in {file} -noout -checkend 0 || { echo 'the certificate has expired'; exit 1; }`
   const whole = (text: unknown) => `${String(text).trim()}\n`
   return [
+    openssl,
     {
       file: key,
       ...own,
+      requires: [...listOf(own.requires), 'package:openssl'],
       mode: '0600',
       secret: true,
       content: whole(key_content),
       check: 'openssl pkey -in {file} -noout',
     },
-    { file: path, ...own, content: whole(content), check: fits, requires: `file:${key}` },
+    {
+      file: path,
+      ...own,
+      content: whole(content),
+      check: fits,
+      requires: [...listOf(own.requires), `file:${key}`],
+    },
   ]
 }
 

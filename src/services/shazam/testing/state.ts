@@ -11,6 +11,7 @@ export interface WrittenState {
   texts?: Record<string, string[]>
   answers?: Record<string, string>
   checks?: Record<string, boolean>
+  late?: string[]
   made?: string[]
   pending?: string[]
   contents?: Record<string, string>
@@ -35,6 +36,7 @@ export function stateFrom(written: WrittenState = {}): State {
   for (const [path, text] of Object.entries(written.contents ?? {})) state.contents.set(path, text)
   for (const [path, lines] of Object.entries(written.texts ?? {})) state.texts.set(path, lines)
   for (const [id, text] of Object.entries(written.answers ?? {})) state.answers.set(id, text.trim())
+  state.late = new Set(written.late)
   state.made = new Set(written.made)
   state.pending = new Set(written.pending)
   return state

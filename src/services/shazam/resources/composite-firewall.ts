@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { type Composite, listOf, rest } from './item.ts'
 
 const folder = '/etc/devops/firewall'
@@ -71,8 +70,13 @@ function isPorts(text: string): boolean {
 
 function isNetwork(text: string): boolean {
   const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  const family = isIP(address)
-  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)
+  if (address.includes(':')) return URL.canParse(`http://[${address}]/`) && Number(bits ?? 0) <= 128
+  const parts = address.split('.')
+  return (
+    parts.length === 4 &&
+    parts.every((part) => /^\d+$/.test(part) && Number(part) <= 255) &&
+    Number(bits ?? 0) <= 32
+  )
 }
 
 /** ICMP of both kinds by number: their names are in /etc/protocols, which a minimal server does not have. */

@@ -1,6 +1,7 @@
 import type Type from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { type CallName, calls, type EventPattern, events, type QueueName, queues } from '#contracts'
+import { modernize, versionOf } from '#contracts/former.ts'
 import { Problem } from '../kit/problem.ts'
 
 const validators = new Map<Type.TSchema, Validator>()
@@ -22,8 +23,19 @@ export const copyOutput = (name: CallName, value: unknown) =>
 export const packEvent = (pattern: EventPattern, value: unknown) => pack(events[pattern], pattern, value)
 export const packJob = (queue: QueueName, value: unknown) => pack(schemaOf(queues, queue), queue, value)
 
-export const unpackEvent = (pattern: EventPattern, text: string) => unpack(events[pattern], pattern, text)
-export const unpackJob = (queue: QueueName, text: string) => unpack(schemaOf(queues, queue), queue, text)
+/** `version`: in which it was written. Throws `invalid` when it is newer than this program, or does not fit. */
+export const unpackEvent = (pattern: EventPattern, text: string, version: number) =>
+  unpackWritten(events[pattern], pattern, text, version)
+export const unpackJob = (queue: QueueName, text: string, version: number) =>
+  unpackWritten(schemaOf(queues, queue), queue, text, version)
+
+function unpackWritten(schema: Type.TSchema | undefined, name: string, text: string, version: number) {
+  if (version > versionOf(name)) {
+    const reason = `${name} was written in version ${version} by a newer program: this one knows ${versionOf(name)}; start the newer one`
+    throw new Problem('invalid', { reason, path: '' })
+  }
+  return judge(schema, name, modernize(name, version, JSON.parse(text)))
+}
 
 const copy = (schema: Type.TSchema | undefined, what: string, value: unknown): unknown =>
   unpack(schema, what, stringify(what, value))
@@ -50,9 +62,11 @@ function stringify(what: string, value: unknown): string {
   }
 }
 
-function unpack(schema: Type.TSchema | undefined, what: string, text: string): unknown {
+const unpack = (schema: Type.TSchema | undefined, what: string, text: string): unknown =>
+  judge(schema, what, JSON.parse(text))
+
+function judge(schema: Type.TSchema | undefined, what: string, value: unknown): unknown {
   if (!schema) throw new Problem('invalid', { reason: `${what} is not in the contracts`, path: '' })
-  const value: unknown = JSON.parse(text)
   const judge = validator(schema)
   if (judge.Check(value)) return value
   throw new Problem('invalid', describe(what, judge.Errors(value)))

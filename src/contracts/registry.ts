@@ -265,8 +265,17 @@ export const calls = {
 }
 
 export const events = {
-  /** Subject: the repository. `nodes`: those that used it. */
-  'var.changed': strict({ repo: RepoId, address: Type.String(), nodes: Type.Array(Name), by: Type.String() }),
+  /**
+   * Subject: the repository. `nodes`: those that used it. `work`: the run or sync of the tasker that moved the value;
+   * null when a person did.
+   */
+  'var.changed': strict({
+    repo: RepoId,
+    address: Type.String(),
+    nodes: Type.Array(Name),
+    by: Type.String(),
+    work: nullable(Type.String()),
+  }),
 }
 
 export const queues = {}

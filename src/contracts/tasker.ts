@@ -232,6 +232,8 @@ export const events = {
     fields: Type.Array(Drift),
     /** Whether a sync that puts it right is queued. */
     heals: Type.Boolean(),
+    /** The work on the node since the look before that stands deepest in a chain of events; null: there was none. */
+    work: nullable(Type.String()),
   }),
   /** A work changed its state: for faces that watch. */
   'work.changed': strict({ repo: RepoId, work: Type.String(), kind: Work.properties.kind, state: State }),

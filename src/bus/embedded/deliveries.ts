@@ -42,7 +42,16 @@ export function findDeliveries(
     .selectFrom('bus_deliveries as d')
     .innerJoin('bus_events as e', 'e.id', 'd.event')
     .select(['d.seq', 'd.event', 'd.epoch', 'd.failures', 'd.due'])
-    .select(['e.source', 'e.pattern', 'e.name', 'e.subject', 'e.time', 'e.data', 'e.traceparent'])
+    .select([
+      'e.source',
+      'e.pattern',
+      'e.name',
+      'e.subject',
+      'e.time',
+      'e.data',
+      'e.traceparent',
+      'e.version',
+    ])
     .where('d.consumer', '=', consumer)
     .where('d.parked', '=', 0)
     .where('d.seq', '>', range.after)

@@ -1,4 +1,5 @@
 import { type EventPattern, events } from '#contracts'
+import { versionOf } from '#contracts/former.ts'
 import { namePattern } from '#contracts/ids.ts'
 import type { Tx } from '#store'
 import { newId } from '../../kit/ids.ts'
@@ -123,6 +124,7 @@ export class Events {
       subject: event.subject,
       time,
       data,
+      version: versionOf(pattern),
       traceparent: event.traceparent ?? traceparent(),
     }
   }

@@ -90,7 +90,7 @@ export class Handling {
       name: row.name,
       subject: row.subject,
       time: row.time,
-      data: unpackEvent(pattern, row.data) as BusEvent['data'],
+      data: unpackEvent(pattern, row.data, row.version) as BusEvent['data'],
       traceparent: row.traceparent,
     }
   }

@@ -1,4 +1,5 @@
 import type { Job, QueueName } from '#contracts'
+import { versionOf } from '#contracts/former.ts'
 import type { Tx } from '#store'
 import { newId } from '../../kit/ids.ts'
 import type { Lease, NewJob, Undo, WorkOptions } from '../index.ts'
@@ -35,6 +36,7 @@ export class Jobs {
       queue,
       id: job.id ?? newId(clock.now()),
       payload: packJob(queue, job.payload),
+      version: versionOf(queue),
       traceparent: traceparent(),
       state: 'ready',
       due: clock.steady() + delay,

@@ -6,7 +6,9 @@ import type { BusParts } from './parts.ts'
 import type { BusTables, JobRow } from './schema.ts'
 
 /** A job as its worker holds it. `seq` and `attempt` together are the fence. */
-export type Held = Pick<JobRow, 'id' | 'payload' | 'traceparent' | 'attempt' | 'failures'> & { seq: number }
+export type Held = Pick<JobRow, 'id' | 'payload' | 'version' | 'traceparent' | 'attempt' | 'failures'> & {
+  seq: number
+}
 
 export interface Claim {
   held: Held[]
@@ -49,7 +51,18 @@ const DIED = 'its worker died'
 function nextJob(db: Tx<BusTables>['db'], queue: QueueName) {
   return db
     .selectFrom('bus_jobs')
-    .select(['seq', 'id', 'payload', 'traceparent', 'attempt', 'failures', 'state', 'due', 'error'])
+    .select([
+      'seq',
+      'id',
+      'payload',
+      'version',
+      'traceparent',
+      'attempt',
+      'failures',
+      'state',
+      'due',
+      'error',
+    ])
     .where('queue', '=', queue)
     .where('state', 'in', ['ready', 'leased'])
     .orderBy('due')

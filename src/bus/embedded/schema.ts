@@ -10,6 +10,8 @@ export interface EventRow {
   time: number
   data: string
   traceparent: string
+  /** Of the payload; `#contracts/former.ts` reads former ones. */
+  version: number
 }
 
 export interface ConsumerRow {
@@ -47,6 +49,8 @@ export interface JobRow {
   attempt: number
   failures: number
   error: string
+  /** Of the payload. */
+  version: number
 }
 
 /** Ids that publishers and senders chose, kept for a while so that a repetition is known. */
@@ -145,6 +149,16 @@ export const migrations: readonly Migration[] = [
         .alterTable('bus_jobs')
         .addColumn('wait', 'bigint', (column) => column.notNull().defaultTo(300_000))
         .execute()
+    },
+  },
+  {
+    id: 'bus/0004-versions',
+    async up(db) {
+      for (const table of ['bus_events', 'bus_jobs'])
+        await db.schema
+          .alterTable(table)
+          .addColumn('version', 'integer', (column) => column.notNull().defaultTo(0))
+          .execute()
     },
   },
 ]

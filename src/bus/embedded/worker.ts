@@ -98,7 +98,7 @@ export class Worker {
       },
     }
     try {
-      await this.#handler(unpackJob(this.#queue, held.payload), lease)
+      await this.#handler(unpackJob(this.#queue, held.payload, held.version), lease)
     } catch (error) {
       if (!done) throw error
       this.#parts.log.warn(

@@ -117,7 +117,10 @@ export function createNodes({ bus, store: any }: Parts) {
         if (uses) await replaceUses(tx.db, repo, node, uses)
         const [then, now] = [addressable(before), addressable(after)]
         if (!isDeepStrictEqual(then, now))
-          await announceMoved(bus, tx, repo, movedBetween(then, now, node), `node ${node}`)
+          await announceMoved(bus, tx, repo, movedBetween(then, now, node), {
+            by: `node ${node}`,
+            work: fence?.work ?? null,
+          })
         return after
       }),
 
@@ -131,7 +134,7 @@ export function createNodes({ bus, store: any }: Parts) {
         await saveRow(tx.db, emptyRecord(repo, node), { ...kept, forgotten: 1 })
         await replaceUses(tx.db, repo, node, [])
         const moved = movedBetween(addressable(before), { facts: {} }, node)
-        await announceMoved(bus, tx, repo, moved, `node ${node}`)
+        await announceMoved(bus, tx, repo, moved, { by: `node ${node}`, work: fence?.work ?? null })
       })
       return {}
     },

@@ -50,7 +50,7 @@ export function createPasswords({ bus, clock, store: any }: Parts, vault: Vault)
         const what = { action: 'rotated', set_at: clock.now(), set_by: by } as const
         const row = await vault.put(tx.db, keyOf(repo, address), newPassword(), what)
         const owner = address.startsWith('passwords.') ? undefined : headOf(address)
-        return { ...toInfo(row), used_by: await announceMoved(bus, tx, repo, [address], by, owner) }
+        return { ...toInfo(row), used_by: await announceMoved(bus, tx, repo, [address], { by, owner }) }
       })
     },
   }

@@ -34,7 +34,11 @@ export function createPushes(parts: ResolveParts & Pick<Parts, 'clock' | 'log'>)
             (node) => node !== id,
           )
           if (nodes.length > 0)
-            await bus.publish('var.changed', { subject: repo, data: { repo, address, nodes, by } }, tx)
+            await bus.publish(
+              'var.changed',
+              { subject: repo, data: { repo, address, nodes, by, work: null } },
+              tx,
+            )
         }
       }
     })

@@ -236,7 +236,7 @@ test('a push that moves an option is announced to the other nodes that used it',
   await until(() => events.length > 0)
   assert.deepEqual(
     events.map(({ data }) => data),
-    [{ repo, address: 'web.configuration.nginx.port', nodes: ['ci', 'lb'], by: 'ann' }],
+    [{ repo, address: 'web.configuration.nginx.port', nodes: ['ci', 'lb'], by: 'ann', work: null }],
   )
   await undo()
 })

@@ -158,7 +158,7 @@ test('a change of a secret is announced to the nodes that use it, once, without 
   await until(() => events.length === 2)
   assert.deepEqual(
     events.map(({ data }) => data),
-    [0, 1].map(() => ({ repo, address: 'secrets.token', nodes: ['lb', 'web'], by: 'ann' })),
+    [0, 1].map(() => ({ repo, address: 'secrets.token', nodes: ['lb', 'web'], by: 'ann', work: null })),
   )
 })
 

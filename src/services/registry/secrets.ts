@@ -44,7 +44,7 @@ export function createSecrets({ bus, clock, store: any }: Parts, vault: Vault) {
         set_at: clock.now(),
         set_by: by,
       })
-      const used_by = await announceMoved(bus, tx, repo, [`secrets.${name}`], by)
+      const used_by = await announceMoved(bus, tx, repo, [`secrets.${name}`], { by })
       return { row, used_by }
     })
   }

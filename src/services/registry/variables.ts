@@ -92,12 +92,18 @@ async function findAffected(db: Db, { repo, scope, name }: Key): Promise<string[
   return [...new Set([...others, ...(own ? [id] : [])])].sort()
 }
 
-async function announce(bus: Bus, tx: Tx<Tables>, key: Key, by: string): Promise<void> {
+async function announce(
+  bus: Bus,
+  tx: Tx<Tables>,
+  key: Key,
+  { by, source = null }: { by: string; source?: Source | null },
+): Promise<void> {
   const { repo, scope, name } = key
   const [, id] = scope.split(':')
   const address = id === undefined ? `vars.${name}` : `${id}.vars.${name}`
   const nodes = await findAffected(tx.db, key)
-  await bus.publish('var.changed', { subject: repo, data: { repo, address, nodes, by } }, tx)
+  const work = source?.kind === 'run' ? source.id : null
+  await bus.publish('var.changed', { subject: repo, data: { repo, address, nodes, by, work } }, tx)
 }
 
 export function createVariables({ bus, clock, store: any }: Parts, vault: Vault) {
@@ -140,7 +146,7 @@ export function createVariables({ bus, clock, store: any }: Parts, vault: Vault)
           )
           .execute()
         await remember(tx.db, row, { value: text, ...change, written: 0 })
-        await announce(bus, tx, row, by)
+        await announce(bus, tx, row, { by, source })
         return toVariable(row)
       })
     },
@@ -156,7 +162,7 @@ export function createVariables({ bus, clock, store: any }: Parts, vault: Vault)
           .execute()
         const change = { set_at: clock.now(), set_by: by, source: null, written: 0 }
         await remember(tx.db, key, { value: null, ...change })
-        await announce(bus, tx, key, by)
+        await announce(bus, tx, key, { by })
       })
       return {}
     },

@@ -1,6 +1,7 @@
 import type { BusEvent, Delivery } from '#bus'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { Cause } from '#contracts/tasker.ts'
+import { depthOf } from './depth.ts'
 import { fingerprints } from './fingerprint.ts'
 import { queueSync } from './syncs.ts'
 import { type Tasker, tipOf } from './tasker.ts'
@@ -10,11 +11,14 @@ import type { Turn } from './turn.ts'
 export const GATHERING = 2_000
 
 export const onVariable = (tasker: Tasker) => async (event: BusEvent<'var.changed'>, delivery: Delivery) => {
-  const { repo, nodes, by, address } = event.data
+  const { repo, nodes, by, address, work } = event.data
   const tip = nodes.length > 0 ? await tipOf(tasker, repo) : undefined
   if (!tip) return
-  const cause: Cause = { kind: 'variable', by, detail: address, depth: 0 }
-  await tasker.turns.once(delivery, (turn) => gatherSyncs(turn, tip, cause, new Set(nodes)))
+  await tasker.turns.once(delivery, async (turn) => {
+    const depth = await depthOf(turn.db, work)
+    const cause: Cause = { kind: 'variable', by, detail: address, depth }
+    await gatherSyncs(turn, tip, cause, new Set(nodes))
+  })
 }
 
 export const onCollaborator =

@@ -48,6 +48,7 @@ test('a drift is announced once, however often it is seen, and again when it is 
     commit: commitId(1),
     fields: [mode('600')],
     heals: false,
+    work: null,
   })
   await passTurn(world)
   world.drift = [mode('777')]

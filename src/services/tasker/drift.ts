@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Drift } from '#contracts/shazam.ts'
 import type { Cause, NodeStatus } from '#contracts/tasker.ts'
+import { deepestSince, type Origin } from './depth.ts'
 import { queueSync } from './syncs.ts'
 import type { LookRow, NodeRow, Tables } from './tables.ts'
 import type { Turn } from './turn.ts'
@@ -46,25 +47,40 @@ export async function recordLook(turn: Turn, node: NodeRow, fields: Drift[], hea
     .values({ repo: node.repo, node: node.node, ...seen })
     .onConflict((conflict) => conflict.columns(['repo', 'node']).doUpdateSet(seen))
     .execute()
-  if (news) await tell(turn, node, fields, heal)
-  if (drift !== null && heal) await queueHealing(turn, node, fields)
-}
-
-async function tell(turn: Turn, node: NodeRow, fields: Drift[], heals: boolean): Promise<void> {
-  const { repo, node: name, synced_commit: commit } = node
-  if (fields.length === 0) {
-    turn.note({ repo, node: name, level: 'info', text: `${name} is as it was applied again` })
+  if (drift === null) {
+    if (news) turn.note({ ...place(node), level: 'info', text: `${node.node} is as it was applied again` })
     return
   }
+  const origin = await deepestSince(turn.db, place(node), before?.looked_at ?? 0)
+  if (news) await tell(turn, node, fields, heal, origin)
+  if (heal) await queueHealing(turn, node, fields, origin)
+}
+
+const place = ({ repo, node }: NodeRow) => ({ repo, node })
+
+async function tell(
+  turn: Turn,
+  node: NodeRow,
+  fields: Drift[],
+  heals: boolean,
+  origin: Origin | undefined,
+): Promise<void> {
+  const { repo, node: name, synced_commit: commit } = node
   turn.note({ repo, node: name, level: 'warn', text: `${name} has drifted: ${driftSentence(fields)}` })
   if (commit === null) return
-  const data = { repo, node: name, commit, fields, heals }
+  const data = { repo, node: name, commit, fields, heals, work: origin?.work ?? null }
   await turn.bus.publish('node.*.drift', { name, subject: `${repo}/${name}`, data }, turn.tx)
 }
 
-async function queueHealing(turn: Turn, node: NodeRow, fields: Drift[]): Promise<void> {
+async function queueHealing(
+  turn: Turn,
+  node: NodeRow,
+  fields: Drift[],
+  origin: Origin | undefined,
+): Promise<void> {
   const { repo, node: name, synced_commit: commit, fingerprint } = node
-  const cause: Cause = { kind: 'drift', by: 'devo.ps', detail: driftSentence(fields), depth: 0 }
+  const depth = origin?.depth ?? 0
+  const cause: Cause = { kind: 'drift', by: 'devo.ps', detail: driftSentence(fields), depth }
   await queueSync(turn, { repo, node: name, commit, fingerprint, cause })
 }
 

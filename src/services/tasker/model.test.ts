@@ -122,7 +122,7 @@ class Model {
     } else if (act.do === 'sync') {
       await world.bus.ask('tasker.sync', { repo: REPO, by: 'ann' }).catch(() => {})
     } else if (act.do === 'variable') {
-      const data = { repo: REPO, address: 'vars.x', nodes: [act.node], by: 'ann' }
+      const data = { repo: REPO, address: 'vars.x', nodes: [act.node], by: 'ann', work: null }
       await world.bus.publish('var.changed', { subject: REPO, data })
     } else if (act.do === 'cancel') await this.#cancel(act.pick)
     else if (act.do === 'end') await this.end(act)

@@ -150,7 +150,7 @@ test('values that change at the same time make one sync, of the nodes that use t
   await world.push(tip(1, ['web', 'db']))
   await world.settleNodes()
   for (const address of ['vars.a', 'vars.b']) {
-    const data = { repo: REPO, address, nodes: ['web'], by: 'ann' }
+    const data = { repo: REPO, address, nodes: ['web'], by: 'ann', work: null }
     await world.bus.publish('var.changed', { subject: REPO, data })
   }
   const [waiting] = await until(async () => {

@@ -3,7 +3,7 @@ import type { Cause } from '#contracts/tasker.ts'
 import { causeSentence, describeWork } from './lines.ts'
 import { reschedule } from './queue.ts'
 import { supersedeWork } from './states.ts'
-import type { NodeRow, WorkRow } from './tables.ts'
+import { causeOf, type NodeRow, type WorkRow } from './tables.ts'
 import type { Turn } from './turn.ts'
 import { insertWork, waitingNodeWork } from './works.ts'
 
@@ -28,7 +28,10 @@ export type DestroyWish = Omit<SyncWish, 'fingerprint'>
  */
 export async function queueSync(turn: Turn, wish: SyncWish): Promise<WorkRow> {
   const waiting = await waitingNodeWork(turn.db, wish.repo, wish.node)
-  if (waiting && sameWish(waiting, wish)) return bringForward(turn, waiting, wish.run_at ?? turn.now)
+  if (waiting && sameWish(waiting, wish)) {
+    await deepen(turn, waiting, wish.cause.depth)
+    return bringForward(turn, waiting, wish.run_at ?? turn.now)
+  }
   return queueNodeWork(turn, { ...wish, kind: 'sync', goal: 'present' }, waiting)
 }
 
@@ -46,6 +49,17 @@ const sameWish = (waiting: WorkRow, wish: SyncWish) =>
   // What is held to a plan may refuse to do what another wishes, and the other way round.
   waiting.promised === null &&
   wish.promised === undefined
+
+/** A sync that serves two causes stands as deep as the deeper one: else a loop would begin again at each join. */
+async function deepen(turn: Turn, work: WorkRow, depth: number): Promise<void> {
+  const cause = causeOf(work)
+  if (cause.depth >= depth) return
+  await turn.db
+    .updateTable('tasker_works')
+    .set({ cause: JSON.stringify({ ...cause, depth }) })
+    .where('id', '=', work.id)
+    .execute()
+}
 
 async function bringForward(turn: Turn, work: WorkRow, run_at: number): Promise<WorkRow> {
   if (work.run_at <= run_at) return work

@@ -22,7 +22,7 @@ const data: { [P in (typeof triggerEvents)[number]]: EventData<P> } = {
   'node.*.delete.start': work,
   'node.*.delete.success': { ...work, changed: 1, ms: 1 },
   'node.*.delete.error': { ...work, error, retry: false },
-  'node.*.drift': { repo: REPO, node: 'web', commit: commitId(1), fields: [], heals: false },
+  'node.*.drift': { repo: REPO, node: 'web', commit: commitId(1), fields: [], heals: false, work: null },
   'node.*.up': moved,
   'node.*.down': moved,
   'task.*.run.start': { ...run, error: null },

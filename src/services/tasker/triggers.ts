@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { BusEvent, Delivery } from '#bus'
-import type { EventPattern } from '#contracts'
+import type { EventData, EventPattern } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { Cause } from '#contracts/tasker.ts'
 import { newId } from '#kit/ids.ts'
 import { eventMatches } from '#language'
+import { deepestSince } from './depth.ts'
 import { createRun } from './runs/create.ts'
 import { causeOf, type Tables } from './tables.ts'
 import { type Tasker, tipOf } from './tasker.ts'
@@ -73,16 +74,22 @@ async function tasksFor(db: Kysely<Tables>, event: TriggerEvent): Promise<string
 
 /** Who stands at the beginning of the chain, and how long the chain is by now. */
 async function causeFrom(turn: Turn, event: TriggerEvent): Promise<Cause> {
-  const work = originOf(event)
-  const row = work === undefined ? undefined : await findWork(turn.db, work)
+  const work = await originOf(turn, event)
+  const row = work === null ? undefined : await findWork(turn.db, work)
   const origin = row ? causeOf(row) : undefined
   const by = origin?.by ?? ('by' in event.data ? event.data.by : event.source)
   return { kind: 'event', by, detail: event.type, depth: (origin?.depth ?? 0) + 1 }
 }
 
-function originOf({ data }: TriggerEvent): string | undefined {
+/** Milliseconds for which a node that goes down or comes up is taken to do so because of the works on it. */
+const SHAKEN = 5 * 60_000
+
+async function originOf({ db }: Turn, { pattern, data, time }: TriggerEvent): Promise<string | null> {
   if ('run' in data) return data.run
-  return 'work' in data ? data.work : undefined
+  if ('work' in data) return data.work
+  if (pattern !== 'node.*.up' && pattern !== 'node.*.down') return null
+  const { repo, node } = data as EventData<'node.*.up'>
+  return (await deepestSince(db, { repo, node }, time - SHAKEN))?.work ?? null
 }
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'

@@ -11,7 +11,8 @@ import { consentOf } from './consent.ts'
 import { announceEnd } from './finish.ts'
 import { stepsOfTask, targetsOf } from './task-plan.ts'
 
-/** Longer chains of runs that start runs are cut: two tasks that listen for each other would never end. */
+/** Longer chains of runs that start runs are cut: two tasks that listen for each other would never end,
+ * nor one that changes what the syncs that it listens to depend on. */
 export const MAX_DEPTH = 8
 
 export interface RunWish {
@@ -119,7 +120,7 @@ const nameOf = (step: Step): string => step.name ?? step.id ?? (step.run.split('
 
 function faultOf({ tip, task, cause }: RunWish): string | null {
   if (cause.depth > MAX_DEPTH) {
-    return `runs started by events are cut after ${MAX_DEPTH} in a row, and this would be number ${cause.depth}: two tasks seem to start each other`
+    return `runs started by events are cut after ${MAX_DEPTH} in a row, and this would be number ${cause.depth}: tasks seem to start each other, or themselves, by what they change`
   }
   const nodes = new Set(tip.nodes.map((node) => node.id))
   for (const [index, step] of stepsOfTask(task).entries()) {

@@ -31,6 +31,8 @@ export class World implements AsyncDisposable {
   readonly events: BusEvent[] = []
   /** What `registry.resolve` gives, besides the nodes. */
   resolved: Record<string, unknown> = { vars: {} }
+  /** The nodes that use every variable. */
+  users: string[] = []
   /** What a look of shazam finds. */
   plans: NodePlan[] = []
   /** What a look for drift finds; undefined: the node cannot be reached. */
@@ -105,6 +107,13 @@ export class World implements AsyncDisposable {
     bus.answer('registry.resolve', async ({ nodes = [] }) => {
       if (this.deaf) throw new Problem('no_answer', { call: 'registry.resolve' })
       return { $views: Object.fromEntries(nodes.map((node) => [node, this.resolved.vars])), ...this.resolved }
+    })
+    bus.answer('registry.set_variable', async ({ source, by, ...variable }) => {
+      const { repo, name } = variable
+      const work = source?.kind === 'run' ? source.id : null
+      const data = { repo, address: `vars.${name}`, nodes: this.users, by, work }
+      await bus.publish('var.changed', { subject: repo, data })
+      return { ...variable, set_at: this.clock.now(), set_by: by, source: source ?? null }
     })
     bus.answer('registry.reveal_secret', async ({ name }) => {
       const { [name]: value = null } = (this.resolved.secrets ?? {}) as Record<string, string>

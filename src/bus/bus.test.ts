@@ -594,6 +594,32 @@ for (const [name, place] of implementations) {
       assert.equal(parked?.attempts, 3)
     })
 
+    on(
+      'a job that gets on counts its failures from there, however often its process dies',
+      async (first, spot) => {
+        await first.bus.send('shazam.steps', { payload: stepJob(1) })
+        const attempts: number[] = []
+        let process = first
+        for (let death = 0; death < 8; death++) {
+          const taken = Promise.withResolvers<void>()
+          process.bus.work(
+            'shazam.steps',
+            async (_job, lease) => {
+              attempts.push(lease.attempt)
+              if (death % 2 === 1) await lease.progress()
+              taken.resolve()
+              await orStopped(lease.signal, new Promise(() => {}))
+            },
+            { attempts: 3 },
+          )
+          await within(spot, taken.promise)
+          await process.kill()
+          process = await spot.start()
+        }
+        assert.deepEqual(attempts, [1, 2, 3, 4, 5, 6, 7, 8])
+      },
+    )
+
     on('a parked job that is discarded is gone for good', async ({ bus, store }, spot) => {
       bus.work(
         'shazam.steps',

@@ -112,6 +112,8 @@ export interface NewJob<Q extends QueueName> {
 
 export interface Lease extends Delivery {
   traceparent: string
+  /** The job gets on: its failures so far, deaths of its workers among them, do not count any more. */
+  progress(): Promise<void>
 }
 
 export interface WorkOptions {
@@ -119,7 +121,7 @@ export interface WorkOptions {
   concurrency?: number
   /** Milliseconds a silent worker keeps a job; 30,000 when absent. */
   lease?: number
-  /** Failures before a job is parked; 10 when absent. */
+  /** Failures in a row, deaths of workers among them, before a job is parked; 10 when absent. */
   attempts?: number
 }
 

@@ -76,6 +76,10 @@ export async function renewLease({ store }: BusParts, held: Held, until: number)
   return (await changeLeased(store, held, { due: until })) > 0
 }
 
+export async function forgetFailures({ store }: BusParts, held: Held): Promise<void> {
+  await changeLeased(store, held, { failures: 0 })
+}
+
 /** Gives a job back: to be tried at `due`, or parked. */
 export async function returnJob(
   { store }: BusParts,

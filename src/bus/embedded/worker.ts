@@ -6,7 +6,7 @@ import { ATTEMPTS, retryDelay } from '../backoff.ts'
 import type { Lease, WorkOptions } from '../index.ts'
 import { unpackJob } from '../payload.ts'
 import { withTrace } from '../trace.ts'
-import { claimJobs, completeJob, type Held, renewLease, returnJob } from './leases.ts'
+import { claimJobs, completeJob, forgetFailures, type Held, renewLease, returnJob } from './leases.ts'
 import { type BusParts, reasonOf } from './parts.ts'
 
 export type JobHandler = (payload: unknown, lease: Lease) => Promise<void>
@@ -90,6 +90,11 @@ export class Worker {
       attempt: held.attempt,
       traceparent: held.traceparent,
       signal,
+      progress: async () => {
+        if (held.failures === 0) return
+        await forgetFailures(this.#parts, held)
+        held.failures = 0
+      },
       once: async (effect) => {
         if (done) return false
         const ran = await this.#once(held, effect)

@@ -33,6 +33,12 @@ export interface ShazamOptions {
   providers?: readonly Provider[]
 }
 
+/**
+ * Both workers tell every failure of theirs as the end of the job. What is left to count is how often the platform was
+ * killed with the job in hand: mostly that is no fault of the job.
+ */
+const DEATHS = 100
+
 /** Applies changes to the real world. Owns no tables: what it knows, the registry keeps. */
 export const shazam = defineService<ShazamOptions>({
   name: 'shazam',
@@ -57,11 +63,17 @@ export const shazam = defineService<ShazamOptions>({
     stack.defer(bus.answer('shazam.stop_step', stopStep(parts)))
     stack.defer(bus.on('shazam.access', accessEvents, onAccess(parts)))
     stack.defer(
-      bus.work('shazam.nodes', workOnNode(parts, openWishes), { concurrency: concurrency.nodes ?? 32 }),
+      bus.work('shazam.nodes', workOnNode(parts, openWishes), {
+        concurrency: concurrency.nodes ?? 32,
+        attempts: DEATHS,
+      }),
     )
     const burials = stack.use(openBurials({ clock, log }))
     stack.defer(
-      bus.work('shazam.steps', workOnStep(parts, burials), { concurrency: concurrency.steps ?? 64 }),
+      bus.work('shazam.steps', workOnStep(parts, burials), {
+        concurrency: concurrency.steps ?? 64,
+        attempts: DEATHS,
+      }),
     )
   },
 })

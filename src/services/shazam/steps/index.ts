@@ -52,6 +52,7 @@ export const workOnStep =
       job,
       learn,
       signal,
+      progress: () => lease.progress(),
       shazam,
       fresh: lease.attempt === 1,
       begun: false,

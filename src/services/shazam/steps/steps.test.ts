@@ -209,6 +209,26 @@ echo "$secret" >&2`
     }
   })
 
+  test('a platform that is killed again and again loses neither a long step nor its job', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'steps-'))
+    const path = join(folder, 'desk.sqlite')
+    try {
+      const script = 'echo x >>/home/devops/often; while ! [ -e /tmp/often ]; do sleep 0.02; done; echo 2'
+      const job = aJob('often', script)
+      for (let kills = 0; kills < 12; kills++)
+        await killAfter(fleet, startLine(job), { path, server: serverOf(machine), job, script })
+      await using second = await deskOf(fleet, machine, path)
+      await using _service = await second.start()
+      assert.deepEqual(await second.bus.parked(), [])
+      await until(() => second.lines.some(({ text }) => text === startLine(job)))
+      await machine.sh('touch /tmp/often')
+      assert.equal((await finished(second, job)).outcome, 'success')
+      assert.equal(await machine.sh('cat /home/devops/often'), 'x\n')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   test('a link that is cut in the middle is entered anew, and no byte is lost', async () => {
     const job = aJob('cut', 'echo 1; while ! [ -e /tmp/cut ]; do sleep 0.02; done; echo 2')
     await desk.bus.send('shazam.steps', { payload: job })

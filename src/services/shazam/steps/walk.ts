@@ -29,6 +29,8 @@ export interface Walk {
   text: StepText
   output: StepOutput
   signal: AbortSignal
+  /** See Lease. */
+  progress(): Promise<void>
   shazam: Shazam
   connection?: Connection
   /** Nobody has begun it before: nobody had this job, or the node says so. It can be started without a look. */
@@ -58,6 +60,7 @@ export async function advance(walk: Walk, connection: Connection): Promise<Outco
   walk.begun = true
   walk.seen = true
   if (found.state !== 'alive') return await tellAll(walk, connection, found)
+  await walk.progress()
   const ending = newEnding()
   await asRoot(connection, followText(job, walk.output.seen, ending.format), streams(walk, ending))
   return await tellSaid(walk, connection, ending)

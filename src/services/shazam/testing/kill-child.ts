@@ -22,4 +22,4 @@ const desk = await openDesk(
 scripts.set(job.run, { script })
 desk.records.set(job.node, record(job.node, server))
 await desk.start()
-await desk.bus.send('shazam.steps', { payload: job })
+await desk.bus.send('shazam.steps', { id: job.run, payload: job })

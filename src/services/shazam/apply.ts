@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { NotApplied } from './failures.ts'
 import type { Graph } from './graph.ts'
 import { confirm, PATIENCE } from './guard.ts'
 import { LineSplitter, MarkedOutput } from './lines.ts'
@@ -27,6 +28,8 @@ export interface Applied {
   outcomes: Outcome[]
   /** Another apply was at work: the plan is old, nothing was done. */
   again: boolean
+  /** What was waited for then. */
+  busy?: string
   /** Why the link was lost, when it was. */
   lost?: string
   /** A change shut us out, and the node took it back. */
@@ -40,7 +43,10 @@ export interface ApplyOptions {
   patience?: number
 }
 
-/** Runs a plan in one remote execution. Never rejects for a lost link: what was done until then is told. */
+/**
+ * Runs a plan in one remote execution. Never rejects for a lost link: what was done until then is told. What was begun
+ * when the link is lost, or `signal` aborts, comes to its end on the node, and nothing after it begins.
+ */
 export async function apply(
   connection: Connection,
   graph: Graph,
@@ -79,9 +85,11 @@ async function runScript(
       onStdout: (chunk) => stdout.push(chunk),
       onStderr: (chunk) => stderr.push(chunk),
       ...(signal ? { signal } : {}),
+      leave: true,
     })
     stdout.end()
     stderr.end()
+    if (watch.disk) throw new NotApplied(`nothing was begun: ${watch.disk}`)
     if (!watch.begun && !watch.again) throw refusal(connection, { code, stderr: errors })
     return watch.done || watch.again ? undefined : `our script was ended with ${code ?? 'a signal'}`
   } catch (error) {

@@ -74,7 +74,7 @@ function summary(
   { graph, applied }: ConvergeInput,
   plan: Plan,
   state: State,
-  { outcomes, lost, again, cut }: Applied,
+  { outcomes, lost, again, busy, cut }: Applied,
   after: State,
   hide: (text: string) => string,
 ): Converged {
@@ -95,7 +95,7 @@ function summary(
     changes: plan.changes,
     cut,
     ...(lost === undefined ? {} : { lost }),
-    ...(again ? { lost: 'another apply keeps the node busy' } : {}),
+    ...(again ? { lost: busy ?? 'another apply keeps the node busy' } : {}),
   }
 }
 

@@ -87,9 +87,16 @@ export function applyScript(graph: Graph, jobs: Job[], plan: Plan, options: Scri
   if (cuts >= 0) lines.splice(cuts, 0, arming(jobs, patience, secret))
   const start = plan.pending.map((id) => `notified="$notified"${quote(`${id} `)}`)
   const main = ['main() {', 'enter', ...start, ...lines, 'leave', '}'].join('\n')
-  const settings = [`nonce=${nonce}`, `secret=${secret}`, ...(cuts >= 0 ? ['undo_root=$GUARD'] : [])]
-  return [prelude, ...settings, ...bodies, main, 'main', ''].join('\n')
+  const slow = jobs.flatMap(({ action }, at) => (action && quick.has(action.kind) ? [] : [at]))
+  const titles = slow.map((at) => `${at}) echo ${quote(jobs[at]?.name ?? '')} ;;`)
+  const title = `title() {\ncase $1 in\n${titles.join('\n')}\nesac\n}`
+  const settings = [`nonce=${nonce} secret=${secret} slow='${slow.join(' ')}'`]
+  if (cuts >= 0) settings.push('undo_root=$GUARD')
+  return [prelude, ...settings, title, ...bodies, main, 'main', ''].join('\n')
 }
+
+/** Kinds whose jobs end in a moment and start nothing that goes on: they are not worth a lock of their own. */
+const quick = new Set(['file', 'directory', 'link', 'line', 'host', 'group', 'membership', 'flush'])
 
 /** What `main` does for each job. */
 function lineForEach(graph: Graph, jobs: Job[]): string[] {

@@ -10,6 +10,10 @@ export class Watch {
   done = false
   again = false
   armed = false
+  /** What was waited for. */
+  busy = ''
+  /** Why nothing could be begun. */
+  disk = ''
   readonly #jobs: Job[]
   readonly #onLine: (line: OutputLine) => void
   readonly #outcomes = new Map<number, Outcome>()
@@ -42,13 +46,15 @@ export class Watch {
     this.#onLine({ ...line, ...(name === undefined ? {} : { resource: name }) })
   }
 
-  mark = ([word, number, detail]: string[]): void => {
+  mark = ([word, ...rest]: string[]): void => {
+    const [number, detail] = rest
     const at = Number(number)
     if (word === 'begin') this.begun = true
     if (word === 'done') this.done = true
     if (word === 'again') this.again = true
-    if (word === 'wait')
-      this.report({ stream: 'platform', text: 'another apply is at work on this node: waiting for its end' })
+    if (word === 'disk') this.disk = rest.join(' ')
+    if (word === 'wait') this.#wait('another apply is', rest.join(' '))
+    if (word === 'left') this.#wait('what an earlier apply has begun is still', rest.join(' '))
     if (word === 'cloud-init')
       this.report({
         stream: 'platform',
@@ -66,6 +72,11 @@ export class Watch {
     if (word === 'armed') this.#armed(number)
     if (word === 'back') this.#back(at, Number(detail))
     if (word === 'restored') this.#restored(at, Number(detail))
+  }
+
+  #wait(who: string, what: string): void {
+    this.busy = `${who} at work on this node${what ? ` (${what})` : ''}`
+    this.report({ stream: 'platform', text: `${this.busy}: waiting for its end` })
   }
 
   #end(at: number, code: number): void {
@@ -129,6 +140,7 @@ export class Watch {
     return {
       outcomes: [...this.#outcomes.values()],
       again: this.again,
+      ...(this.busy && { busy: this.busy }),
       cut,
       ...(lost === undefined ? {} : { lost }),
     }

@@ -30,22 +30,30 @@ give_back() {
 }
 
 # arm SECONDS: the script on its input undoes what follows, unless somebody comes back in time and says that all is well.
+# Without it nothing is done that may cut the link.
+unguarded=
 arm() {
   disarm
-  mkdir -p -m 0700 "$GUARD"
-  base64 -d | gzip -dc >"$GUARD/undo.sh"
-  printf %s "$secret" >"$GUARD/armed"
-  [ ! -d /run/systemd/system ] || arm_for_boot "$1"
-  sync "$GUARD"
+  if ! write_guard "$1" 2>/dev/null; then
+    disarm
+    unguarded=yes
+    return
+  fi
   if [ -d /run/systemd/system ] && systemd-run --quiet --collect --unit="devops-guard-$secret" sh "$GUARD/undo.sh" $$ "$1" 2>/dev/null; then :; else
     setsid sh "$GUARD/undo.sh" $$ "$1" </dev/null >/dev/null 2>&1 8>&- &
   fi
   mark armed "$1"
 }
 
+write_guard() {
+  mkdir -p -m 0700 "$GUARD" && base64 -d | gzip -dc >"$GUARD/undo.sh" && printf %s "$secret" >"$GUARD/armed" || return
+  [ ! -d /run/systemd/system ] || arm_for_boot "$1" || return
+  sync "$GUARD"
+}
+
 # arm_for_boot SECONDS: the undo outlives the node's going down in the middle; what had begun of it is begun again.
 arm_for_boot() {
-  cat >"$GUARD_UNIT" <<UNIT
+  cat >"$GUARD_UNIT" <<UNIT || return
 [Unit]
 Description=Takes back a change of devo.ps that nobody has confirmed
 ConditionPathExists=|$GUARD/armed

@@ -31,20 +31,6 @@ noted() {
   [ -n "$is" ]
 }
 
-# disk [BYTES]: what keeps the folders of steps from being written: full, inodes, readonly, or none.
-disk() {
-  words=$( { mkdir -p "$root/.try-$$" && head -c "${1:-65536}" /dev/zero >"$root/.try-$$/it"; } 2>&1)
-  rm -rf "$root/.try-$$" 2>/dev/null
-  case $words in
-  *'Read-only file system'*) echo readonly ;;
-  *'No space left'* | *'quota exceeded'*)
-    set -- $(df -P -i "$root" 2>/dev/null | tail -n 1)
-    [ "${4:-}" = 0 ] && echo inodes || echo full
-    ;;
-  *) echo none ;;
-  esac
-}
-
 look() {
   [ -d "$dir" ] || { echo absent; return; }
   # While somebody ends the step, nothing is said that would free the node too early.
@@ -54,7 +40,7 @@ look() {
     [ ! -e "$dir/stopped" ] && [ ! -e "$spare.stopped" ] || end="stopped $is"
   elif [ -e "$dir/lock" ] && ! flock -n -s "$dir/lock" true; then end=alive
   elif noted status; then end=again
-  elif ! decided && { decide never || ! decided; }; then end="never $(disk)"
+  elif ! decided && { decide never || ! decided; }; then end="never $(disk "$root")"
   elif noted begun && [ "$is" != never ] || [ -e "$dir/pid" ]; then
     # The supervisor is gone. What it started may not be.
     if [ -n "$(ours)" ]; then
@@ -64,7 +50,7 @@ look() {
     elif [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]; then end=rebooted
     else end=killed
     fi
-  else end="never $(disk)"
+  else end="never $(disk "$root")"
   fi
   room=1
   [ -e "$dir/recorded" ] || { printf x >"$dir/room"; } 2>/dev/null || room=0

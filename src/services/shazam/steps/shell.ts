@@ -28,7 +28,9 @@ export interface StepId {
 
 const nameOf = ({ run, step, attempt }: StepId) => `${run}-${step}-${attempt}`
 
-const functions = readFileSync(join(import.meta.dirname, 'folder.sh'), 'utf8').replace(/^#.*\n/gm, '')
+const functions = ['../prelude/disk.sh', 'folder.sh']
+  .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8').replace(/^ *#.*\n/gm, ''))
+  .join('')
 
 export const prelude = (id: StepId): string => `set -u
 umask 077
@@ -95,7 +97,7 @@ look
  */
 export const stopText = (id: StepId): string => `${prelude(id)}
 claim 2>/dev/null && sync "$root" "$dir"
-[ -d "$dir" ] || { echo "its folder cannot be made, disk: $(disk)" >&2; exit 1; }
+[ -d "$dir" ] || { echo "its folder cannot be made, disk: $(disk "$root")" >&2; exit 1; }
 mkdir -p -m 0700 /run/devops
 exec 8>"$spare.stop"
 flock 8

@@ -28,7 +28,7 @@ $entry
 entry
 }
 refuse() {
-  why=$(disk ${Buffer.byteLength(script) + Buffer.byteLength(env) + 65_536})
+  why=$(disk "$root" ${Buffer.byteLength(script) + Buffer.byteLength(env) + 65_536})
   decide never
   rm -f "$dir/script" "$dir/env" 2>/dev/null
   printf '${end}'

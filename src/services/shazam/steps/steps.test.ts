@@ -215,7 +215,7 @@ echo "$secret" >&2`
     try {
       const script = 'echo x >>/home/devops/often; while ! [ -e /tmp/often ]; do sleep 0.02; done; echo 2'
       const job = aJob('often', script)
-      for (let kills = 0; kills < 12; kills++)
+      for (let kills = 0; kills < 11; kills++)
         await killAfter(fleet, startLine(job), { path, server: serverOf(machine), job, script })
       await using second = await deskOf(fleet, machine, path)
       await using _service = await second.start()

@@ -22,6 +22,8 @@ export interface ExecOptions {
   onStdout?(chunk: Buffer): void | Promise<void>
   onStderr?(chunk: Buffer): void | Promise<void>
   signal?: AbortSignal
+  /** An abort ends the session but not the command: it may go on until it wants to print. */
+  leave?: boolean
   /** Keeps a session of the same command waiting for its input, for the next one: its shell and its sudo are there then. */
   warm?: boolean
   /** By a new link of its own, to see whether one gets in. */

@@ -22,7 +22,8 @@ export async function runOnChannel(
 ): Promise<ExecResult> {
   if (options.signal?.aborted) throw cancelled(command)
   const { channel, ended } = waiting ?? (await openChannel(client, command, cut))
-  const watch = watchAbort(() => terminate(client, channel), command, options.signal)
+  const end = options.leave ? () => {} : () => terminate(client, channel)
+  const watch = watchAbort(end, command, options.signal)
   try {
     // A command may end without reading its input.
     channel.on('error', () => {})

@@ -16,7 +16,8 @@ const LONGEST_TIMER = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  steady: () => performance.timeOrigin + performance.now(),
+  // Whole: what is measured by it is told in whole milliseconds.
+  steady: () => Math.floor(performance.timeOrigin + performance.now()),
   after(ms, act) {
     let timer: NodeJS.Timeout
     arm(ms)

@@ -26,21 +26,23 @@ for (const [text, value, kind] of [
   ['*alias', '*alias', 'text'],
   ['2026-11-25', '2026-11-25', 'text'],
 ] as const)
-  test(`${text || 'nothing'} is ${kind}`, () => {
-    assert.deepEqual(typedValue(text, {}), value)
+  test(`${text || 'nothing'} is ${kind}`, async () => {
+    assert.deepEqual(await typedValue(text, {}), value)
     assert.equal(kindOf(value), kind)
   })
 
-test('text stays as it stands, and JSON is JSON or refused', () => {
-  assert.equal(typedValue('1.10', { string: true }), '1.10')
-  assert.deepEqual(typedValue('{"a": 1}', { json: true }), { a: 1 })
-  assert.throws(() => typedValue('{a: 1}', { json: true }), /is no JSON/)
-  assert.throws(() => typedValue('1', { json: true, string: true }), /exclude one another/)
+test('text stays as it stands, and JSON is JSON or refused', async () => {
+  assert.equal(await typedValue('1.10', { string: true }), '1.10')
+  assert.deepEqual(await typedValue('{"a": 1}', { json: true }), { a: 1 })
+  await assert.rejects(typedValue('{a: 1}', { json: true }), /is no JSON/)
+  await assert.rejects(typedValue('1', { json: true, string: true }), /exclude one another/)
 })
 
-test('a number in --json that would be rounded is refused, with what to write instead', () => {
-  assert.throws(() => typedValue('{"id": 356686000032329832}', { json: true }), {
+test('a number in --json that would be rounded is refused, with what to write instead', async () => {
+  await assert.rejects(typedValue('{"id": 356686000032329832}', { json: true }), {
     message: '356686000032329832 is too large a number to be kept exactly.',
   })
-  assert.deepEqual(typedValue('{"id": "356686000032329832"}', { json: true }), { id: '356686000032329832' })
+  assert.deepEqual(await typedValue('{"id": "356686000032329832"}', { json: true }), {
+    id: '356686000032329832',
+  })
 })

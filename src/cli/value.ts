@@ -1,4 +1,3 @@
-import { parse } from 'yaml'
 import { firstInexactNumber } from '#language/exact-json.ts'
 import { wrongUsage } from './failure.ts'
 
@@ -13,17 +12,19 @@ export interface Typing {
  * A value as it is typed on a command line: `3`, `true`, `[80, 443]` and `{a: b}` are what YAML makes of them. A whole
  * number beyond 2^53 is text with its digits.
  */
-export function typedValue(text: string, { json, string }: Typing): unknown {
+export async function typedValue(text: string, { json, string }: Typing): Promise<unknown> {
   if (json && string) throw wrongUsage('--json and --string exclude one another.')
   if (string) return text
   if (json) return parseJson(text)
-  const value = parseYaml(text)
+  const value = await parseYaml(text)
   // What only looks like YAML is text: `a: b`, `a #b`, nothing at all.
   const plain = typeof value === 'string' || (typeof value === 'object' && value !== null)
   return text === '' || (plain && !/^\s*(["'[]|\{(?![{%]))/.test(text)) ? text : value
 }
 
-function parseYaml(text: string): unknown {
+async function parseYaml(text: string): Promise<unknown> {
+  // Loaded here alone, so that other commands start faster.
+  const { parse } = await import('yaml')
   try {
     return exact(parse(text, { version: '1.2', schema: 'core', logLevel: 'error', intAsBigInt: true }))
   } catch {

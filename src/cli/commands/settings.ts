@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
-import { Settings } from '#contracts/settings.ts'
 import { examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
@@ -18,16 +17,17 @@ export function settings(group: Command, session: Session): void {
       const { id, path } = session.repo(options.repo)
       const params = { params: { path } }
       const client = session.client()
+      const described = await describeSettings()
       if (name === undefined) {
         const all = must(await client.GET('/v1/repos/{owner}/{repo}/settings', params))
-        return options.json ? session.printJson(all) : session.print(tableOf(all))
+        return options.json ? session.printJson(all) : session.print(tableOf(all, described))
       }
-      const known = settingNamed(name)
+      const known = settingNamed(name, described)
       if (value === undefined) {
         const all = must(await client.GET('/v1/repos/{owner}/{repo}/settings', params))
         return options.json ? session.printJson(all[known]) : session.print(`${all[known]}\n`)
       }
-      const body = { [known]: typedValue(known, value) }
+      const body = { [known]: typedValue(described[known], value) }
       const all = must(await client.PUT('/v1/repos/{owner}/{repo}/settings', { ...params, body }))
       if (options.json) return session.printJson(all)
       session.print(`${known} of ${id} is ${all[known]}.\n`)
@@ -40,9 +40,13 @@ export function settings(group: Command, session: Session): void {
   )
 }
 
-const described = Settings.properties as Record<Name, { type?: string; description?: string }>
+type Described = Record<Name, { type?: string; description?: string }>
 
-const tableOf = (all: Schemas['Settings']): string =>
+/** Loaded here alone: the library of schemas takes longer to load than most commands take to run. */
+const describeSettings = async (): Promise<Described> =>
+  (await import('#contracts/settings.ts')).Settings.properties as Described
+
+const tableOf = (all: Schemas['Settings'], described: Described): string =>
   table(
     ['setting', 'value', 'what it is'],
     (Object.keys(described) as Name[]).map((name) => [
@@ -52,14 +56,13 @@ const tableOf = (all: Schemas['Settings']): string =>
     ]),
   )
 
-function settingNamed(name: string): Name {
+function settingNamed(name: string, described: Described): Name {
   if (Object.hasOwn(described, name)) return name as Name
   throw wrongUsage(`There is no setting \`${name}\`.`, `There are: ${Object.keys(described).join(', ')}.`)
 }
 
 /** What is neither a number nor a truth value is sent as it is: the server says what would be right. */
-function typedValue(name: Name, text: string): unknown {
-  const { type } = described[name]
+function typedValue({ type }: Described[Name], text: string): unknown {
   if (type === 'integer' && /^-?\d+$/.test(text)) return Number(text)
   if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true'
   return text

@@ -24,7 +24,7 @@ export function variable(program: Command, session: Session): void {
       const options = optionsOf<Options>(self)
       const { name, value } = assignment(first, second)
       const { id, path } = session.repo(options.repo)
-      const body = { scope: scopeOf(options), name, value: typedValue(value, options) }
+      const body = { scope: scopeOf(options), name, value: await typedValue(value, options) }
       must(await session.client().PUT('/v1/repos/{owner}/{repo}/variables', { params: { path }, body }))
       const place = body.scope === 'repo' ? id : body.scope
       session.print(

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#kit/clock.ts'
+import { hostOf } from '#language/filters.ts'
 import { openSink } from '#services/logger/forward/index.ts'
 import type { SyslogOptions } from '#services/logger/syslog/listen.ts'
 import { type Platform, startPlatform } from './platform.ts'
@@ -80,9 +81,9 @@ export const defaultData = (): string =>
 
 function introduce(platform: Platform, options: ServeOptions, say: (text: string) => void): void {
   const { api, ssh, http } = platform.addresses
-  say(`API and OpenAPI document  http://${api.host}:${api.port}/openapi.json`)
-  say(`Git over SSH              ssh://git@${ssh.host}:${ssh.port}/OWNER/REPOSITORY.git`)
-  say(`Git over HTTP             http://${http.host}:${http.port}/OWNER/REPOSITORY.git`)
+  say(`API and OpenAPI document  http://${hostOf(api.host)}:${api.port}/openapi.json`)
+  say(`Git over SSH              ssh://git@${hostOf(ssh.host)}:${ssh.port}/OWNER/REPOSITORY.git`)
+  say(`Git over HTTP             http://${hostOf(http.host)}:${http.port}/OWNER/REPOSITORY.git`)
   for (const [kind, at] of Object.entries(platform.addresses.syslog ?? {}))
     say(`Syslog of nodes by ${kind.toUpperCase()}   port ${at}`)
   if (!platform.adminToken) return
@@ -91,7 +92,7 @@ function introduce(platform: Platform, options: ServeOptions, say: (text: string
   } else {
     say('')
     say('The administrator’s token, shown until somebody has signed in with it:')
-    say(`  devops login --server http://${api.host}:${api.port} --token ${platform.adminToken}`)
+    say(`  devops login --server http://${hostOf(api.host)}:${api.port} --token ${platform.adminToken}`)
   }
 }
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
+import { hostOf } from '#language/filters.ts'
 import { Failure } from './failure.ts'
 
 const run = promisify(execFile)
@@ -20,14 +21,14 @@ export async function pinnedHostKeys(node: string, { host, port, host_keys }: Se
     throw new Failure(`The host key of ${node} is not known yet.`, `Meet it with \`devops sync ${node}\`.`)
   const { stdout } = await run('ssh-keyscan', ['-T', '10', '-p', String(port), '--', host]).catch((error) => {
     throw new Failure(
-      `${host}:${port} shows no host key: ${String(error.stderr || error.message).trim()}`,
+      `${hostOf(host)}:${port} shows no host key: ${String(error.stderr || error.message).trim()}`,
       'Check that it is up.',
     )
   })
   const shown = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   if (shown.length === 0)
     throw new Failure(
-      `${node} does not answer at ${host}:${port}.`,
+      `${node} does not answer at ${hostOf(host)}:${port}.`,
       'Check that it is up and that its SSH port is open.',
     )
   const pinned = shown.filter((line) => host_keys.includes(fingerprint(line.split(' ')[2] ?? '')))

@@ -50,6 +50,11 @@ export const problems = {
     'Node {node} shows another host key than before: {reason}',
     'If the change is yours, accept it with `devops trust NODE SHA256:…`; if not, somebody may be in between.',
   ],
+  no_systemd: [
+    409,
+    'Node {node} does not run systemd, by which its services are started',
+    'Use a system that boots with systemd; in a container, let its init be systemd.',
+  ],
   sudo_refused: [502, 'Node {node} refuses sudo to user {user}', 'Give the user passwordless sudo.'],
   rolled_back: [
     409,

@@ -122,7 +122,8 @@ export const calls = {
     strict({
       repo: RepoId,
       node: Name,
-      host: Type.String({ pattern: '^[A-Za-z0-9.:_-]+$', maxLength: 253 }),
+      /** A name or an address; IPv6 with or without brackets. */
+      host: Type.String({ pattern: '^[A-Za-z0-9.:_%[\\]-]+$', maxLength: 253 }),
       port: Type.Integer({ minimum: 1, maximum: 65535 }),
       user: Type.String({ pattern: '^[a-z_][a-z0-9_-]{0,31}$' }),
       /** One of both, used once, not kept. */

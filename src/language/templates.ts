@@ -12,6 +12,7 @@ import {
 import { Problem } from '#kit/problem.ts'
 import { parseExactJson } from './exact-json.ts'
 import { isTree, type Tree } from './fields.ts'
+import { filters } from './filters.ts'
 import { itemNamed } from './items.ts'
 import { nearest } from './nearest.ts'
 import { isTemplated } from './options.ts'
@@ -52,8 +53,8 @@ function engine(outputEscape?: (value: unknown) => string): Liquid {
     ...(outputEscape && { outputEscape }),
   })
   for (const tag of Object.keys(liquid.tags)) if (!allowedTags.has(tag)) delete liquid.tags[tag]
-  liquid.registerFilter('json', (value: unknown) => JSON.stringify(value ?? null))
   liquid.registerFilter('parse_json', readJson)
+  for (const [name, filter] of Object.entries(filters)) liquid.registerFilter(name, filter)
   return liquid
 }
 

@@ -46,10 +46,13 @@ server {
 {%- unless to contains '://' %}{% assign to = 'http://' | append: to %}{% endunless %}
         proxy_pass {{ to }};
         proxy_http_version 1.1;
-        proxy_set_header Host $host;
+        # With its port, which $host would lose: the application makes its links from it.
+        proxy_set_header Host $http_host;
         proxy_set_header X-Real-IP $remote_addr;
         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header X-Forwarded-Port $server_port;
 {%- if type == 'websocket' %}
         proxy_set_header Upgrade $http_upgrade;
         proxy_set_header Connection "upgrade";
@@ -84,6 +87,8 @@ install -d -o devops -g devops -m 0755 -- "/var/www/$id"
 old=$(mktemp)
 trap 'rm -f -- "$old"' EXIT
 [ ! -f "$new" ] || cp -- "$new" "$old"
+(umask 077; : >>"$new")
+chmod 0600 -- "$new"
 printf '%s' {{ config }} >"$new"
 ln -sfT -- "$new" "/etc/nginx/sites-enabled/$id"
 rm -f /etc/nginx/sites-enabled/default

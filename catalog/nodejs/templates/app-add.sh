@@ -17,7 +17,8 @@ User={{ app.user }}
 WorkingDirectory={{ app.root }}
 Environment=NODE_ENV={{ app.node_env }}
 {%- if app.extra_env %}
-Environment={{ app.extra_env | replace: '%', '%%' }}
+# Not Environment=, which every local user can ask for.
+EnvironmentFile=/etc/nodejs-apps/{{ app.name }}.env
 {%- endif %}
 ExecStart=node {{ app.script }}
 Restart=always
@@ -25,6 +26,10 @@ RestartSec=2
 
 [Install]
 WantedBy=nodejs-apps.target
+{% endcapture %}
+{%- capture environment %}
+# Managed by devo.ps: changes made here are undone.
+{{ app.extra_env | environment_file -}}
 {% endcapture %}
 name={{ app.name }}
 unit=app-$name.service
@@ -38,6 +43,13 @@ if systemd-analyze verify --man=no "$folder/$unit" 2>&1 | grep -F "$folder/$unit
   echo "systemd refuses app $name: nothing was changed" >&2
   exit 1
 fi
+{%- if app.extra_env %}
+printf '%s' {{ environment }} >"$folder/env"
+install -d -m 0700 /etc/nodejs-apps
+install -m 0600 -- "$folder/env" "/etc/nodejs-apps/$name.env"
+{%- else %}
+rm -f -- "/etc/nodejs-apps/$name.env"
+{%- endif %}
 install -m 0600 -- "$folder/$unit" "$file"
 systemctl daemon-reload
 systemctl enable --quiet -- "$unit"

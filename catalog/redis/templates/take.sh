@@ -6,6 +6,8 @@ REDISCLI_AUTH=$(sed -n 's/^requirepass "\(.*\)"$/\1/p' $conf /etc/redis/local.co
 export REDISCLI_AUTH
 [ -n "$REDISCLI_AUTH" ] || unset REDISCLI_AUTH
 ask() { redis-cli -s /run/redis/redis-server.sock "$@" </dev/null 2>/dev/null; }
+# By its input: the arguments of a program are there for every user to read.
+set_to() { printf %s "$2" | redis-cli -s /run/redis/redis-server.sock -x config set "$1" 2>/dev/null; }
 [ "$(ask ping)" = PONG ] || exit 1
 
 master=$(sed -n 's/^replicaof //p' $conf /etc/redis/local.conf | tail -n 1)
@@ -19,7 +21,7 @@ grep -hEv '^ *(#|(include|replicaof|save|daemonize|supervised|unixsocketperm) )'
   while read -r key value; do
     [ -n "$key" ] || continue
     value=${value#\"} value=${value%\"}
-    [ "$(ask config set "$key" "$value")" != OK ] || continue
+    [ "$(set_to "$key" "$value")" != OK ] || continue
     [ "$(ask config get "$key" | sed -n 2p)" = "$value" ] || { echo "$key changes at a restart"; code=1; }
   done
   exit $code

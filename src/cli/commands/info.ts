@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
+import { hostOf } from '#language/filters.ts'
 import { examples, optionsOf } from '../command.ts'
 import { factRows } from '../facts.ts'
 import { ipOf, moved } from '../nodes.ts'
@@ -42,14 +43,16 @@ function rows(view: NodeView, now: number): [string, string][] {
     ['provider', server?.provider ?? descriptor?.provider.name ?? ''],
     [
       'server',
-      server ? printable(`${server.id}, ${server.user}@${server.host}:${server.port}`) : 'not made yet',
+      server
+        ? printable(`${server.id}, ${server.user}@${hostOf(server.host)}:${server.port}`)
+        : 'not made yet',
     ],
     [
       'entered over',
       server?.jump
         ? 'node' in server.jump
           ? server.jump.node
-          : `${server.jump.user}@${server.jump.host}:${server.jump.port}`
+          : `${server.jump.user}@${hostOf(server.jump.host)}:${server.jump.port}`
         : '',
     ],
     ['host keys', server?.host_keys.join(', ') ?? ''],

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
+import { hostOf } from '#language/filters.ts'
 import { examples, optionsOf } from '../command.ts'
 import { Failure, wrongUsage } from '../failure.ts'
 import { createPrompt, type Prompt, readAll } from '../prompt.ts'
@@ -81,7 +82,7 @@ export function link(program: Command, session: Session): void {
   examples(command, 'devops link web --host 192.0.2.10 --user admin --identity ~/.ssh/id_ed25519')
 }
 
-const where = ({ host, port }: Details) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+const where = ({ host, port }: Details) => `${hostOf(host)}:${port}`
 
 function intention(
   node: string,

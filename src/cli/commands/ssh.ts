@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
+import { hostOf } from '#language/filters.ts'
 import { examples, optionsOf } from '../command.ts'
 import { Failure, wrongUsage } from '../failure.ts'
 import { pinnedHostKeys } from '../host-keys.ts'
@@ -120,7 +121,7 @@ function refuseBehind(node: string, { jump, host }: Server): void {
 }
 
 const jumpWord = (jump: NonNullable<Server['jump']>): string =>
-  'node' in jump ? jump.node : `${jump.user}@${jump.host}:${jump.port}`
+  'node' in jump ? jump.node : `${jump.user}@${hostOf(jump.host)}:${jump.port}`
 
 const sshOptions = ({ port }: Server, user: string, known: string): string[] => [
   ...['-p', String(port), '-l', user],

@@ -147,7 +147,13 @@ test('every script of the catalog is a shell script, whatever its options hold',
 const nasty = `'"$(touch /tmp/x)\`id\`;`
 
 const nastyOptions = (options: Record<string, Option>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(options).map(([name, option]) => [name, nastyValue(option)]))
+  Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [
+      name,
+      // A list of assignments: quotes that are not closed are refused.
+      name === 'extra_env' ? `K='"$(touch /tmp/x)\`id\`;' "L='"` : nastyValue(option),
+    ]),
+  )
 
 function nastyValue({ type, options }: Option): unknown {
   const inner = options ? nastyOptions(options) : nasty

@@ -34,6 +34,7 @@ function mayPass({ code, data }: Pick<ProblemJson, 'code' | 'data'>): boolean {
     'login_refused',
     'host_key',
     'sudo_refused',
+    'no_systemd',
     'fenced',
     'not_found',
     'refused',

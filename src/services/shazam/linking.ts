@@ -3,6 +3,8 @@ import type { Brought, Server } from '#contracts/registry.ts'
 import { isOwnAddress } from '#kit/outbound.ts'
 import { Problem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
+import { hostOf } from '#language/filters.ts'
+import { readHost } from './host-address.ts'
 import { jumpAddress, readJump } from './jump.ts'
 import { quote } from './quote.ts'
 import { enter, type Shazam } from './shazam.ts'
@@ -20,13 +22,14 @@ const SUPPORTED = ['debian', 'ubuntu']
  */
 export const linkNode =
   (shazam: Shazam) =>
-  async (asked: Asked): Promise<Output<'shazam.link'>> => {
+  async (written: Asked): Promise<Output<'shazam.link'>> => {
     const { bus, transport } = shazam
+    const asked = { ...written, host: readHost(written.host) }
     const { repo, node, host, port } = asked
     const { made_from, former } = await describedProvider(shazam, asked)
     const wish: Server = {
       provider: 'ssh',
-      id: `${host}:${port}`,
+      id: `${hostOf(host)}:${port}`,
       host,
       port,
       user: 'devops',
@@ -107,7 +110,7 @@ async function enterAsOwner(shazam: Shazam, asked: Asked, wish: Server): Promise
   const way = wish.jump && (await transport.forward(await jumpAddress(shazam, asked, wish), target))
   const link = await openLink(target, login, { clock, timeout: TIMEOUT, outbound, ...(way && { way }) })
   try {
-    const os = await checkSystem(link)
+    const os = await checkSystem(link, node)
     const brought = (await asRootOnce(link, asked, missing(public_key))).split(/\s+/).filter(Boolean)
     if (!asked.only_look) await asRootOnce(link, asked, welcome(public_key))
     const { hostKey, address } = link
@@ -117,10 +120,15 @@ async function enterAsOwner(shazam: Shazam, asked: Asked, wish: Server): Promise
   }
 }
 
-async function checkSystem(link: Link): Promise<string> {
-  const { stdout } = await link.exec('. /etc/os-release && printf "%s\\n%s\\n" "$ID" "$PRETTY_NAME"')
-  const [id = '', name = ''] = stdout.split('\n')
-  if (SUPPORTED.includes(id)) return name
+async function checkSystem(link: Link, node: string): Promise<string> {
+  const { stdout } = await link.exec(
+    '. /etc/os-release && printf "%s\\n%s\\n" "$ID" "$PRETTY_NAME"; [ ! -d /run/systemd/system ] || echo systemd',
+  )
+  const [id = '', name = '', init = ''] = stdout.split('\n')
+  if (SUPPORTED.includes(id)) {
+    if (init !== 'systemd') throw new Problem('no_systemd', { node })
+    return name
+  }
   const found = name || 'no /etc/os-release'
   throw new Problem('invalid', {
     reason: `the server runs ${found}, supported are ${SUPPORTED.join(' and ')}`,

@@ -25,7 +25,10 @@ export function questions(graph: Graph, applied: readonly Entry[], boot?: Boot):
 export async function probe(connection: Connection, asked: Questions, signal?: AbortSignal): Promise<State> {
   const nonce = randomBytes(12).toString('hex')
   const result = await asRoot(connection, probeScript(asked, nonce), signal)
-  return readProbe(result.stdout, asked, nonce)
+  const state = readProbe(result.stdout, asked, nonce)
+  if (asked.units.size > 0 && !state.system.systemd)
+    throw new Problem('no_systemd', { node: connection.target.node })
+  return state
 }
 
 export function probeScript(asked: Questions, nonce: string): string {

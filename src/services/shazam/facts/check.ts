@@ -4,15 +4,16 @@ import type { Fact } from './state.ts'
 /** The probe itself reads bytes, for which no locale has to be loaded; what others wrote has the one of an apply. */
 const locale = 'LC_ALL=C.UTF-8'
 
+/** By its environment: the arguments of a program are there for every user to read, and a line may hold a secret. */
+const look = (limit: string, line: string) =>
+  `${locale} devops_run=${quote(line)} timeout ${limit} sh -c 'text=$devops_run; unset devops_run; eval "$text"'`
+
 /** Shell lines that only look. Each has ten seconds, no input, and cannot reach the frame of the answer. */
 export const checks: Fact = {
   name: 'checks',
   script: ({ checks }) =>
     [...checks.values()]
-      .map(
-        (line) =>
-          `${locale} timeout -k 2 10 sh -c ${quote(line)} </dev/null >/dev/null 2>&1; printf '%s\\n' $?`,
-      )
+      .map((line) => `${look('-k 2 10', line)} </dev/null >/dev/null 2>&1; printf '%s\\n' $?`)
       .join('\n'),
   read(answer, state, questions) {
     const codes = answer.split('\n')
@@ -28,10 +29,7 @@ export const answers: Fact = {
   name: 'answers',
   script: ({ answers }) =>
     [...answers.values()]
-      .map(
-        (lines) =>
-          `${locale} timeout 20 sh -c ${quote(lines)} </dev/null 2>/dev/null | head -c 4000; printf '\\0'`,
-      )
+      .map((lines) => `${look('20', lines)} </dev/null 2>/dev/null | head -c 4000; printf '\\0'`)
       .join('\n'),
   read(answer, state, questions) {
     const texts = answer.split('\0')

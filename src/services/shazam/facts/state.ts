@@ -67,6 +67,8 @@ export interface SystemFact {
   hostname: string
   static_hostname: string
   hosts: string[]
+  /** Whether units can be looked at and started at all. */
+  systemd: boolean
   container: boolean
   /** A new kernel or library waits for it; and whose packages said so. */
   reboot_required: boolean
@@ -153,6 +155,7 @@ export const blankState = (): State => ({
     hostname: '',
     static_hostname: '',
     hosts: [],
+    systemd: true,
     container: false,
     reboot_required: false,
     reboot_packages: [],

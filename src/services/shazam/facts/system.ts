@@ -29,6 +29,8 @@ echo =disks
 df -PkT -x tmpfs -x devtmpfs -x efivarfs
 echo =addresses
 hostname -I
+echo =init
+[ -d /run/systemd/system ] && echo systemd
 echo =container
 { [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -s /run/systemd/container ] || [ -e /dev/lxd/sock ]; } && echo yes
 read -r boot <${at.boot_id}
@@ -66,6 +68,7 @@ fi
       hosts: lines.get(at.hosts) ?? [],
       reboot_required: lines.has(at.reboot),
       reboot_packages: [...new Set(lines.get(at.reboot_packages))].toSorted(),
+      systemd: part('init').trim() === 'systemd',
       container: part('container').trim() === 'yes',
       pub_key: one(at.pub_key),
       ...(boot?.boot_id === boot_id ? sinceBoot(boot) : tellBoot(boot_id, part)),

@@ -1,5 +1,10 @@
-as_user() { runuser -s /bin/sh -l -- "$1" -c "set -e
-$2"; }
+# What is run may hold a secret, and the arguments of a program are there for every user to read; its environment is not.
+take_text='text=$devops_run; unset devops_run; eval "$text"'
+run_text() { devops_run=$1 sh -ec "$take_text"; }
+as_user() {
+  devops_run="set -e
+$2" runuser -w devops_run -s /bin/sh -l -- "$1" -c "$take_text"
+}
 
 remove_user() {
   pkill -KILL -u "$1" || :

@@ -67,11 +67,13 @@ export const commandKind: Kind<Command> = {
   }),
 }
 
-/** In a look, where nothing of our own is at hand. As in an apply: a shell of its login, in its home. */
+/** In a look, where nothing of our own is at hand: by its environment, which nobody else reads. As in an apply: a shell of its login, in its home. */
 const asUser = (user: string, line: string) =>
-  user === 'root' ? line : `runuser -s /bin/sh -l -- ${quote(user)} -c ${quote(line)}`
+  user === 'root'
+    ? line
+    : `devops_run=${quote(line)} runuser -w devops_run -s /bin/sh -l -- ${quote(user)} -c 'text=$devops_run; unset devops_run; eval "$text"'`
 
 const running = (user: string, lines: string) =>
-  user === 'root' ? `sh -ec ${quote(lines)}` : `as_user ${quote([user, lines])}`
+  user === 'root' ? `run_text ${quote(lines)}` : `as_user ${quote([user, lines])}`
 
 const quietly = (user: string, line: string) => `(${asUser(user, `${line}`)}) >/dev/null 2>&1`

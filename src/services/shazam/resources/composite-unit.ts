@@ -36,23 +36,35 @@ export const unit: Composite = (item) => {
   ]
 }
 
+/**
+ * A text that is run later, as a file that only its user reads: in a unit or a crontab every local user could read it,
+ * and among the arguments of a process while it runs.
+ */
+export function script(folder: string, name: string, user: string, text: string, own: Item) {
+  const path = `/var/lib/devops/${folder}/${name}`
+  const items: Item[] = [
+    { directory: `/var/lib/devops/${folder}`, mode: '0711' },
+    { file: path, ...own, content: `${text.trimEnd()}\n`, owner: user, group: 'root', mode: '0400' },
+  ]
+  return { path, items }
+}
+
 /** `timer: NAME`, `schedule:` as in OnCalendar of systemd.time(7), `run:`, `user:`. */
 export const timer: Composite = (item) => {
   const { timer, schedule, run, user = 'root', persistent = true, ...own } = item
   const name = String(timer)
   if (typeof schedule !== 'string' || typeof run !== 'string')
     throw new Error('a timer needs schedule and run')
-  const script = run
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"')
-    .replaceAll('%', '%%')
-    .replaceAll('$', '$$$$')
+  const by = oneLine(user, 'user')
+  const { items, path } = script('timers', name, by, run, own)
   return [
+    ...items,
     {
       unit: `${name}.service`,
       ...own,
       on_change: 'none',
-      content: `[Unit]\nDescription=${name}\n\n[Service]\nType=oneshot\nUser=${oneLine(user, 'user')}\nExecStart=/bin/sh -ec "${script.replaceAll('\n', '\\n')}"\n`,
+      content: `[Unit]\nDescription=${name}\n\n[Service]\nType=oneshot\nUser=${by}\nExecStart=/bin/sh -e ${path}\n`,
+      requires: [...listOf(own.requires), `file:${path}`],
     },
     {
       unit: `${name}.timer`,

@@ -32,6 +32,8 @@ export interface ServerOptions {
   systemd?: boolean
   /** A folder that is on the disk itself, and not on the layers of an image. */
   volume?: string
+  /** A network of the engine, by name. */
+  network?: string
 }
 
 /** A real server for tests: a container, entered by `docker exec`. */
@@ -39,6 +41,7 @@ export async function startServer({
   image = 'devops-node:12',
   systemd = true,
   volume,
+  network,
 }: ServerOptions = {}): Promise<TestServer> {
   const name = `devops-engine-${randomBytes(4).toString('hex')}`
   execFileSync(
@@ -46,6 +49,7 @@ export async function startServer({
     [
       ...['run', '--detach', '--name', name, ...flags],
       ...(volume ? [`--volume=${volume}`] : []),
+      ...(network ? [`--network=${network}`] : []),
       ...[image, ...(systemd ? [] : ['sleep', 'infinity'])],
     ],
     { stdio: 'pipe' },

@@ -6,6 +6,7 @@ import type { Outbound } from '#kit/outbound.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import type { Secret } from '#kit/secret.ts'
 import { algorithms, fingerprint } from '#kit/ssh-algorithms.ts'
+import { hostOf } from '#language/filters.ts'
 import type { ExecOptions, ExecResult, Target } from './connection.ts'
 import { unreachable } from './reasons.ts'
 import { runOnChannel, SessionRefused } from './session.ts'
@@ -121,7 +122,7 @@ const accepts = (login: Login, key: string) => login.hostKeys.length === 0 || lo
 
 function refusedKey(target: Target, login: Login, shown: string): Problem | undefined {
   if (!shown || accepts(login, shown)) return undefined
-  const reason = `${target.host}:${target.port} shows ${shown}, pinned is ${login.hostKeys.join(' or ')}`
+  const reason = `${hostOf(target.host)}:${target.port} shows ${shown}, pinned is ${login.hostKeys.join(' or ')}`
   return new Problem('host_key', { node: target.node, reason, shown })
 }
 

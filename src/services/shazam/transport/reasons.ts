@@ -1,4 +1,5 @@
 import { Problem } from '#kit/problem.ts'
+import { hostOf } from '#language/filters.ts'
 
 const words: Record<string, string> = {
   ECONNREFUSED: 'the connection is refused: nothing listens on this port',
@@ -18,7 +19,7 @@ export function unreachable(
   error: unknown,
 ): Problem {
   const { code, level, message } = describe(error)
-  const where = `${target.host}:${target.port}`
+  const where = `${hostOf(target.host)}:${target.port}`
   if (level === 'client-authentication')
     return new Problem('login_refused', { node: target.node, user: target.user, where }, { cause: error })
   const reason = level === 'client-timeout' ? words.ETIMEDOUT : (words[code] ?? message)

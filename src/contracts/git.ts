@@ -50,6 +50,9 @@ export const calls = {
   'git.validate': call(strict({ repo: RepoId, files: Type.Array(File) }), Type.Array(Finding)),
 }
 
+/** Nodes whose server whoever pushed agreed to lose; `all`: each. */
+export const Agreed = strict({ destroy: Type.Array(Type.String()), replace: Type.Array(Type.String()) })
+
 export const events = {
   'repo.created': strict({ repo: RepoId, by: Type.String() }),
   'repo.deleted': strict({ repo: RepoId, by: Type.String() }),
@@ -61,6 +64,8 @@ export const events = {
     /** Null when the branch was deleted. */
     after: nullable(CommitId),
     by: Type.String(),
+    /** What the push, or the settings, agreed to; absent: to nothing. */
+    agreed: Type.Optional(Agreed),
   }),
   /** Subject: the repository. `settings`: all of them, as they are now. */
   'repo.settings_changed': strict({ repo: RepoId, settings: Settings, by: Type.String() }),
@@ -68,4 +73,5 @@ export const events = {
 
 export const queues = {}
 
+export type Agreed = Type.Static<typeof Agreed>
 export type Repository = Type.Static<typeof Repository>

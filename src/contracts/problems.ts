@@ -13,6 +13,16 @@ export const problems = {
     'Use another: `devops token add TITLE --scope SCOPE`.',
   ],
   not_found: [404, 'There is no {what}', 'Check the name; `devops list` shows what there is.'],
+  unanswered: [
+    503,
+    'Nobody can tell {question}: {reason}',
+    'Nothing was changed. Try again in a moment; if it stays, check that every service of the platform runs.',
+  ],
+  unagreed: [
+    409,
+    '{loss}, and nobody has agreed to that (`git push -o {option}`)',
+    'Agree with a push, of an empty commit if nothing else changes: `git commit --allow-empty`.',
+  ],
   unaudited: [
     503,
     'The audit cannot be written, so nothing was changed: {reason}',

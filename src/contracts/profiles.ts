@@ -191,7 +191,13 @@ export const calls = {
 export const events = {
   'profile.changed': strict({
     user: Name,
-    what: Type.Union([Type.Literal('user'), Type.Literal('keys'), Type.Literal('tokens')]),
+    /** `user`: who may enter where may have changed. `about`: what is told of the user, and no more. */
+    what: Type.Union([
+      Type.Literal('user'),
+      Type.Literal('keys'),
+      Type.Literal('tokens'),
+      Type.Literal('about'),
+    ]),
   }),
   'collaborator.changed': strict({ repo: RepoId, user: Name, role: nullable(Role) }),
 }

@@ -230,6 +230,11 @@ export const queues = {
     ...NodeWork.properties,
     goal: Type.Union([Type.Literal('converge'), Type.Literal('destroy')]),
     promised: Type.Optional(Promised),
+    /**
+     * Whether somebody agreed that the server of the node may be lost; false: it is neither destroyed nor replaced.
+     * Absent in jobs that a former version queued, which judged before it queued.
+     */
+    agreed: Type.Optional(Type.Boolean()),
   }),
   'shazam.steps': StepJob,
 }

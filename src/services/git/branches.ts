@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bus } from '#bus'
 import type { Store, Tx } from '#store'
+import { agreedTo } from './agreed.ts'
 import type { Git } from './git.ts'
 import type { Lanes } from './lanes.ts'
 import { containedPath, type Places } from './places.ts'
@@ -60,7 +61,8 @@ export function createBranches({ git, places, store, bus, lanes }: Parts): Branc
     if (branch !== row.branch) await git.run(['symbolic-ref', 'HEAD', `refs/heads/${branch}`], { at })
     const who = by ?? (await lastMover(at, branch))
     await store.transaction(async (tx) => {
-      const data = { repo, branch, before: row.announced, after, by: who }
+      const agreed = agreedTo(row, after)
+      const data = { repo, branch, before: row.announced, after, by: who, ...(agreed && { agreed }) }
       if (!(await recordAnnouncement(tx, row, branch, after))) return
       await bus.publish('repo.pushed', { id: announcementId(row, after), subject: repo, data }, tx)
     })

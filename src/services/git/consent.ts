@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Bus } from '#bus'
 import type { Infrastructure } from '#contracts/descriptors.ts'
+import type { Server } from '#contracts/registry.ts'
 import type { Settings } from '#contracts/settings.ts'
 import type { NodePlan } from '#contracts/shazam.ts'
+import { answered } from '#kit/answered.ts'
 import { covers } from './options.ts'
 
 /** Nodes whose data a push would destroy. */
@@ -30,53 +32,71 @@ interface Question {
   next: Infrastructure
   /** Undefined when no plan could be had. */
   plan: readonly NodePlan[] | undefined
+  consent: Consent
 }
 
+/** Milliseconds in which the registry must say which nodes have a server. */
+const PATIENCE = 10_000
+
+/**
+ * Servers that would be lost and that nobody has agreed to lose. The registry is asked only when there may be some.
+ * Throws `unanswered` when it does not say: a server that nobody can see is not lost for that.
+ */
 export async function findLosses(bus: Bus, question: Question): Promise<Losses> {
-  const { repo } = question
-  const destroy = await removedNodes(bus, question)
+  const { repo, next, consent } = question
+  const removed = removedNodes(question)
+  const replaced = next.nodes.filter(({ id }) => !covers(consent.replace, id)).filter(mayBeReplaced(question))
+  if (removed?.length === 0 && replaced.length === 0) return { destroy: [], replace: [] }
+  const servers = await serversOf(bus, repo)
+  const stays = new Set(next.nodes.map(({ id }) => id))
+  const gone = removed ?? [...servers.keys()].filter((id) => !stays.has(id) && !covers(consent.destroy, id))
   return {
-    destroy: await withServer(bus, repo, destroy),
-    replace: await withServer(bus, repo, replacedNodes(question)),
+    destroy: gone.filter((id) => servers.has(id)),
+    replace: replaced
+      .filter((node) => differs(servers.get(node.id), node) || verdictOf(question, node.id) === 'replace')
+      .map(({ id }) => id)
+      .filter((id) => servers.has(id)),
   }
 }
 
-/** What of it nobody has agreed to. */
-export const withoutConsent = (losses: Losses, consent: Consent): Losses => ({
-  destroy: losses.destroy.filter((node) => !covers(consent.destroy, node)),
-  replace: losses.replace.filter((node) => !covers(consent.replace, node)),
-})
+type Node = Infrastructure['nodes'][number]
 
-async function removedNodes(bus: Bus, { repo, former, next }: Question): Promise<string[]> {
-  const stays = new Set(next.nodes.map((node) => node.id))
-  const before = former ? former.nodes.map((node) => node.id) : await recordedNodes(bus, repo)
-  return before.filter((node) => !stays.has(node))
+/** Undefined: only the registry can tell. */
+function removedNodes({ former, next, consent }: Question): string[] | undefined {
+  if (covers(consent.destroy, 'all')) return []
+  const stays = new Set(next.nodes.map(({ id }) => id))
+  return former?.nodes.map(({ id }) => id).filter((id) => !stays.has(id) && !covers(consent.destroy, id))
 }
 
-/** Without a plan, another provider, size, location or image counts as a new server: nobody can say that it is not. */
-function replacedNodes({ former, next, plan }: Question): string[] {
-  if (plan) return plan.filter((node) => node.verdict === 'replace').map((node) => node.node)
-  const before = new Map(former?.nodes.map((node) => [node.id, node.provider]))
-  return next.nodes
-    .filter((node) => before.has(node.id) && !isDeepStrictEqual(before.get(node.id), node.provider))
-    .map((node) => node.id)
-}
+const verdictOf = ({ plan }: Question, id: string): NodePlan['verdict'] | undefined =>
+  plan?.find(({ node }) => node === id)?.verdict
 
-async function recordedNodes(bus: Bus, repo: string): Promise<string[]> {
-  const records = await bus.ask('registry.list_nodes', { repo }, { deadline: 2000 }).catch(() => [])
-  return records.map((record) => record.node)
-}
-
-async function withServer(bus: Bus, repo: string, nodes: readonly string[]): Promise<string[]> {
-  const known = await Promise.all(nodes.map((node) => hasServer(bus, repo, node)))
-  return nodes.filter((_, i) => known[i])
-}
-
-/** No record and no answer both count as no server. */
-async function hasServer(bus: Bus, repo: string, node: string): Promise<boolean> {
-  try {
-    return (await bus.ask('registry.get_node', { repo, node }, { deadline: 2000 })).server !== null
-  } catch {
-    return false
+/**
+ * Where the plan does not say, another provider, size, location or image counts as a new server: nobody can say that it
+ * is not.
+ */
+function mayBeReplaced(question: Question): (node: Node) => boolean {
+  const before = question.former && new Map(question.former.nodes.map(({ id, provider }) => [id, provider]))
+  return ({ id, provider }) => {
+    const verdict = verdictOf(question, id)
+    if (verdict !== undefined && verdict !== 'unknown') return verdict === 'replace'
+    if (!before) return true
+    return before.has(id) && !isDeepStrictEqual(before.get(id), provider)
   }
+}
+
+/** A linked machine is never replaced. */
+const differs = (server: Server | undefined, { provider }: Node): boolean =>
+  server !== undefined && server.provider !== 'ssh' && !isDeepStrictEqual(server.made_from, provider)
+
+async function serversOf(bus: Bus, repo: string): Promise<Map<string, Server>> {
+  const records = await answered(
+    `whether ${repo} has servers that would be lost`,
+    bus.ask('registry.list_nodes', { repo }, { deadline: PATIENCE }),
+  )
+  return new Map(
+    records.flatMap((record) =>
+      record.repo === repo && record.server ? [[record.node, record.server] as const] : [],
+    ),
+  )
 }

@@ -4,6 +4,7 @@ import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import { formatFindings } from '#language'
 import type { Store } from '#store'
+import { keepAgreed } from './agreed.ts'
 import { errorLines, inert, planLines, refusalLines, taskLines, watchLines } from './answer.ts'
 import { activeBranch, type Branches } from './branches.ts'
 import { type Consent, consentOf } from './consent.ts'
@@ -126,6 +127,7 @@ async function judgeActive(
       ...planned,
     })
   if (options.dryRun) return refuse([...told, '', ...dryRunLines], { refusal: 'dry run', ...planned })
+  await keepAgreed(parts.store, repo, after, consent)
   parts.reader.keep(repo, after, next)
   return { accepted: true, lines: [...told, ...watchLines(repo, plan)], ...planned }
 }

@@ -3,9 +3,9 @@ import type { Finding, Infrastructure } from '#contracts/descriptors.ts'
 import type { NodePlan } from '#contracts/shazam.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
-import { Problem } from '#kit/problem.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import type { Store } from '#store'
-import { type Consent, findLosses, type Losses, withoutConsent } from './consent.ts'
+import { type Consent, findLosses, type Losses } from './consent.ts'
 import { emptyInfrastructure, errorsOf, type Reader } from './infrastructure.ts'
 import type { Limits } from './limits.ts'
 import { refuseMarked } from './marks.ts'
@@ -46,7 +46,7 @@ interface Parts {
   store: Store<Tables>
 }
 
-/** With errors there is no plan. Throws `rolled_back` for a commit that was. */
+/** With errors there is no plan. Throws `rolled_back` for a commit that was, `unanswered` when losses cannot be told. */
 export async function judgeMove(parts: Parts, move: Move): Promise<Judgement> {
   const { repo, at, env, before, after } = move
   await refuseMarked(parts.store.db, repo, after)
@@ -56,8 +56,9 @@ export async function judgeMove(parts: Parts, move: Move): Promise<Judgement> {
   if (errorsOf(findings).length > 0) return { findings, former: undefined, next, losses: none }
   const former = await formerInfrastructure(parts.reader, move, before)
   const planned = await askPlan(parts, move, next)
-  const losses = await findLosses(parts.bus, { repo, former, next, plan: planned.plan })
-  return { findings, former, next, ...planned, losses: withoutConsent(losses, move.consent) }
+  const { consent } = move
+  const losses = await findLosses(parts.bus, { repo, former, next, plan: planned.plan, consent })
+  return { findings, former, next, ...planned, losses }
 }
 
 export const hasLosses = ({ destroy, replace }: Losses): boolean => destroy.length + replace.length > 0
@@ -69,7 +70,10 @@ async function formerInfrastructure(
   before: string | null,
 ): Promise<Infrastructure | undefined> {
   if (!before) return emptyInfrastructure(repo)
-  return reader.read(repo, { at }, before).catch(() => undefined)
+  return reader.read(repo, { at }, before).catch((error: unknown) => {
+    if (isProblem(error, 'refused')) return undefined
+    throw error
+  })
 }
 
 /** A push never waits long for a plan, and is not refused for want of one. */

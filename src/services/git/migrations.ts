@@ -45,4 +45,10 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'git/0004-agreed',
+    async up(db) {
+      await db.schema.alterTable('git_repositories').addColumn('agreed', 'text').execute()
+    },
+  },
 ]

@@ -2,9 +2,10 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Bus } from '#bus'
 import type { Repository } from '#contracts/git.ts'
+import { answered } from '#kit/answered.ts'
 import type { Clock } from '#kit/clock.ts'
 import { newId } from '#kit/ids.ts'
-import { isProblem, Problem } from '#kit/problem.ts'
+import { Problem } from '#kit/problem.ts'
 import type { Store } from '#store'
 import type { Git } from './git.ts'
 import type { Lanes } from './lanes.ts'
@@ -78,6 +79,7 @@ const newRow = (repo: string, by: string, now: number): RepositoryRow => {
     created_at: now,
     created_by: by,
     settings: '{}',
+    agreed: null,
   }
 }
 
@@ -104,14 +106,7 @@ async function discard(places: Places, repo: string): Promise<void> {
 }
 
 async function refuseWhileServersStand(bus: Bus, repo: string): Promise<void> {
-  const nodes = await bus.ask('registry.list_nodes', { repo }).catch((error: unknown) => {
-    if (!isProblem(error, 'no_answer')) throw error
-    throw new Problem(
-      'conflict',
-      { reason: `nobody can tell whether ${repo} still has servers` },
-      { cause: error },
-    )
-  })
+  const nodes = await answered(`whether ${repo} still has servers`, bus.ask('registry.list_nodes', { repo }))
   const standing = nodes.filter((node) => node.server).map((node) => node.node)
   if (standing.length > 0)
     throw new Problem('conflict', {

@@ -5,6 +5,7 @@ import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import { formatFindings } from '#language'
 import type { Store } from '#store'
+import { keepAgreed } from './agreed.ts'
 import { lossLines } from './answer.ts'
 import type { Branches } from './branches.ts'
 import { consentOf } from './consent.ts'
@@ -67,17 +68,18 @@ async function judgeBranch(parts: Parts, row: RepositoryRow, settings: Settings)
   const heads = await parts.branches.heads(repo)
   const after = heads.get(settings.branch)
   if (!after) return refuseUnknown(settings.branch, [...heads.keys()])
+  const consent = consentOf(settings)
   const { findings, losses } = await judgeMove(parts, {
     repo,
     at: await containedPath(parts.places, repo),
     before: announced,
     after,
-    consent: consentOf(settings),
+    consent,
     signal: new AbortController().signal,
   })
   const errors = errorsOf(findings)
   if (errors.length > 0) throw new Problem('refused', { findings: formatFindings(errors) })
-  if (!hasLosses(losses)) return
+  if (!hasLosses(losses)) return await keepAgreed(parts.store, repo, after, consent)
   const kinds = (['destroy', 'replace'] as const).filter((kind) => losses[kind].length > 0)
   throw new Problem('conflict', {
     reason: [

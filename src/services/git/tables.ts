@@ -14,6 +14,8 @@ export interface RepositoryRow {
   created_by: string
   /** JSON of the settings that somebody changed; the others are at their defaults. */
   settings: string
+  /** JSON: to which commit whoever moved the branch agreed to lose servers, and which; null: to none. */
+  agreed: string | null
 }
 
 /** A commit that was rolled back. */

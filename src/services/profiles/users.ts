@@ -36,8 +36,8 @@ export async function requireUser(db: Store<Tables>['db'], name: string): Promis
 export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
   const store = any.as<Tables>()
 
-  const changed = (user: string, tx: Tx<Tables>) =>
-    bus.publish('profile.changed', { subject: user, data: { user, what: 'user' } }, tx)
+  const changed = (user: string, tx: Tx<Tables>, what: 'user' | 'about' = 'user') =>
+    bus.publish('profile.changed', { subject: user, data: { user, what } }, tx)
 
   return {
     async create({ name, email, password, admin }: Input<'profiles.create_user'>): Promise<User> {
@@ -86,7 +86,8 @@ export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
           .where('name', '=', name)
           .returningAll()
           .executeTakeFirstOrThrow()
-        await changed(name, tx)
+        // An address of mail or the right to administrate the platform opens no node: none has to be synced for it.
+        await changed(name, tx, row.disabled === before.disabled ? 'about' : 'user')
         return toUser(row)
       })
     },

@@ -7,7 +7,7 @@ import { type Converged, converge } from './converge.ts'
 import { isAway, NotApplied } from './failures.ts'
 import type { Graph } from './graph.ts'
 import type { Effort } from './nodes.ts'
-import { consentOf, keepVerdict } from './promised.ts'
+import { consentOf, keepVerdict, refuseUnagreed } from './promised.ts'
 import { bootOf } from './record.ts'
 import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
@@ -29,6 +29,7 @@ export async function convergeNode(effort: Effort): Promise<number> {
   const before = await shazam.bus.ask('registry.get_node', { repo, node: job.node })
   const verdict = serverVerdict(shazam, before, node)
   keepVerdict(job.promised, verdict)
+  if (verdict === 'replace') refuseUnagreed(job, 'replace')
   const anew = before.created_at === null || verdict === 'create' || verdict === 'replace'
   await effort.begin(anew ? 'create' : 'update')
   const made = await makeMatch(effort, infrastructure, node, before)

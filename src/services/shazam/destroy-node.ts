@@ -4,6 +4,7 @@ import { isUnreachable } from './failures.ts'
 import { emptyGraph } from './graph.ts'
 import type { Effort } from './nodes.ts'
 import { rootShell } from './probe.ts'
+import { refuseUnagreed } from './promised.ts'
 import type { Entry } from './resources/kind.ts'
 import type { Connection } from './transport/connection.ts'
 import { farewell } from './welcome.ts'
@@ -16,6 +17,7 @@ export async function destroyNode(effort: Effort): Promise<number> {
   const record = await shazam.bus.ask('registry.get_node', { repo, node })
   let changed = 0
   if (record.server) {
+    refuseUnagreed(job, 'destroy')
     if (record.server.provider === 'ssh') changed = await leave(effort, record)
     await servers.destroy({ repo, node }, record.server, 'remove')
     feed.line(

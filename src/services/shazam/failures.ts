@@ -39,6 +39,7 @@ function mayPass({ code, data }: Pick<ProblemJson, 'code' | 'data'>): boolean {
     'not_found',
     'refused',
     'plan_moved',
+    'unagreed',
   ].includes(code)
 }
 

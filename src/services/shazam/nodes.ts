@@ -31,7 +31,7 @@ export interface Effort {
  */
 export const workOnNode = (shazam: Shazam, openWishes: OpenWishes) => async (job: NodeJob, lease: Lease) => {
   const { bus, clock, log } = shazam
-  const { goal, promised: _, ...work } = job
+  const { goal, promised: _, agreed: _agreed, ...work } = job
   const { repo, node } = job
   const started = clock.steady()
   const subject = `${repo}/${node}`

@@ -1,4 +1,4 @@
-import type { Change, Promised } from '#contracts/shazam.ts'
+import type { Change, NodeJob, Promised } from '#contracts/shazam.ts'
 import { Problem } from '#kit/problem.ts'
 import type { ConvergeInput } from './converge.ts'
 import type { ServerVerdict } from './servers.ts'
@@ -25,6 +25,20 @@ export function consentOf(promised: Promised | undefined): Pick<ConvergeInput, '
       if (digest !== promised.digest) throw moved(promised, nowSays(changes))
     },
   }
+}
+
+const losses = {
+  destroy: 'its descriptor is gone, so its server and all data on it would be destroyed',
+  replace: 'its server would be destroyed with all data and made anew',
+}
+
+/**
+ * The last look before a server is lost. What was judged at the push was the state of then: a server that was made since
+ * is a loss that nobody was asked about. Throws `unagreed`.
+ */
+export function refuseUnagreed({ node, agreed }: NodeJob, loss: keyof typeof losses): void {
+  if (agreed !== false) return
+  throw new Problem('unagreed', { loss: `${node}: ${losses[loss]}`, option: `${loss}=${node}` })
 }
 
 const moved = ({ plan }: Promised, reason: string) => new Problem('plan_moved', { plan, reason })

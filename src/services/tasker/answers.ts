@@ -13,16 +13,12 @@ import { cancelRun } from './runs/stop.ts'
 import { cancelWork, hasEnded } from './states.ts'
 import { queueDestroy, queueSync } from './syncs.ts'
 import type { WorkRow } from './tables.ts'
-import { type Tasker, tipOf } from './tasker.ts'
+import type { Tasker } from './tasker.ts'
+import { withTip } from './tips.ts'
+import type { Turn } from './turn.ts'
 import { findWork } from './works.ts'
 
 const byHand = (by: string): Cause => ({ kind: 'hand', by, detail: '', depth: 0 })
-
-export async function tipOrNotFound(tasker: Tasker, repo: string): Promise<Infrastructure> {
-  const tip = await tipOf(tasker, repo)
-  if (!tip) throw new Problem('not_found', { what: `commit in ${repo}: push one first` })
-  return tip
-}
 
 export function missing(kind: string, name: string, repo: string, names: readonly string[]): Problem {
   const near = nearest(name, names)
@@ -32,15 +28,14 @@ export function missing(kind: string, name: string, repo: string, names: readonl
 
 /** A new series of attempts now. A node that has left the repository is destroyed anew. */
 export async function sync(tasker: Tasker, { repo, node, by }: Input<'tasker.sync'>): Promise<Work[]> {
-  const tip = await tipOrNotFound(tasker, repo)
-  const prints = fingerprints(tip)
-  const leftover = node !== undefined && !prints.has(node) && (await isLeaving(tasker, repo, node))
-  if (node !== undefined && !prints.has(node) && !leftover)
-    throw missing('node', node, repo, [...prints.keys()])
   const cause = byHand(by)
-  const { commit } = tip
-  const rows = await tasker.turns.take(async (turn) => {
-    if (node !== undefined && leftover) return [await queueDestroy(turn, { repo, node, commit, cause })]
+  const rows = await withTip(tasker, repo, async (turn, tip) => {
+    const prints = fingerprints(tip)
+    const { commit } = tip
+    if (node !== undefined && !prints.has(node)) {
+      if (!(await isLeaving(turn, repo, node))) throw missing('node', node, repo, [...prints.keys()])
+      return [await queueDestroy(turn, { repo, node, commit, cause })]
+    }
     const works: WorkRow[] = []
     for (const [id, fingerprint] of prints) {
       if (node !== undefined && id !== node) continue
@@ -51,7 +46,7 @@ export async function sync(tasker: Tasker, { repo, node, by }: Input<'tasker.syn
   return toWorks(tasker, rows)
 }
 
-async function isLeaving({ db }: Tasker, repo: string, node: string): Promise<boolean> {
+async function isLeaving({ db }: Turn, repo: string, node: string): Promise<boolean> {
   const row = await db
     .selectFrom('tasker_nodes')
     .select('goal')
@@ -62,11 +57,12 @@ async function isLeaving({ db }: Tasker, repo: string, node: string): Promise<bo
 }
 
 export async function startRun(tasker: Tasker, input: Input<'tasker.start_run'>): Promise<Run> {
-  const tip = await tipOrNotFound(tasker, input.repo)
-  const task = taskOf(tip, input.task)
-  const vars = givenTo(task, input.vars)
   const { by } = input
-  const row = await tasker.turns.take((turn) => createRun(turn, { tip, task, vars, cause: byHand(by) }))
+  const row = await withTip(tasker, input.repo, async (turn, tip) => {
+    const task = taskOf(tip, input.task)
+    const vars = givenTo(task, input.vars)
+    return createRun(turn, { tip, task, vars, cause: byHand(by) })
+  })
   return oneRun(tasker, row)
 }
 

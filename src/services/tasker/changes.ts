@@ -4,7 +4,8 @@ import type { Cause } from '#contracts/tasker.ts'
 import { depthOf } from './depth.ts'
 import { fingerprints } from './fingerprint.ts'
 import { queueSync } from './syncs.ts'
-import { type Tasker, tipOf } from './tasker.ts'
+import type { Tasker } from './tasker.ts'
+import { withTips } from './tips.ts'
 import type { Turn } from './turn.ts'
 
 /** Milliseconds in which further changes join the same sync. */
@@ -12,12 +13,11 @@ export const GATHERING = 2_000
 
 export const onVariable = (tasker: Tasker) => async (event: BusEvent<'var.changed'>, delivery: Delivery) => {
   const { repo, nodes, by, address, work } = event.data
-  const tip = nodes.length > 0 ? await tipOf(tasker, repo) : undefined
-  if (!tip) return
-  await tasker.turns.once(delivery, async (turn) => {
+  if (nodes.length === 0) return
+  await withTips(tasker, [repo], tasker.turns.onceOf(delivery), async (turn, [tip]) => {
     const depth = await depthOf(turn.db, work)
     const cause: Cause = { kind: 'variable', by, detail: address, depth }
-    await gatherSyncs(turn, tip, cause, new Set(nodes))
+    if (tip) await gatherSyncs(turn, tip, cause, new Set(nodes))
   })
 }
 
@@ -33,7 +33,8 @@ export const onCollaborator =
 export const onProfile =
   (tasker: Tasker) => async (event: BusEvent<'profile.changed'>, delivery: Delivery) => {
     const { user, what } = event.data
-    if (what === 'tokens') return
+    // Neither opens a door on a node.
+    if (what === 'tokens' || what === 'about') return
     const owned = await tasker.bus.ask('git.list_repositories', { owner: user })
     const shared = await tasker.bus.ask('profiles.collaborations', { user })
     const own = shared.filter((collaborator) => collaborator.user === user)
@@ -54,9 +55,8 @@ async function syncRepositories(
   cause: Cause,
   delivery: Delivery,
 ): Promise<void> {
-  const tips = await Promise.all(repos.map((repo) => tipOf(tasker, repo)))
-  await tasker.turns.once(delivery, async (turn) => {
-    for (const tip of tips) if (tip) await gatherSyncs(turn, tip, cause)
+  await withTips(tasker, repos, tasker.turns.onceOf(delivery), async (turn, tips) => {
+    for (const tip of tips) await gatherSyncs(turn, tip, cause)
   })
 }
 

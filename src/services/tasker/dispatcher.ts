@@ -123,11 +123,21 @@ async function handOutNode(turn: Turn, work: WorkRow): Promise<void> {
         commit: work.commit,
         attempt: work.attempt,
         goal: work.kind === 'destroy' ? 'destroy' : 'converge',
+        agreed: await isAgreed(turn, work),
         ...(work.promised !== null && { promised: JSON.parse(work.promised) }),
       },
     },
     turn.tx,
   )
+}
+
+async function isAgreed({ db }: Turn, work: WorkRow): Promise<boolean> {
+  const row = await db
+    .selectFrom('tasker_nodes')
+    .select('agreed')
+    .where('work', '=', work.id)
+    .executeTakeFirst()
+  return row?.agreed === 1
 }
 
 async function handOutRun(turn: Turn, work: WorkRow): Promise<void> {

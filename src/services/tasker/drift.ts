@@ -1,7 +1,9 @@
 import type { Kysely } from 'kysely'
+import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { Drift } from '#contracts/shazam.ts'
 import type { Cause, NodeStatus } from '#contracts/tasker.ts'
 import { deepestSince, type Origin } from './depth.ts'
+import { fingerprints } from './fingerprint.ts'
 import { queueSync } from './syncs.ts'
 import type { LookRow, NodeRow, Tables } from './tables.ts'
 import type { Turn } from './turn.ts'
@@ -29,9 +31,16 @@ export async function forgetDrift({ db }: Turn, repo: string, node: string): Pro
 
 /**
  * Keeps what a look has found. The same drift as before is no news; another one is announced, in the same transaction.
- * `heal`: a sync is queued as long as there is drift, also when healing was allowed only after it was found.
+ * `heal`: what the node is healed by: a sync is queued as long as there is drift, also when healing was allowed only
+ * after it was found.
  */
-export async function recordLook(turn: Turn, node: NodeRow, fields: Drift[], heal: boolean): Promise<void> {
+export async function recordLook(
+  turn: Turn,
+  node: NodeRow,
+  fields: Drift[],
+  heal: Infrastructure | undefined,
+): Promise<void> {
+  const fingerprint = heal && fingerprints(heal).get(node.node)
   const before = await turn.db
     .selectFrom('tasker_looks')
     .selectAll()
@@ -52,8 +61,9 @@ export async function recordLook(turn: Turn, node: NodeRow, fields: Drift[], hea
     return
   }
   const origin = await deepestSince(turn.db, place(node), before?.looked_at ?? 0)
-  if (news) await tell(turn, node, fields, heal, origin)
-  if (heal) await queueHealing(turn, node, fields, origin)
+  const heals = heal && fingerprint !== undefined ? { commit: heal.commit, fingerprint } : undefined
+  if (news) await tell(turn, node, fields, heals !== undefined, origin)
+  if (heals) await queueHealing(turn, node, fields, heals, origin)
 }
 
 const place = ({ repo, node }: NodeRow) => ({ repo, node })
@@ -74,14 +84,14 @@ async function tell(
 
 async function queueHealing(
   turn: Turn,
-  node: NodeRow,
+  { repo, node }: NodeRow,
   fields: Drift[],
+  heals: { commit: string | null; fingerprint: string },
   origin: Origin | undefined,
 ): Promise<void> {
-  const { repo, node: name, synced_commit: commit, fingerprint } = node
   const depth = origin?.depth ?? 0
   const cause: Cause = { kind: 'drift', by: 'devo.ps', detail: driftSentence(fields), depth }
-  await queueSync(turn, { repo, node: name, commit, fingerprint, cause })
+  await queueSync(turn, { repo, node, ...heals, cause })
 }
 
 const SHOWN = 3

@@ -65,6 +65,22 @@ export const migrations: readonly Migration[] = [
       await db.schema.createIndex('tasker_nodes_work').on('tasker_nodes').column('work').execute()
     },
   },
+  {
+    id: 'tasker/0010-tips',
+    async up(db) {
+      await db.schema
+        .createTable('tasker_tips')
+        .addColumn('repo', 'text', (column) => column.primaryKey())
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('commit', 'text')
+        .execute()
+      // What was queued before was judged when it was pushed.
+      await db.schema
+        .alterTable('tasker_nodes')
+        .addColumn('agreed', 'integer', (column) => column.notNull().defaultTo(1))
+        .execute()
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {

@@ -68,6 +68,8 @@ async function recordSuccess(turn: Turn, work: WorkRow): Promise<void> {
     .where('repo', '=', work.repo)
     .where('node', '=', node)
     .execute()
+  // What was agreed to is done; the next loss is another question.
+  await turn.db.updateTable('tasker_nodes').set({ agreed: 0 }).where('work', '=', work.id).execute()
   await forgetDrift(turn, work.repo, node)
   if (work.kind === 'destroy') await forgetNode(turn, work)
 }

@@ -5,6 +5,7 @@ import { recordLook } from './drift.ts'
 import { latestSlot } from './slots.ts'
 import type { NodeRow, WatchRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
+import { holdTip, seeTip, untilStill } from './tips.ts'
 import type { Turn } from './turn.ts'
 
 /** Milliseconds between two questions whose turn it is, at most. */
@@ -115,8 +116,13 @@ async function lookAt(tasker: Tasker, { node, watch }: Due, signal: AbortSignal)
   const started = clock.now()
   try {
     const { fields } = await bus.ask('shazam.drift', { repo, node: name, commit }, { deadline: LOOK, signal })
-    await turns.take(async (turn) => {
-      if (await wasUntouched(turn, node, started)) await recordLook(turn, node, fields, watch.heal === 1)
+    await untilStill(async () => {
+      // Healed by what the repository says now, not by the commit that the node was last synced with.
+      const seen = fields.length > 0 && watch.heal === 1 ? await seeTip(tasker, repo) : undefined
+      await turns.take(async (turn) => {
+        if (seen) await holdTip(turn, seen)
+        if (await wasUntouched(turn, node, started)) await recordLook(turn, node, fields, seen?.tip)
+      })
     })
   } catch (error) {
     if (signal.aborted) return

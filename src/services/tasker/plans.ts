@@ -5,7 +5,7 @@ import type { NodePlan } from '#contracts/shazam.ts'
 import type { Plan, Work } from '#contracts/tasker.ts'
 import { newId } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
-import { missing, tipOrNotFound } from './answers.ts'
+import { missing } from './answers.ts'
 import { fingerprints } from './fingerprint.ts'
 import { shortCommit } from './lines.ts'
 import { movedNodes } from './moved.ts'
@@ -13,6 +13,7 @@ import { toWorks } from './read.ts'
 import { queueSync } from './syncs.ts'
 import type { PlanRow, WorkRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
+import { tipOrNotFound, withTip } from './tips.ts'
 
 /** How long a plan may be applied, in milliseconds. */
 export const HOLDS = 24 * 60 * 60_000
@@ -91,19 +92,29 @@ export async function syncPlan(
   const tip = await tipOrNotFound(tasker, repo)
   const moved = await whatMoved(tasker, plan, tip, signal)
   if (moved.length > 0) throw new Problem('plan_moved', { plan: id, reason: moved.join('; ') })
-  const prints = fingerprints(tip)
   const cause = { kind: 'hand' as const, by, detail: `plan ${id}`, depth: 0 }
-  const rows = await tasker.turns.take(async (turn) => {
+  const rows = await withTip(tasker, repo, async (turn, now) => {
+    // While the servers were looked at, somebody may have pushed.
+    const moved = movedTip(plan, now)
+    if (moved !== undefined) throw new Problem('plan_moved', { plan: id, reason: moved })
+    const prints = fingerprints(now)
     const works: WorkRow[] = []
     for (const { node, verdict, digest } of plan.nodes) {
       if (!digest || verdict === 'no change') continue
-      const wish = { repo, node, commit: tip.commit, fingerprint: prints.get(node) ?? '', cause }
-      works.push(await queueSync(turn, { ...wish, promised: { plan: id, verdict, digest } }))
+      const wish = { repo, node, commit: now.commit, fingerprint: prints.get(node) ?? '', cause }
+      // Whoever applies a plan has read that it replaces the server.
+      const agreed = verdict === 'replace'
+      works.push(await queueSync(turn, { ...wish, agreed, promised: { plan: id, verdict, digest } }))
     }
     return works
   })
   return toWorks(tasker, rows)
 }
+
+const movedTip = (plan: Plan, tip: Infrastructure): string | undefined =>
+  tip.commit === plan.commit
+    ? undefined
+    : `the servers are to follow ${shortCommit(tip.commit)} now, the plan is of ${shortCommit(plan.commit)}`
 
 async function whatMoved(
   tasker: Tasker,
@@ -111,10 +122,8 @@ async function whatMoved(
   tip: Infrastructure,
   signal: AbortSignal,
 ): Promise<string[]> {
-  if (tip.commit !== plan.commit)
-    return [
-      `the servers are to follow ${shortCommit(tip.commit)} now, the plan is of ${shortCommit(plan.commit)}`,
-    ]
+  const movedOn = movedTip(plan, tip)
+  if (movedOn !== undefined) return [movedOn]
   const looked = plan.nodes.filter(({ verdict }) => verdict !== 'destroy')
   const blind = looked.filter(({ verdict }) => verdict === 'unknown')
   if (blind.length > 0)

@@ -18,6 +18,8 @@ export interface SyncWish {
   run_at?: number
   /** The plan that the sync is held to. */
   promised?: Promised
+  /** Somebody agrees that the server may be lost; else only what was agreed to for the same goal counts. */
+  agreed?: boolean
 }
 
 export type DestroyWish = Omit<SyncWish, 'fingerprint'>
@@ -30,6 +32,7 @@ export async function queueSync(turn: Turn, wish: SyncWish): Promise<WorkRow> {
   const waiting = await waitingNodeWork(turn.db, wish.repo, wish.node)
   if (waiting && sameWish(waiting, wish)) {
     await deepen(turn, waiting, wish.cause.depth)
+    if (wish.agreed) await agree(turn, wish)
     return bringForward(turn, waiting, wish.run_at ?? turn.now)
   }
   return queueNodeWork(turn, { ...wish, kind: 'sync', goal: 'present' }, waiting)
@@ -38,7 +41,10 @@ export async function queueSync(turn: Turn, wish: SyncWish): Promise<WorkRow> {
 /** The node left the repository: its server goes, and a sync that waits is no longer wanted. */
 export async function queueDestroy(turn: Turn, wish: DestroyWish): Promise<WorkRow> {
   const waiting = await waitingNodeWork(turn.db, wish.repo, wish.node)
-  if (waiting?.kind === 'destroy' && waiting.attempt === 1) return bringForward(turn, waiting, turn.now)
+  if (waiting?.kind === 'destroy' && waiting.attempt === 1) {
+    if (wish.agreed) await agree(turn, wish)
+    return bringForward(turn, waiting, turn.now)
+  }
   return queueNodeWork(turn, { ...wish, kind: 'destroy', goal: 'absent', fingerprint: '' }, waiting)
 }
 
@@ -73,16 +79,38 @@ async function queueNodeWork(turn: Turn, wish: NodeWish, waiting?: WorkRow): Pro
   const work = await insertWork(turn, { ...wish, nodes: [wish.node] })
   if (waiting) await supersede(turn, waiting, work)
   const { repo, node, goal, fingerprint } = wish
+  const agreed = wish.agreed || (await agreedBefore(turn, wish)) ? (1 as const) : (0 as const)
   await turn.db
     .insertInto('tasker_nodes')
-    .values({ repo, node, goal, fingerprint, work: work.id, synced_commit: null })
+    .values({ repo, node, goal, fingerprint, work: work.id, synced_commit: null, agreed })
     .onConflict((conflict) =>
-      conflict.columns(['repo', 'node']).doUpdateSet({ goal, fingerprint, work: work.id }),
+      conflict.columns(['repo', 'node']).doUpdateSet({ goal, fingerprint, work: work.id, agreed }),
     )
     .execute()
   const text = `${describeWork(work)} queued: ${causeSentence(work)}`
   turn.note({ repo, node, work: work.id, level: 'info', text })
   return work
+}
+
+/** Agreement holds for the goal that it was given for: of another descriptor nobody knows yet what it would lose. */
+async function agreedBefore({ db }: Turn, { repo, node, goal, fingerprint }: NodeWish): Promise<boolean> {
+  const row = await db
+    .selectFrom('tasker_nodes')
+    .selectAll()
+    .where('repo', '=', repo)
+    .where('node', '=', node)
+    .executeTakeFirst()
+  return row?.agreed === 1 && row.goal === goal && row.fingerprint === fingerprint
+}
+
+/** Of a node that has work already. */
+export async function agree({ db }: Turn, { repo, node }: Pick<NodeRow, 'repo' | 'node'>): Promise<void> {
+  await db
+    .updateTable('tasker_nodes')
+    .set({ agreed: 1 })
+    .where('repo', '=', repo)
+    .where('node', '=', node)
+    .execute()
 }
 
 async function supersede(turn: Turn, old: WorkRow, next: WorkRow): Promise<void> {

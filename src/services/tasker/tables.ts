@@ -84,6 +84,17 @@ export interface NodeRow {
   /** The latest sync or destroy. */
   work: string
   synced_commit: string | null
+  /** 1: somebody agreed that its server may be lost, by being destroyed or, while it is wished, replaced. */
+  agreed: 0 | 1
+}
+
+/** The newest commit of a repository that anything was queued for. */
+export interface TipRow {
+  repo: string
+  /** Grows with each other commit, and when the repository is deleted. */
+  version: number
+  /** Null: the repository was deleted. */
+  commit: string | null
 }
 
 export interface RunRow {
@@ -194,6 +205,7 @@ export interface Tables {
   tasker_queue: QueueRow
   tasker_limits: LimitsRow
   tasker_nodes: NodeRow
+  tasker_tips: TipRow
   tasker_runs: RunRow
   tasker_run_steps: RunStepRow
   tasker_triggers: TriggerRow

@@ -12,7 +12,7 @@ test('a push makes a node match, and its success starts the task that listens fo
   const job = await world.nodeJob(1)
   assert.deepEqual(
     { ...job, work: '' },
-    { repo: REPO, node: 'web', work: '', commit: commitId(1), attempt: 1, goal: 'converge' },
+    { repo: REPO, node: 'web', work: '', commit: commitId(1), attempt: 1, goal: 'converge', agreed: false },
   )
   assert.equal((await world.status('web'))?.status, 'syncing')
   await world.succeed(job)

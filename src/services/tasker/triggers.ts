@@ -9,7 +9,8 @@ import { eventMatches } from '#language'
 import { deepestSince } from './depth.ts'
 import { createRun } from './runs/create.ts'
 import { causeOf, type Tables } from './tables.ts'
-import { type Tasker, tipOf } from './tasker.ts'
+import type { Tasker } from './tasker.ts'
+import { withTips } from './tips.ts'
 import type { Turn } from './turn.ts'
 import { findWork } from './works.ts'
 
@@ -45,8 +46,9 @@ export async function armTriggers(turn: Turn, { repo, tasks }: Infrastructure): 
 
 export const onTrigger = (tasker: Tasker) => async (event: TriggerEvent, delivery: Delivery) => {
   if ((await tasksFor(tasker.db, event)).length === 0) return
-  const tip = await tipOf(tasker, event.data.repo)
-  if (tip) await tasker.turns.once(delivery, (turn) => startTriggered(turn, event, tip))
+  await withTips(tasker, [event.data.repo], tasker.turns.onceOf(delivery), async (turn, [tip]) => {
+    if (tip) await startTriggered(turn, event, tip)
+  })
 }
 
 /** Starts each task that listens for the event, once: the run's id comes from event and task. */

@@ -22,6 +22,8 @@ export interface Turns {
   take<T>(act: (turn: Turn) => Promise<T>): Promise<T>
   /** As the effect of an event or a job: exactly once. Returns whether it ran. */
   once(delivery: Delivery, act: (turn: Turn) => Promise<void>): Promise<boolean>
+  /** `once`, as whoever takes a turn with the tips of repositories needs it. */
+  onceOf(delivery: Delivery): (act: (turn: Turn) => Promise<void>) => Promise<void>
 }
 
 export interface TurnParts {
@@ -68,7 +70,7 @@ export function createTurns(parts: TurnParts): Turns {
     }
   }
 
-  return {
+  const turns: Turns = {
     async take(change) {
       const notes: NewLine[] = []
       const result = await store.transaction((tx) => act(tx, notes, change))
@@ -81,7 +83,9 @@ export function createTurns(parts: TurnParts): Turns {
       if (ran) await finish(notes)
       return ran
     },
+    onceOf: (delivery) => async (change) => void (await turns.once(delivery, change)),
   }
+  return turns
 }
 
 /** Grows strictly. Takes the one row's lock, so that two replicas cannot decide at the same time. */

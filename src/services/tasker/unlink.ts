@@ -1,10 +1,10 @@
 import type { Input } from '#contracts'
 import type { Work } from '#contracts/tasker.ts'
 import { Problem } from '#kit/problem.ts'
-import { tipOrNotFound } from './answers.ts'
 import { toWorks } from './read.ts'
 import { queueDestroy } from './syncs.ts'
 import type { Tasker } from './tasker.ts'
+import { withTip } from './tips.ts'
 
 /** The same work as that of a node that left the repository; but of a server that we made nothing would be left. */
 export async function unlink(tasker: Tasker, { repo, node, by }: Input<'tasker.unlink'>): Promise<Work> {
@@ -14,9 +14,10 @@ export async function unlink(tasker: Tasker, { repo, node, by }: Input<'tasker.u
     throw new Problem('conflict', {
       reason: `Node ${node} was made at ${server.provider}, not linked: take it out of the repository to destroy it`,
     })
-  const { commit } = await tipOrNotFound(tasker, repo)
   const cause = { kind: 'hand' as const, by, detail: 'unlink', depth: 0 }
-  const row = await tasker.turns.take((turn) => queueDestroy(turn, { repo, node, commit, cause }))
+  const row = await withTip(tasker, repo, (turn, { commit }) =>
+    queueDestroy(turn, { repo, node, commit, cause, agreed: true }),
+  )
   const [work] = await toWorks(tasker, [row])
   if (!work) throw new Error('a work that was queued is not there')
   return work

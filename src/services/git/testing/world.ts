@@ -12,6 +12,8 @@ export interface World {
   forbidden: Set<string>
   /** `owner/repo/node` on record. */
   servers: Set<string>
+  /** Instead of its answer on what is on record. */
+  registry: ((signal: AbortSignal) => Promise<never>) | undefined
   /** Names of those that are set. */
   secrets: string[]
   plan: (input: Input<'shazam.plan'>, signal: AbortSignal) => Promise<Output<'shazam.plan'>>
@@ -25,6 +27,7 @@ export const emptyWorld = (): World => ({
   tokens: new Map(),
   forbidden: new Set(),
   servers: new Set(),
+  registry: undefined,
   secrets: [],
   plan: async ({ next }) =>
     (next?.nodes ?? []).map((one) => ({ node: one.id, verdict: 'create', changes: [], as_of: null })),
@@ -54,13 +57,13 @@ export function answerFor(bus: Bus, world: World): void {
     if (world.auditBroken) throw new Problem('unaudited', { reason: 'the disk is full' })
     return { seq: world.audit.push(entry) }
   })
-  bus.answer('registry.get_node', async ({ repo, node }) => record(world, repo, node))
-  bus.answer('registry.list_nodes', async () =>
-    [...world.servers].map((id) => {
+  bus.answer('registry.list_nodes', async (_, { signal }) => {
+    await world.registry?.(signal)
+    return [...world.servers].map((id) => {
       const [owner, name, node = ''] = id.split('/')
       return record(world, `${owner}/${name}`, node)
-    }),
-  )
+    })
+  })
   bus.answer('registry.list_variables', async () => [])
   bus.answer('registry.list_secrets', async () =>
     world.secrets.map((name) => ({ name, version: 1, set_at: 0, set_by: 'ann' })),

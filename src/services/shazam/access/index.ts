@@ -18,7 +18,7 @@ export const onAccess =
   (shazam: Shazam) =>
   async ({ data }: BusEvent<(typeof accessEvents)[number]>, { signal }: Delivery): Promise<void> => {
     const { bus } = shazam
-    if ('what' in data && data.what === 'tokens') return
+    if ('what' in data && (data.what === 'tokens' || data.what === 'about')) return
     const repos =
       'repo' in data
         ? [data.repo]

@@ -1,6 +1,7 @@
 import { createRun } from '../runs/create.ts'
 import type { ScheduleRow } from '../tables.ts'
-import { type Tasker, tipOf } from '../tasker.ts'
+import type { Tasker } from '../tasker.ts'
+import { withTips } from '../tips.ts'
 import type { Turn } from '../turn.ts'
 import { dueSlots, nextSlot } from './slots.ts'
 
@@ -74,9 +75,8 @@ async function fireDue(tasker: Tasker): Promise<number> {
 /** The runs of a slot and the moment of the next are one transaction: whatever dies, a slot has its run once. */
 async function fire(tasker: Tasker, due: ScheduleRow): Promise<void> {
   const { repo } = due
-  const tip = await tipOf(tasker, repo)
-  const task = tip?.tasks.find(({ id }) => id === due.task)
-  await tasker.turns.take(async (turn) => {
+  await withTips(tasker, [repo], tasker.turns.take, async (turn, [tip]) => {
+    const task = tip?.tasks.find(({ id }) => id === due.task)
     const row = await findSchedule(turn, due)
     if (!row || Number(row.next_at) > turn.now) return
     const { runs, left } = dueSlots(row, Number(row.next_at), turn.now)

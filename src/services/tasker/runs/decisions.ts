@@ -5,6 +5,7 @@ import { isProblem, Problem } from '#kit/problem.ts'
 import { hasEnded } from '../states.ts'
 import type { WorkRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
+import { holdTip, seeTip, untilStill } from '../tips.ts'
 import { findWork } from '../works.ts'
 import { findConsent, giveConsent, judgeConsent, judgeStarter, withholdConsent } from './consent.ts'
 import { createRun, type Done } from './create.ts'
@@ -53,21 +54,25 @@ export async function retryRun(tasker: Tasker, input: Input<'tasker.retry_run'>)
   if (!hasEnded(work.state))
     throw new Problem('conflict', { reason: `Run ${run} has not ended: it is ${work.state}` })
   const done = failed ? await doneBy(tasker, run) : undefined
-  // The nodes may have changed since: only those that are there can be run on.
-  const tip = await tasker.bus.ask('git.infrastructure', {
-    repo,
-    ...(work.commit && { commit: work.commit }),
-  })
   const cause: Cause = { kind: 'retry', by, detail: run, depth: 0 }
-  const wish = { tip: { ...tip, scripts: { ...tip.scripts, ...scripts } }, task, vars, cause, payload }
-  return tasker.turns.take((turn) =>
-    createRun(turn, {
-      ...wish,
-      ...(event ? { event } : {}),
-      ...(request && { request }),
-      ...(done && { done }),
-    }),
-  )
+  return untilStill(async () => {
+    const seen = await seeTip(tasker, repo)
+    // The nodes may have changed since: only those that are there can be run on.
+    const at = await tasker.bus.ask('git.infrastructure', {
+      repo,
+      ...(work.commit && { commit: work.commit }),
+    })
+    const wish = { tip: { ...at, scripts: { ...at.scripts, ...scripts } }, task, vars, cause, payload }
+    return tasker.turns.take(async (turn) => {
+      await holdTip(turn, seen)
+      return createRun(turn, {
+        ...wish,
+        ...(event ? { event } : {}),
+        ...(request && { request }),
+        ...(done && { done }),
+      })
+    })
+  })
 
   async function doneBy({ db }: Tasker, id: string): Promise<Done> {
     const rows = (await stepsOf(db, id)).filter((row) => row.step < task.steps.length)

@@ -2,6 +2,7 @@ import type { BusEvent } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
 import type { EventPattern, Output } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
+import type { Agreed } from '#contracts/git.ts'
 import type { NewLine } from '#contracts/logger.ts'
 import type { Drift, NodeJob, NodePlan, StepJob } from '#contracts/shazam.ts'
 import { silentLog } from '#kit/log.ts'
@@ -39,6 +40,10 @@ export class World implements AsyncDisposable {
   drift: Drift[] | undefined = []
   looks = 0
   onLook: () => Promise<void> = async () => {}
+  /** Nodes of which the registry has a server. */
+  servers: string[] = []
+  /** What is about to be answered for the tip of a repository: a test may hold it up. */
+  onTip: (tip: Infrastructure) => Promise<void> = async () => {}
   /** Git and the registry do not answer. */
   deaf = false
   /** Whether shazam finds something to stop. */
@@ -93,10 +98,29 @@ export class World implements AsyncDisposable {
     const { bus } = this
     bus.answer('git.infrastructure', async ({ repo }) => {
       if (this.deaf) throw new Problem('no_answer', { call: 'git.infrastructure' })
-      if (this.deaf) throw new Problem('no_answer', { call: 'git.infrastructure' })
       const tip = this.tips.get(repo)
       if (!tip) throw new Problem('not_found', { what: `repository ${repo}` })
+      await this.onTip(tip)
       return tip
+    })
+    bus.answer('registry.list_nodes', async () => {
+      if (this.deaf) throw new Problem('no_answer', { call: 'registry.list_nodes' })
+      return this.servers.map((node) => ({
+        repo: REPO,
+        node,
+        server: {
+          provider: 'docker',
+          id: node,
+          host: '10.0.0.1',
+          port: 22,
+          user: 'devops',
+          host_keys: [],
+          made_from: {},
+        },
+        facts: {},
+        applied: null,
+        created_at: null,
+      }))
     })
     bus.answer('git.list_repositories', async ({ owner }) =>
       [...this.tips.values()]
@@ -163,10 +187,17 @@ export class World implements AsyncDisposable {
   }
 
   /** Makes this the tip and tells of it. */
-  async push(tip: Infrastructure, by = 'ann'): Promise<void> {
+  async push(tip: Infrastructure, by = 'ann', agreed?: Agreed): Promise<void> {
     const before = this.tips.get(tip.repo)?.commit ?? null
     this.tips.set(tip.repo, tip)
-    const data = { repo: tip.repo, branch: 'main', before, after: tip.commit, by }
+    const data = {
+      repo: tip.repo,
+      branch: 'main',
+      before,
+      after: tip.commit,
+      by,
+      ...(agreed && { agreed }),
+    }
     await this.bus.publish('repo.pushed', { subject: tip.repo, data })
   }
 
@@ -175,14 +206,14 @@ export class World implements AsyncDisposable {
   stepJob = (n: number): Promise<StartedStep> => until(() => this.stepJobs[n - 1])
 
   async succeed(job: NodeJob, verb: 'create' | 'update' = 'create'): Promise<void> {
-    const { goal, promised: _, ...data } = job
+    const { goal, promised: _, agreed: _agreed, ...data } = job
     const pattern = goal === 'destroy' ? 'node.*.delete.success' : (`node.*.${verb}.success` as const)
     const subject = `${job.repo}/${job.node}`
     await this.bus.publish(pattern, { name: job.node, subject, data: { ...data, changed: 1, ms: 1000 } })
   }
 
   async fail(job: NodeJob, { message = 'it broke', code = 'internal', retry = true } = {}): Promise<void> {
-    const { goal, promised: _, ...data } = job
+    const { goal, promised: _, agreed: _agreed, ...data } = job
     const pattern = goal === 'destroy' ? 'node.*.delete.error' : 'node.*.update.error'
     const subject = `${job.repo}/${job.node}`
     await this.bus.publish(pattern, {

@@ -1,10 +1,10 @@
 import type { Input } from '#contracts'
 import type { Delivery, DeliveryContent } from '#contracts/deliveries.ts'
 import { Problem } from '#kit/problem.ts'
-import { tipOrNotFound } from '../answers.ts'
 import { createRun } from '../runs/create.ts'
 import type { DeliveryRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
+import { withTip } from '../tips.ts'
 import { findDelivery, insertDelivery, listDeliveryRows, toDelivery } from './deliveries.ts'
 import { payloadOf } from './payload.ts'
 
@@ -35,13 +35,12 @@ export async function redeliver(
     throw new Problem('conflict', { reason: `Delivery ${delivery} was refused and is not taken again` })
   if (row.body === null)
     throw new Problem('conflict', { reason: `The body of delivery ${delivery} is not kept any more` })
-  const tip = await tipOrNotFound(tasker, repo)
-  const task = tip.tasks.find(({ triggers }) => triggers.webhooks.some(({ path }) => path === row.path))
-  if (!task) throw new Problem('conflict', { reason: `No task has the webhook ${row.path} any more` })
   const request = JSON.parse(row.request)
   const payload = await payloadIn(row)
   const cause = { kind: 'webhook' as const, by, detail: `${row.path}, delivered again`, depth: 0 }
-  return tasker.turns.take(async (turn) => {
+  return withTip(tasker, repo, async (turn, tip) => {
+    const task = tip.tasks.find(({ triggers }) => triggers.webhooks.some(({ path }) => path === row.path))
+    if (!task) throw new Problem('conflict', { reason: `No task has the webhook ${row.path} any more` })
     const run = await createRun(turn, { tip, task, vars: {}, cause, payload, request })
     const { from_address: from, size, path } = row
     const again = { repo, path, task: task.id, status: 202, reason: null, key: null, from, size, request }

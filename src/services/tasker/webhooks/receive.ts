@@ -2,7 +2,8 @@ import type { Input, Output } from '#contracts'
 import type { Infrastructure, Task, Webhook } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
 import { createRun } from '../runs/create.ts'
-import { type Tasker, tipOf } from '../tasker.ts'
+import type { Tasker } from '../tasker.ts'
+import { holdTip, type Seen, seeTip, untilStill } from '../tips.ts'
 import type { Turn } from '../turn.ts'
 import { isAllowed } from './addresses.ts'
 import { findByKey, insertDelivery, type NewDelivery, pruneDeliveries } from './deliveries.ts'
@@ -21,6 +22,7 @@ interface Incoming {
 }
 
 export interface Hook {
+  seen: Seen
   tip: Infrastructure
   task: Task
   webhook: Webhook
@@ -43,12 +45,23 @@ export function receiveWebhook(tasker: Tasker) {
   }
   return async ({ body, ...rest }: Input<'tasker.receive_webhook'>): Promise<Received> => {
     const incoming: Incoming = { ...rest, body: Buffer.from(body, 'base64') }
-    const hook = await hookOf(tasker, incoming)
+    let hook: Hook | undefined = await hookOf(tasker, incoming)
     chargeFor(limit, incoming, tasker.clock.steady())
+    return untilStill(async () => {
+      const now = hook ?? (await hookOf(tasker, incoming))
+      hook = undefined
+      return take(now, incoming)
+    })
+  }
+
+  async function take(hook: Hook, incoming: Incoming): Promise<Received> {
     try {
       await admit(tasker, hook, incoming)
       const payload = await payloadOf(incoming.body, incoming.headers)
-      return await tasker.turns.take((turn) => accept(turn, hook, incoming, payload, isTime))
+      return await tasker.turns.take(async (turn) => {
+        await holdTip(turn, hook.seen)
+        return accept(turn, hook, incoming, payload, isTime)
+      })
     } catch (error) {
       if (error instanceof Problem && error.status < 500) await refuse(tasker, hook, incoming, error)
       throw error
@@ -61,10 +74,11 @@ const chargeFor = (limit: HookLimit, { repo, path }: Incoming, now: number) =>
 
 /** The same words whether the repository or only the path is unknown: who asks learns nothing. */
 async function hookOf(tasker: Tasker, { repo, path }: Incoming): Promise<Hook> {
-  const tip = await tipOf(tasker, repo)
+  const seen = await seeTip(tasker, repo)
+  const { tip } = seen
   for (const task of tip?.tasks ?? [])
     for (const webhook of task.triggers.webhooks)
-      if (tip && webhook.path === path) return { tip, task, webhook }
+      if (tip && webhook.path === path) return { seen, tip, task, webhook }
   throw new Problem('not_found', { what: 'webhook at this address' })
 }
 

@@ -55,7 +55,7 @@ export const workOnNode = (shazam: Shazam, openWishes: OpenWishes) => async (job
   try {
     const changed = goal === 'destroy' ? await destroyNode(effort) : await convergeNode(effort)
     await feed.flush()
-    const data = { ...work, changed, ms: clock.steady() - started }
+    const data = { ...work, changed, ms: Math.round(clock.steady() - started) }
     await lease.once(async (tx) => void (await bus.publish(`node.*.${verb}.success`, { ...event, data }, tx)))
   } catch (error) {
     // The bus stops, or another has the job: it is done again, or was already. That is no end of the work.

@@ -58,7 +58,7 @@ test('what was there before us stays when it is wished no more', () => {
 })
 
 test('a container is spared what belongs to its host, and its record says so', () => {
-  const graph = catalogGraph(['server'])
+  const graph = catalogGraph(['server'], { server: { swap: { enable: true } } })
   const plan = planLive(graph, stateFrom({ system: { container: true } }), [])
   assert.equal(plan.changes.find(({ resource }) => resource === 'swap:/swapfile')?.verdict, 'skipped')
   assert.ok(!plan.actions.some(({ kind }) => kind === 'swap'))

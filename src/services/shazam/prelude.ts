@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MADE, PENDING } from './facts/journal.ts'
 
-const parts = ['disk', 'run', 'guard', 'files', 'packages', 'accounts', 'checkout', 'system']
+const parts = ['disk', 'run', 'guard', 'files', 'archives', 'packages', 'accounts', 'checkout', 'system']
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, 'prelude', `${name}.sh`), 'utf8')
 

@@ -75,6 +75,61 @@ test('an archive of the repository is unpacked, another version takes its place,
   assert.equal(sh('find /opt/app; ls /var/lib/devops/archives'), '/opt/app\n/opt/app/data')
 })
 
+const packed = (files: string) =>
+  sh(`rm -rf /tmp/a; mkdir -p /tmp/a; cd /tmp/a; ${files}; tar -czf - . | base64 -w0`)
+const unpacked = (base64: string, at = '/opt/turn') => resources(`  - {archive: ${at}, base64: ${base64}}`)
+const tree = (at = '/opt/turn') => sh(`cd ${at}; find . -mindepth 1 -printf '%y %P\\n' | sort`)
+
+test('an archive whose next version makes a folder of a file, and a file of a folder, is unpacked whole', async () => {
+  const one = packed('echo 1 >thing; mkdir -p lib/sub; echo 1 >lib/sub/x; echo 1 >same')
+  const two = packed('mkdir -p thing/in; echo 2 >thing/in/x; echo 2 >lib; echo 2 >same')
+  await node.made(unpacked(one))
+  for (const [archive, files] of [
+    [two, 'd thing\nd thing/in\nf lib\nf same\nf thing/in/x'],
+    [one, 'd lib\nd lib/sub\nf lib/sub/x\nf same\nf thing'],
+  ] as const) {
+    await node.made(unpacked(archive))
+    assert.equal(tree(), files)
+    assert.deepEqual((await node.made(unpacked(archive))).did, [])
+  }
+  await node.made(nothing)
+  assert.equal(sh('ls -d /opt/turn 2>/dev/null || echo gone'), 'gone')
+})
+
+test('an archive that would take the place of what is not its own changes nothing, and says what is in the way', async () => {
+  const one = packed('mkdir lib; echo 1 >lib/x; echo 1 >same')
+  await node.made(unpacked(one))
+  node.sh('echo mine >/opt/turn/lib/mine; echo mine >/opt/turn/data')
+  for (const [files, way] of [
+    ['echo 2 >lib; echo 2 >same', './lib/mine'],
+    ['mkdir data; echo 2 >data/x; echo 2 >same', './data'],
+  ] as const) {
+    const refused = await node.make(unpacked(packed(files)))
+    assert.match(
+      refused.failed[0]?.reason ?? '',
+      new RegExp(`in the way and not from a former version.*${way}`),
+    )
+    assert.equal(tree(), 'd lib\nf data\nf lib/mine\nf lib/x\nf same')
+    assert.equal(sh('cat /opt/turn/same'), '1')
+  }
+  await node.made(unpacked(one))
+  await node.made(nothing)
+  assert.equal(tree(), 'd lib\nf data\nf lib/mine')
+  node.sh('rm -r /opt/turn')
+})
+
+test('an archive that the disk cannot hold leaves the former version whole', async () => {
+  node.sh('mkdir /opt/small; mount -t tmpfs -o size=400k tmpfs /opt/small')
+  const one = packed('echo 1 >a; echo 1 >b')
+  const big = packed('echo 2 >a; head -c 600000 /dev/zero >b; echo 2 >c')
+  await node.made(unpacked(one, '/opt/small'))
+  const refused = await node.make(unpacked(big, '/opt/small'))
+  assert.equal(refused.failed.length, 1)
+  assert.equal(sh('cd /opt/small; cat a b; ls -A'), '1\n1\na\nb')
+  await node.made(nothing)
+  node.sh('umount /opt/small; rmdir /opt/small')
+})
+
 test('an archive at an address is fetched once, and another content than the wished one is refused', async () => {
   let bytes = Buffer.from(
     sh('rm -rf /tmp/w; mkdir -p /tmp/w/x; cd /tmp/w; echo text >x/f; tar -czf - x | base64 -w0'),
@@ -122,6 +177,68 @@ test('a mount is in fstab and mounted, also after its options change', async () 
   await node.made(wish('size=2m'))
   assert.match(sh('findmnt -n -o OPTIONS "/mnt/my data"'), /size=2048k/)
   await node.made(nothing)
+})
+
+test('a mount that was in fstab before, and was never changed, stays mounted', async () => {
+  node.sh(
+    `mkdir -p /mnt/theirs; printf 'tmpfs  /mnt/theirs  tmpfs size=1m 0 0\\n# the end\\n' >>/etc/fstab; mount /mnt/theirs; echo x >/mnt/theirs/file`,
+  )
+  await live(
+    resources('  - {mount: /mnt/theirs, device: tmpfs, type: tmpfs, options: size=1m}'),
+    'cat /etc/fstab /mnt/theirs/file',
+    () => assert.equal(sh('cat /mnt/theirs/file'), 'x'),
+  )
+  // What we changed is given back, in its place.
+  await live(
+    resources("  - {mount: /mnt/theirs, device: tmpfs, type: tmpfs, options: 'size=1m,noexec'}"),
+    'cat /etc/fstab /mnt/theirs/file; findmnt -n -o OPTIONS /mnt/theirs',
+    () => assert.match(sh('findmnt -n -o OPTIONS /mnt/theirs'), /noexec/),
+  )
+  node.sh('umount /mnt/theirs; rmdir /mnt/theirs; sed -i /theirs/d /etc/fstab')
+})
+
+test('what was mounted by hand before stays mounted, and fstab is as it was', async () => {
+  node.sh('mkdir -p /mnt/hand; mount -t tmpfs tmpfs /mnt/hand')
+  await live(
+    resources('  - {mount: /mnt/hand, device: tmpfs, type: tmpfs}'),
+    'cat /etc/fstab; findmnt -n -o SOURCE /mnt/hand',
+    () => assert.match(sh('tail -n 1 /etc/fstab'), /hand/),
+  )
+  node.sh('umount /mnt/hand; rmdir /mnt/hand')
+})
+
+test('a mount that fails leaves the former one in force, and is no success at the next try', async () => {
+  const wish = (device: string, type: string) =>
+    resources(`  - {mount: /mnt/turn, device: ${device}, type: ${type}}`)
+  await node.made(wish('tmpfs', 'tmpfs'))
+  const before = sh('cat /etc/fstab; findmnt -n -o FSTYPE /mnt/turn')
+  for (let tries = 0; tries < 2; tries++) {
+    const refused = await node.make(wish('/dev/no-such', 'ext4'))
+    assert.deepEqual(
+      refused.failed.map(({ resource }) => resource),
+      ['mount:/mnt/turn'],
+    )
+    assert.equal(sh('cat /etc/fstab; findmnt -n -o FSTYPE /mnt/turn'), before)
+  }
+  node.sh('(cd /mnt/turn && exec sleep 1000) >/dev/null 2>&1 & echo $! >/tmp/busy; sleep 0.2')
+  for (let tries = 0; tries < 2; tries++)
+    assert.match(
+      (await node.make(wish('proc', 'proc'))).failed[0]?.reason ?? '',
+      /in use: it stays mounted as it was/,
+    )
+  node.sh('kill $(cat /tmp/busy)')
+  await node.made(wish('proc', 'proc'))
+  assert.equal(sh('findmnt -n -o FSTYPE /mnt/turn'), 'proc')
+  // Somebody does it by hand: the kernel is asked, and not fstab.
+  await node.made(resources('  - {mount: /mnt/turn, device: tmpfs, type: tmpfs, options: noexec}'))
+  node.sh('mount -o remount,exec /mnt/turn')
+  const again = await node.made(
+    resources('  - {mount: /mnt/turn, device: tmpfs, type: tmpfs, options: noexec}'),
+  )
+  assert.equal(again.changes[0]?.summary, 'mount /mnt/turn: noexec false -> true')
+  assert.match(sh('findmnt -n -o OPTIONS /mnt/turn'), /noexec/)
+  await node.made(nothing)
+  assert.equal(sh('ls -d /mnt/turn 2>/dev/null; grep -c turn /etc/fstab || true'), '0')
 })
 
 test('hosts, kernel values and the time zone are set, and given back', async () => {

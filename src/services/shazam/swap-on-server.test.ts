@@ -46,3 +46,34 @@ test('a swap file is in use in the size that is wished, again when somebody has 
   await node.made(graphOf('resources: []'))
   assert.deepEqual([inUse(), fstab(), node.sh('ls /srv/swap').replace('lost+found\n', '')], ['', before, ''])
 })
+
+const small = '/srv/small/file'
+const failure = async (size: number, path = small) =>
+  (await node.make(graphOf(`resources:\n  - {swap: ${path}, size: ${size}}`))).failed[0]?.reason ?? ''
+
+test('a swap file that does not fit is not begun, and nothing of it is left', async () => {
+  node.sh('mkdir -p /srv/small; mount -t tmpfs -o size=20m tmpfs /srv/small; echo x >/srv/small/x')
+  const before = fstab()
+  // 20 MB of which one must stay free.
+  for (const size of [20, 4000])
+    assert.match(await failure(size), /there is no room for \/srv\/small\/file: it needs \d+ MB, and 20 MB are free/)
+  assert.deepEqual([fstab(), node.sh('ls -A /srv/small').trim()], [before, 'x'])
+})
+
+test('a swap file that the kernel refuses leaves neither a file nor a line of fstab', async () => {
+  const before = fstab()
+  assert.match(await failure(2), /swapon/)
+  assert.deepEqual([fstab(), node.sh('ls -A /srv/small').trim()], [before, 'x'])
+})
+
+test('a file that is no swap file is not overwritten', async () => {
+  assert.match(await failure(2, '/srv/small/x'), /\/srv\/small\/x is there and is no swap file: it is left alone/)
+  assert.equal(node.sh('cat /srv/small/x').trim(), 'x')
+  await node.make(graphOf('resources: []'))
+  assert.equal(node.sh('cat /srv/small/x').trim(), 'x')
+})
+
+test('a swap file in a folder that is not there says so', async () => {
+  assert.match(await failure(2, '/srv/none/file'), /there is no folder \/srv\/none for \/srv\/none\/file/)
+  await node.make(graphOf('resources: []'))
+})

@@ -162,64 +162,6 @@ unset_line() {
   rm -f -- "$before"
 }
 
-# unpack_archive FOLDER NOTE SHA256 STRIP OWNER:GROUP URL|gzip|plain; without a URL in base64 on its input.
-# Unpacked beside everything first: an archive that is broken changes nothing.
-unpack_archive() {
-  folder=$1 note=$2 sha256=$3 strip=$4 owner=$5
-  work=$(mktemp -d /var/lib/devops/unpack.XXXXXX)
-  trap 'rm -rf -- "$work"' EXIT
-  case $6 in
-  http*) curl -fsSL --retry 2 --max-time 600 -o "$work/archive" -- "$6" || { echo "cannot be fetched: $6"; exit 1; } ;;
-  gzip) base64 -d | gzip -dc >"$work/archive" ;;
-  *) base64 -d >"$work/archive" ;;
-  esac
-  sum=$(sha256sum <"$work/archive")
-  [ "${sum%% *}" = "$sha256" ] || { echo "the archive has SHA-256 ${sum%% *}, and $sha256 is wished: nothing is unpacked"; exit 1; }
-  mkdir -m 0755 "$work/tree"
-  magic=$(head -c 4 "$work/archive" | od -An -tx1 | tr -d ' ')
-  case $magic in
-  504b*) needs=unzip by=unzip ;;
-  fd377a58) needs=xz-utils by=xz ;;
-  28b52ffd) needs=zstd by=zstd ;;
-  425a68*) needs=bzip2 by=bzip2 ;;
-  *) needs=tar by=tar ;;
-  esac
-  command -v $by >/dev/null || install_packages $needs
-  if [ $by = unzip ]; then
-    mkdir "$work/zip"
-    unzip -q "$work/archive" -d "$work/zip"
-    tar -C "$work/zip" -c . | tar -C "$work/tree" -x --strip-components="$((strip + 1))"
-  else
-    tar -C "$work/tree" -x --strip-components="$strip" -f "$work/archive"
-  fi
-  [ -n "$(find "$work/tree" -mindepth 1 -maxdepth 1 | head -n 1)" ] || { echo "the archive gives nothing (strip: $strip)"; exit 1; }
-  chown -hR -- "$owner" "$work/tree"
-  mkdir -p -- "$folder"
-  chown --reference="$folder" -- "$work/tree"
-  chmod --reference="$folder" -- "$work/tree"
-  mkdir -p -m 0755 /var/lib/devops/archives
-  (cd "$work/tree" && find . -mindepth 1 ! -type d -print0 | sort -z) >"$work/files"
-  (cd "$work/tree" && find . -mindepth 1 -type d -print0 | sort -z) >"$work/folders"
-  # Known before it is done: of an unpacking that is cut nothing stays for ever.
-  if [ -f "$note.files" ]; then comm -z -23 "$note.files" "$work/files" >"$work/gone"; else : >"$work/gone"; fi
-  sort -z -u "$work/files" "$work/gone" >"$note.files"
-  cat "$work/folders" >>"$note.folders"
-  cp -a --remove-destination -- "$work/tree/." "$folder/"
-  (cd -- "$folder" && xargs -0 -r rm -f -- <"$work/gone")
-  cat "$work/files" >"$note.files"
-  printf '%s %s %s\n' "$sha256" "$strip" "$owner" >"$note"
-}
-
-remove_archive() {
-  if cd -P -- "$1" 2>/dev/null; then
-    xargs -0 -r rm -f -- <"$2.files"
-    sort -z -r -u "$2.folders" | xargs -0 -r rmdir --ignore-fail-on-non-empty -- 2>/dev/null || :
-    cd /
-    rmdir --ignore-fail-on-non-empty -- "$1" || :
-  fi
-  rm -f -- "$2" "$2.files" "$2.folders"
-}
-
 # make_certificate CERTIFICATE KEY OWNER:GROUP DAYS NAME ALTERNATIVES [keep]: both are there or none.
 make_certificate() {
   work=$(mktemp -d /run/devops/certificate.XXXXXX)

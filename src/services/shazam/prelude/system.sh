@@ -5,54 +5,115 @@ set_hostname() {
   { sed '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts; line=${2-127.0.1.1 $1}; [ -z "$line" ] || printf '%s\n' "$line"; } | rewrite /etc/hosts
 }
 
-make_swap() {
-  swapoff -- "$1" 2>/dev/null || :
-  rm -f -- "$1"
-  (umask 077; fallocate -l "$2M" "$1" || dd if=/dev/zero of="$1" bs=1M count="$2" status=none)
-  chmod 600 "$1"
-  mkswap -q -- "$1"
-  # A file with holes, or one on a copy-on-write file system, is refused: write it out.
-  swapon -- "$1" 2>/dev/null || {
-    dd if=/dev/zero of="$1" bs=1M count="$2" status=none
-    mkswap -q -- "$1"
-    swapon -- "$1" || { rm -f -- "$1"; return 1; }
-  }
-  grep -q "^$1[[:space:]]" /etc/fstab || printf '%s none swap sw 0 0\n' "$1" >>/etc/fstab
-}
-
-remove_swap() {
-  swapoff -- "$1" 2>/dev/null || :
-  sed -i "\|^$1[[:space:]]|d" /etc/fstab
-  rm -f -- "$1"
-}
-
-# systemd makes a unit of each line of fstab, and keeps it until it reads anew.
-reread_fstab() {
+# fstab_line FIELD WORD [LINE]: LINE takes the place of the last line that has WORD there, or goes to the end; without
+# LINE that one leaves.
+fstab_line() {
+  {
+    field=$1 word=$2 line=${3-} awk '
+      { lines[NR] = $0; if ($0 !~ /^[[:space:]]*#/ && $(ENVIRON["field"]) == ENVIRON["word"]) last = NR }
+      END {
+        for (i = 1; i <= NR; i++) if (i != last) print lines[i]; else if (ENVIRON["line"] != "") print ENVIRON["line"]
+        if (!last && ENVIRON["line"] != "") print ENVIRON["line"]
+      }' /etc/fstab 2>/dev/null || printf '%s\n' "${3-}"
+  } | rewrite /etc/fstab
+  # systemd makes a unit of each line of fstab, and keeps it until it reads it again.
   [ ! -d /run/systemd/system ] || systemctl daemon-reload
 }
 
-# set_mount PATH LINE: the line of fstab, and mounted as it says.
+in_swap() { path=$1 awk '$1 == ENVIRON["path"] { found = 1 } END { exit !found }' /proc/swaps; }
+is_swap() { [ -f "$1" ] && [ ! -L "$1" ] && [ "$(tail -c +4087 -- "$1" | head -c 10)" = SWAPSPACE2 ]; }
+
+# make_swap PATH MB: nothing is begun that the disk cannot hold, and a twentieth of it stays free.
+make_swap() {
+  command -v swapon >/dev/null && command -v mkswap >/dev/null || { echo 'there is no mkswap or swapon on this server'; return 1; }
+  folder_of "$1"
+  enter_folder "$folder" "$1"
+  rm -f -- "$1.devops-new"
+  have=0
+  if [ -e "$1" ] || [ -L "$1" ]; then
+    in_swap "$1" || is_swap "$1" || { echo "$1 is there and is no swap file: it is left alone"; return 1; }
+    have=$(du -m -- "$1" | cut -f1)
+  fi
+  set -- "$1" "$2" $(df -Pm -- "$folder" | awk 'NR == 2 { print $4, int($2 / 20) }')
+  if [ $(($2 + $4)) -gt $(($3 + have)) ]; then
+    echo "there is no room for $1: it needs $2 MB, and $(($3 + have)) MB are free, of which $4 MB must stay free"
+    return 1
+  fi
+  # Both at once where there is room for both: the old one is in use until the new one is there.
+  [ $(($2 + $4)) -le "$3" ] || drop_swap "$1" || return 1
+  if ! { write_swap "$1.devops-new" "$2" && drop_swap "$1" && mv -- "$1.devops-new" "$1" && use_swap "$1" "$2"; }; then
+    rm -f -- "$1.devops-new"
+    [ -e "$1" ] || fstab_line 1 "$1"
+    return 1
+  fi
+  grep -q "^$1[[:space:]]" /etc/fstab 2>/dev/null || fstab_line 1 "$1" "$1 none swap sw 0 0"
+}
+
+write_swap() {
+  (umask 077; fallocate -l "$2M" "$1" 2>/dev/null || dd if=/dev/zero of="$1" bs=1M count="$2" status=none) && mkswap -q -- "$1"
+}
+
+# A file with holes, or one on a copy-on-write file system, is refused: it is written out then.
+use_swap() {
+  swapon -- "$1" 2>/dev/null ||
+    { dd if=/dev/zero of="$1" bs=1M count="$2" status=none && mkswap -q -- "$1" && swapon -- "$1"; } ||
+    { rm -f -- "$1"; return 1; }
+}
+
+drop_swap() {
+  ! in_swap "$1" || swapoff -- "$1" || { echo "$1 is in use, and its content does not fit into memory"; return 1; }
+  rm -f -- "$1"
+}
+
+remove_swap() {
+  drop_swap "$1"
+  fstab_line 1 "$1"
+}
+
+fstab_path() { printf '%s' "$1" | sed 's/\\/\\0134/g; s/ /\\040/g; s/\t/\\011/g'; }
+
+# set_mount PATH LINE [yes|no]: mounted as LINE says (with `no`: not mounted), and then LINE is in fstab. What cannot be
+# mounted leaves both as they were, so that fstab never says what is not in force.
 set_mount() {
-  escaped=$(printf '%s\n' "$2" | cut -d' ' -f2)
-  {
-    [ ! -e /etc/fstab ] || path=$escaped awk '/^[[:space:]]*#/ || $2 != ENVIRON["path"]' /etc/fstab
-    printf '%s\n' "$2"
-  } | rewrite /etc/fstab
-  reread_fstab
   if [ ! -d "$1" ]; then
     make_folder "$1"
     mkdir -p -m 0755 /var/lib/devops/folders
     : >"/var/lib/devops/folders/$(digest_of "mount $1")"
   fi
-  if mountpoint -q -- "$1"; then umount -- "$1"; fi
-  mount -- "$1"
+  printf '%s\n' "$2" >/run/devops/fstab
+  if [ "${3-yes}" = no ]; then
+    ! mountpoint -q -- "$1" || umount -- "$1"
+  elif ! mountpoint -q -- "$1"; then
+    mount -T /run/devops/fstab -- "$1"
+  else
+    mount_anew "$1"
+  fi
+  fstab_line 2 "$(fstab_path "$1")" "$2"
+}
+
+# What is in memory would be lost with an unmount, and what is in use cannot be unmounted: with the same device and type
+# other options may do.
+mount_anew() {
+  was=$(path=$(fstab_path "$1" | sed 's/\\0134/\\134/g') awk '$2 == ENVIRON["path"] { found = $1 " " $3 " " $4 } END { print found }' /proc/self/mounts)
+  same=$(awk '{ print $1 " " $3 }' /run/devops/fstab)
+  [ "${was% *}" = "$same" ] || same=
+  case $same in *' tmpfs') mount -T /run/devops/fstab -o remount -- "$1" && return ;; esac
+  if ! umount -- "$1"; then
+    [ -z "$same" ] || mount -T /run/devops/fstab -o remount -- "$1" || same=
+    [ -n "$same" ] || echo "$1 is in use: it stays mounted as it was"
+    [ -n "$same" ]
+    return
+  fi
+  mount -T /run/devops/fstab -- "$1" && return
+  # As it was.
+  set -- "$1" $was
+  mount -- "$1" 2>/dev/null || mount -t "$3" -o "$4" -- "$2" "$1" || echo "and $1 cannot be mounted as it was before either"
+  return 1
 }
 
 unset_mount() {
-  escaped=$(printf '%s' "$1" | sed 's/\\/\\0134/g; s/ /\\040/g; s/\t/\\011/g')
-  path=$escaped awk '/^[[:space:]]*#/ || $2 != ENVIRON["path"]' /etc/fstab | rewrite /etc/fstab
   ! mountpoint -q -- "$1" || umount -- "$1"
-  reread_fstab
+  fstab_line 2 "$(fstab_path "$1")"
   note=/var/lib/devops/folders/$(digest_of "mount $1")
   if [ -e "$note" ]; then
     rm -f -- "$note"

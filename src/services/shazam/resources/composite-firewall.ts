@@ -70,7 +70,8 @@ function isPorts(text: string): boolean {
 
 function isNetwork(text: string): boolean {
   const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  if (address.includes(':')) return URL.canParse(`http://[${address}]/`) && Number(bits ?? 0) <= 128
+  if (/^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(address))
+    return URL.canParse(`http://[${address}]/`) && Number(bits ?? 0) <= 128
   const parts = address.split('.')
   return (
     parts.length === 4 &&

@@ -144,21 +144,16 @@ test('addresses of other values are told, not what a service says of itself', ()
 })
 
 test('packages that several items name in any order are no cycle', () => {
+  const rule = (name: string) => `{sudoers: ${name}, content: "ann ALL=ALL"}`
   const one = serviceOf(
     'one',
-    'resources: [{package: aa}, {package: bb}, {package: aa}, {cron: x, schedule: "@daily", run: id}, {package: bb}, {cron: y, schedule: "@daily", run: id}]',
+    `resources: [{package: aa}, {package: bb}, {package: aa}, ${rule('x')}, {package: bb}, ${rule('y')}]`,
   )
-  const two = serviceOf('two', 'resources: [{package: bb}, {package: cron}, {package: aa}]')
-  const { resources } = compile({
-    node: nodeOf(['one', 'two']),
-    catalog: [one, two],
-    scope: {},
-    keys,
-    platformKey,
-  })
+  const two = serviceOf('two', 'resources: [{package: bb}, {package: sudo}, {package: aa}]')
+  const node = nodeOf(['one', 'two'])
   assert.deepEqual(
-    resources.map(({ id }) => id),
-    ['package:aa', 'package:bb', 'package:cron', 'file:/etc/cron.d/x', 'unit:cron', 'file:/etc/cron.d/y'],
+    compile({ node, catalog: [one, two], scope: {}, keys, platformKey }).resources.map(({ id }) => id),
+    ['package:aa', 'package:bb', 'package:sudo', 'file:/etc/sudoers.d/x', 'file:/etc/sudoers.d/y'],
   )
 })
 

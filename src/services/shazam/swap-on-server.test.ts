@@ -56,7 +56,10 @@ test('a swap file that does not fit is not begun, and nothing of it is left', as
   const before = fstab()
   // 20 MB of which one must stay free.
   for (const size of [20, 4000])
-    assert.match(await failure(size), /there is no room for \/srv\/small\/file: it needs \d+ MB, and 20 MB are free/)
+    assert.match(
+      await failure(size),
+      /there is no room for \/srv\/small\/file: it needs \d+ MB, and 20 MB are free/,
+    )
   assert.deepEqual([fstab(), node.sh('ls -A /srv/small').trim()], [before, 'x'])
 })
 
@@ -67,7 +70,10 @@ test('a swap file that the kernel refuses leaves neither a file nor a line of fs
 })
 
 test('a file that is no swap file is not overwritten', async () => {
-  assert.match(await failure(2, '/srv/small/x'), /\/srv\/small\/x is there and is no swap file: it is left alone/)
+  assert.match(
+    await failure(2, '/srv/small/x'),
+    /\/srv\/small\/x is there and is no swap file: it is left alone/,
+  )
   assert.equal(node.sh('cat /srv/small/x').trim(), 'x')
   await node.make(graphOf('resources: []'))
   assert.equal(node.sh('cat /srv/small/x').trim(), 'x')

@@ -153,6 +153,15 @@ export const calls = {
     }),
     NodeRecord,
   ),
+  /**
+   * Before anything is applied: addresses that the configuration of a node uses, so that whoever moves one from now on
+   * tells the node. Adds to what is known. `fresh`: some were not known, so what was read of them may have moved
+   * unseen: read again. Fenced like `record_node`.
+   */
+  'registry.note_uses': call(
+    strict({ repo: RepoId, node: Name, uses: Type.Array(Type.String()), fence: Type.Optional(Fence) }),
+    strict({ fresh: Type.Boolean() }),
+  ),
   /** Fenced like `record_node`; the fence outlives the record. */
   'registry.forget_node': call(strict({ repo: RepoId, node: Name, fence: Type.Optional(Fence) }), Nothing),
   'registry.set_variable': call(

@@ -39,6 +39,7 @@ export const registry = defineService<RegistryOptions>({
       'registry.get_node': nodes.get,
       'registry.list_nodes': nodes.list,
       'registry.record_node': nodes.record,
+      'registry.note_uses': nodes.noteUses,
       'registry.forget_node': nodes.forget,
       'registry.set_variable': variables.set,
       'registry.unset_variable': variables.unset,

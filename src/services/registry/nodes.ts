@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Input } from '#contracts'
+import type { Input, Output } from '#contracts'
 import type { Applied, NodeRecord, Server } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
@@ -7,7 +7,7 @@ import type { Store } from '#store'
 import { movedBetween } from './addresses.ts'
 import { announceMoved } from './announce.ts'
 import type { Tables } from './tables.ts'
-import { replaceUses } from './uses.ts'
+import { addUses, replaceUses, unknownUses } from './uses.ts'
 
 type Db = Store<Tables>['db']
 type Row = Tables['registry_nodes']
@@ -123,6 +123,20 @@ export function createNodes({ bus, store: any }: Parts) {
           })
         return after
       }),
+
+    /** Most syncs use what the one before used: that takes no transaction. */
+    async noteUses({
+      repo,
+      node,
+      uses,
+      fence,
+    }: Input<'registry.note_uses'>): Promise<Output<'registry.note_uses'>> {
+      if ((await unknownUses(store.db, repo, node, uses)).length === 0) return { fresh: false }
+      return store.transaction(async (tx) => {
+        passFence(await findRow(tx.db, repo, node), fence)
+        return { fresh: await addUses(tx.db, repo, node, uses) }
+      })
+    },
 
     /** The row stays for its fence: a worker that was overtaken must not bring the node back. */
     async forget({ repo, node, fence }: Input<'registry.forget_node'>): Promise<Record<string, never>> {

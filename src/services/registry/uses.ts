@@ -19,6 +19,39 @@ export async function replaceUses(
       .execute()
 }
 
+/** Adds what is not known yet. Returns whether there was any. */
+export async function addUses(
+  db: Db,
+  repo: string,
+  node: string,
+  addresses: readonly string[],
+): Promise<boolean> {
+  const fresh = await unknownUses(db, repo, node, addresses)
+  const rows = fresh.map((address) => ({ repo, node, address, head: headOf(address) }))
+  for (let i = 0; i < rows.length; i += 500)
+    await db
+      .insertInto('registry_uses')
+      .values(rows.slice(i, i + 500))
+      .execute()
+  return rows.length > 0
+}
+
+export async function unknownUses(
+  db: Db,
+  repo: string,
+  node: string,
+  addresses: readonly string[],
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('registry_uses')
+    .select('address')
+    .where('repo', '=', repo)
+    .where('node', '=', node)
+    .execute()
+  const known = new Set(rows.map(({ address }) => address))
+  return [...new Set(addresses)].filter((address) => !known.has(address))
+}
+
 /**
  * Nodes that depend on any of the addresses: those that used one (or something above or below it), and those that used
  * the configuration or variables of such a node, since these may be rendered from it. Sorted.

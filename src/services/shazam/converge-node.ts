@@ -13,7 +13,6 @@ import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
 import { enter } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
-import { NotYet } from './wish.ts'
 
 /** Makes a node match the commit of its job. Returns how many resources were changed. */
 export async function convergeNode(effort: Effort): Promise<number> {
@@ -32,6 +31,8 @@ export async function convergeNode(effort: Effort): Promise<number> {
   if (verdict === 'replace') refuseUnagreed(job, 'replace')
   const anew = before.created_at === null || verdict === 'create' || verdict === 'replace'
   await effort.begin(anew ? 'create' : 'update')
+  // Also of a node whose values are missing or wrong: once they are there, it is synced.
+  await noteUses(effort, addressesIn([node.configuration, node.vars]))
   const made = await makeMatch(effort, infrastructure, node, before)
   tellReboot(effort, made.result)
   await keepResult(effort, made)
@@ -87,16 +88,22 @@ function tellReboot({ feed }: Effort, { facts }: Converged): void {
   feed.line('platform', `this node must be booted anew before all that is installed is in use${why}`, 'warn')
 }
 
+/**
+ * What the node should be, of values that were read after the registry knew that the node uses them: whoever moves one
+ * from then on has the node synced once more. So nothing is applied that nobody would put right.
+ */
 async function wish(effort: Effort, infrastructure: Infrastructure, node: Node): Promise<Graph> {
   const { job, openWishes } = effort
-  try {
+  for (;;) {
     const wishes = await openWishes(infrastructure, job.commit === null ? {} : { commit: job.commit })
-    return await wishes(node)
-  } catch (error) {
-    // What it waits for is recorded, so that this node is known to depend on it.
-    if (error instanceof NotYet) await write(effort, { uses: addressesIn([node.configuration, node.vars]) })
-    throw error
+    const graph = await wishes(node)
+    if (!(await noteUses(effort, graph.uses))) return graph
   }
+}
+
+async function noteUses({ shazam, job, fence }: Effort, uses: string[]): Promise<boolean> {
+  const { repo, node } = job
+  return (await shazam.bus.ask('registry.note_uses', { repo, node, fence, uses })).fresh
 }
 
 interface Reached {

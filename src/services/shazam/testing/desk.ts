@@ -110,6 +110,7 @@ export async function openDesk(
   bus.answer('registry.record_node', async ({ node, repo: _r, fence: _f, uses: _u, ...what }) =>
     keep(node, what as Partial<NodeRecord>),
   )
+  bus.answer('registry.note_uses', async () => ({ fresh: false }))
   bus.answer('registry.forget_node', async ({ node }) => {
     records.delete(node)
     return {}

@@ -1,8 +1,10 @@
 import { homedir } from 'node:os'
 import { runCli } from '../src/cli/index.ts'
 
-/** Who reads has had enough, as `head` does: no failure. */
+/** Who reads has had enough, as `head` does: no failure. A platform goes on whoever reads what it prints, and when nobody can. */
+let serves = false
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (serves) return
   if (error.code !== 'EPIPE') throw error
   process.exit()
 })
@@ -17,6 +19,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   cwd: process.cwd(),
   server: async (options) => {
     const { serve } = await import('./server.ts')
+    serves = true
     await serve(options, console.log)
   },
   rekey: async (data) => {

@@ -24,6 +24,7 @@ import { openSqlite } from '#store/sqlite.ts'
 import { catalogFolder } from './catalog.ts'
 import { openDataFolder } from './data-folder.ts'
 import { holdFolder } from './hold.ts'
+import { createTroubles } from './troubles.ts'
 
 export interface PlatformOptions {
   /** Everything that lasts: one SQLite file, repositories, keys. Made 0700 when it is not there, refused when it is open to others. */
@@ -45,6 +46,8 @@ export interface PlatformOptions {
   syslog?: SyslogOptions
   /** Milliseconds between two looks of monitor at a node. */
   monitorInterval?: number
+  /** Hears once that the disk did not keep what was written: the process must end. */
+  onBroken?: (error: Error) => void
   /** Addresses, networks and names of this machine or its link that may be nodes. */
   allowedAddresses?: readonly string[]
 }
@@ -70,7 +73,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const hold = stack.use(holdFolder(options.data, 'devops server'))
   const log = options.log ?? createLog()
   const clock = systemClock
-  const store = stack.use(openSqlite(join(options.data, 'devops.sqlite')))
+  let broken: Error | undefined
+  const onBroken = (error: Error) => {
+    broken = error
+    options.onBroken?.(error)
+  }
+  const store = stack.use(openSqlite(join(options.data, 'devops.sqlite'), undefined, onBroken))
   stack.use(watchClock(clock, log))
   const bus = stack.use(await embeddedBus({ store, clock, log, source: 'devo.ps' }))
   const parts = { bus, store, clock, log }
@@ -115,6 +123,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       port: options.apiPort ?? 0,
       ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
       schemas: () => jsonSchemas(catalog),
+      troubles: createTroubles({ folder: options.data, store, bus, broken: () => broken !== undefined }),
       onListen: (found: Address) => {
         addresses.api = found
       },

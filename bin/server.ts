@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#kit/clock.ts'
+import type { Log } from '#kit/log.ts'
 import { hostOf } from '#language/filters.ts'
 import { openSink } from '#services/logger/forward/index.ts'
 import type { SyslogOptions } from '#services/logger/syslog/listen.ts'
@@ -37,6 +38,7 @@ export const defaultPorts = { api: 7780, ssh: 7722, git: 7781 }
 /** `devops server`: runs the platform until a signal; the second signal does not wait. */
 export async function serve(options: ServeOptions, say: (text: string) => void): Promise<void> {
   const { log, handOver } = platformLog(process.env.DEVOPS_LOG ?? 'info')
+  using _faults = endAtFaults(log)
   const syslog = syslogOptions(options)
   await using platform = await startPlatform({
     data: options.data ?? defaultData(),
@@ -52,12 +54,42 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     onAdminToken: (token) => {
       if (options.tokenFile) writeFileSync(options.tokenFile, token, { mode: 0o600 })
     },
+    onBroken: (error) =>
+      end(
+        log,
+        error,
+        'the disk did not keep what was written: the platform ends, and starts from what is there',
+      ),
     log,
   })
   await using _lines = handOver(platform.bus, systemClock)
   introduce(platform, options, say)
   await signal()
   say('Stopping …')
+}
+
+/**
+ * Ends the process at once, as a kill does and every start expects: what is in memory may say what the disk does not.
+ */
+function end(log: Log, error: unknown, text: string): never {
+  log.error({ err: error }, text)
+  process.exit(1)
+}
+
+/** An error that nobody handled has left something undone, and nobody knows what: said, and the end of the process. */
+function endAtFaults(log: Log): Disposable {
+  const thrown = (error: unknown) =>
+    end(log, error, 'an error was thrown that nobody handles: the platform ends')
+  const rejected = (error: unknown) =>
+    end(log, error, 'a promise was rejected and nobody handles it: the platform ends')
+  process.on('uncaughtException', thrown)
+  process.on('unhandledRejection', rejected)
+  return {
+    [Symbol.dispose]() {
+      process.off('uncaughtException', thrown)
+      process.off('unhandledRejection', rejected)
+    },
+  }
 }
 
 function syslogOptions({ host, syslogHost, ...options }: ServeOptions): SyslogOptions | undefined {

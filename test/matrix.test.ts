@@ -87,7 +87,14 @@ function gate(bus: Bus): Bus {
 
 async function openApi() {
   const { bus, clock, log } = parts
-  const context = { bus: gate(bus), clock, log, events: createEventLog(), schemas: () => ({}) }
+  const context = {
+    bus: gate(bus),
+    clock,
+    log,
+    events: createEventLog(),
+    schemas: () => ({}),
+    troubles: async () => [],
+  }
   // Closing already: streams end at once.
   return createApp({ context, log, allowedHosts: [], closing: AbortSignal.abort() })
 }

@@ -30,10 +30,10 @@ export interface Plane extends AsyncDisposable {
   output(): string
 }
 
-/** `more`: further options of `devops server`. */
-export async function startPlane(more: readonly string[] = []): Promise<Plane> {
+/** `more`: further options of `devops server`. `within`: where the data folder is made. */
+export async function startPlane(more: readonly string[] = [], within = tmpdir()): Promise<Plane> {
   await using stack = new AsyncDisposableStack()
-  const data = mkdtempSync(join(tmpdir(), 'devops-plane-'))
+  const data = mkdtempSync(join(within, 'devops-plane-'))
   stack.defer(() => rmSync(data, { recursive: true, force: true }))
   let server = await launch(data, { api: 0, ssh: 0, git: 0 }, more)
   stack.defer(() => removeServers(data))

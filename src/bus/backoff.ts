@@ -8,5 +8,8 @@ export function retryDelay(failures: number, chance: () => number = Math.random)
   return Math.round(full * (1 - chance() / 2))
 }
 
+/** Milliseconds until the next try of what found the disk full. That is no failure of its own: it is never parked for it. */
+export const FULL_PAUSE = 5_000
+
 /** Failures before a delivery, or a job whose worker does not say, is parked. */
 export const ATTEMPTS = 10

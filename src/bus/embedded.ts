@@ -37,6 +37,7 @@ export async function embeddedBus(given: EmbeddedParts): Promise<Bus & AsyncDisp
       if (revived.kind === 'job') jobs.wake(revived.queue)
       else events.revive(revived.consumer, revived.row)
     },
+    troubles: () => [...events.troubles(), ...jobs.troubles()],
     discard: (id) => discardParked(parts, id),
     async [Symbol.asyncDispose]() {
       await Promise.all([events.stop(), jobs.stop()])

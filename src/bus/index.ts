@@ -48,6 +48,8 @@ export interface Bus {
   revive(id: string): Promise<void>
   /** Takes away a parked job or delivery that nobody needs any more. */
   discard(id: string): Promise<void>
+  /** What cannot be delivered or worked here at present, and why: consumers and queues that wait for the store. */
+  troubles(): readonly string[]
 }
 
 export type Undo = () => Promise<void>

@@ -82,6 +82,12 @@ export const problems = {
       final: 'Correct the descriptor, or what it names.',
     },
   ],
+  disk_full: [
+    503,
+    'The platform’s disk is full, so nothing was changed',
+    'Free space on the disk of the platform’s data folder, and try again: it goes on by itself.',
+  ],
+  not_ready: [503, 'The platform is not ready: {reason}', 'Check its log and the disk of its data folder.'],
   no_answer: [503, 'Nobody answers {call}', 'Start the service that answers it.'],
   deadline: [504, '{call} took longer than {ms} ms', 'Try again; if it stays, look at the platform’s log.'],
   cancelled: [499, '{call} was cancelled', 'Nothing to do.'],

@@ -9,9 +9,23 @@ export interface Log {
   child(bindings: object): Log
 }
 
+/** Bytes of entries that wait for a log that cannot be written; what comes beyond is dropped. */
+const LONGEST_WAIT = 1024 * 1024
+
 /** `onEntry` sees each entry too, as the JSON that was written. */
 export function createLog(level = 'info', destination?: string, onEntry?: (entry: string) => void): Log {
-  const out = pino.destination({ dest: destination ?? 2, sync: true })
+  const out = pino.destination({ dest: destination ?? 2, sync: true, maxLength: LONGEST_WAIT })
+  // A log that cannot be written (its disk is full, its reader has left) stops no work. Entries that could not be written
+  // wait in the destination's buffer, as much as it may hold.
+  out.on('error', () => {})
+  // A full buffer is only written when somebody asks for it.
+  out.on('drop', () => {
+    try {
+      out.flushSync()
+    } catch {
+      // Not yet.
+    }
+  })
   return pino(
     {
       level,

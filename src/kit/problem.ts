@@ -38,12 +38,20 @@ export class Problem extends Error {
     return new Problem(json.code, json.data)
   }
 
-  /** Any thrown value as a problem; what is not one becomes `internal` with the original as cause. */
+  /** Any thrown value as a problem; what is not one becomes `disk_full` or `internal`, with the original as cause. */
   static of(error: unknown): Problem {
     if (error instanceof Problem) return error
+    if (isNoRoom(error)) return new Problem('disk_full', {}, { cause: error })
     const reason = error instanceof Error ? error.message : String(error)
     return new Problem('internal', { reason }, { cause: error })
   }
+}
+
+/** Of the system (ENOSPC, EDQUOT), of SQLite (SQLITE_FULL, SQLITE_IOERR_SHMSIZE), or what came of that. */
+export function isNoRoom(error: unknown): boolean {
+  if (isProblem(error)) return error.code === 'disk_full'
+  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown }
+  return code === 'ENOSPC' || code === 'EDQUOT' || errcode === 13 || errcode === 4874
 }
 
 export const isProblem = (error: unknown, code?: ProblemCode): error is Problem =>

@@ -2,12 +2,19 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { type DatabaseConnection, type SqliteDatabase, SqliteDriver, type SqliteStatement } from 'kysely'
 import type { Durable } from './durable.ts'
 import { refuseInside } from './guard.ts'
+import { type Health, isFull } from './health.ts'
 
 /** Statements kept prepared; the store's queries are few, but `in (…)` lists have many lengths. */
 const KEPT = 500
 
-/** node:sqlite in the shape that kysely knows; `wrote` is told of each statement that may change something. */
-export function adaptSqlite(database: DatabaseSync, wrote: () => void): SqliteDatabase {
+interface Hooks {
+  /** Is told of each statement that may change something, before it runs. */
+  writes(): void
+  failed(error: unknown): void
+}
+
+/** node:sqlite in the shape that kysely knows. */
+export function adaptSqlite(database: DatabaseSync, hooks: Hooks): SqliteDatabase {
   const kept = new Map<string, SqliteStatement>()
   return {
     close: () => database.close(),
@@ -17,7 +24,7 @@ export function adaptSqlite(database: DatabaseSync, wrote: () => void): SqliteDa
       const statement = adaptStatement(
         database.prepare(sql),
         () => database.prepare(sql),
-        /^\s*select\b/i.test(sql) ? () => {} : wrote,
+        /^\s*select\b/i.test(sql) ? { ...hooks, writes: () => {} } : hooks,
       )
       if (kept.size >= KEPT) kept.delete(kept.keys().next().value ?? '')
       kept.set(sql, statement)
@@ -29,21 +36,24 @@ export function adaptSqlite(database: DatabaseSync, wrote: () => void): SqliteDa
 function adaptStatement(
   statement: StatementSync,
   fresh: () => StatementSync,
-  wrote: () => void,
+  { writes, failed }: Hooks,
 ): SqliteStatement {
   const reader = statement.columns().length > 0
   // The row ids that a full-text index writes inside are beyond what a number holds.
   if (!reader) statement.setReadBigInts(true)
+  const judged = <T>(act: () => T): T => {
+    writes()
+    try {
+      return act()
+    } catch (error) {
+      failed(error)
+      throw error
+    }
+  }
   return {
     reader,
-    all(values) {
-      wrote()
-      return statement.all(...(values as SQLInputValue[])).map(plain)
-    },
-    run(values) {
-      wrote()
-      return statement.run(...(values as SQLInputValue[]))
-    },
+    all: (values) => judged(() => statement.all(...(values as SQLInputValue[])).map(plain)),
+    run: (values) => judged(() => statement.run(...(values as SQLInputValue[]))),
     // A kept statement that is read step by step would be reset by its next use.
     iterate: (values) => fresh().iterate(...(values as SQLInputValue[])) as IterableIterator<unknown>,
   }
@@ -63,17 +73,26 @@ export class OneWriterDriver extends SqliteDriver {
   readonly #waiting: (() => void)[] = []
   readonly #turn = new Turn()
   readonly #durable: Durable | undefined
+  readonly #health: Health
+  readonly #checkpoints: Checkpoints
   /** Of the one transaction that is open. */
   readonly #onceSeen: (() => void)[] = []
   #held = false
   #wrote = false
+  #mark = 0
 
-  constructor(database: DatabaseSync, store: object, durable?: Durable) {
+  constructor(database: DatabaseSync, store: object, health: Health, durable?: Durable) {
     super({
-      database: adaptSqlite(database, () => {
-        this.#wrote = true
+      database: adaptSqlite(database, {
+        writes: () => {
+          health.refuseBroken()
+          this.#wrote = true
+        },
+        failed: (error) => health.failed(error),
       }),
     })
+    this.#health = health
+    this.#checkpoints = new Checkpoints(database, health)
     this.#database = database
     this.#store = store
     this.#durable = durable
@@ -88,31 +107,46 @@ export class OneWriterDriver extends SqliteDriver {
     await this.#turn.over()
     if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#held = true
+    this.#mark = this.#health.mark()
     return super.acquireConnection()
   }
 
   override async releaseConnection(): Promise<void> {
     const wrote = this.#wrote
+    const mark = this.#mark
     this.#wrote = false
+    if (wrote && this.#durable) this.#checkpoints.afterWrite()
     const next = this.#waiting.shift()
     if (next) next()
     else this.#held = false
-    if (wrote) await this.#durable?.reached()
+    if (!wrote) return
+    await this.#durable?.reached()
+    this.#health.wrote(mark)
   }
 
   override async beginTransaction(): Promise<void> {
-    this.#database.exec('begin immediate')
+    this.#health.refuseBroken()
+    this.#act('begin immediate')
   }
 
   override async commitTransaction(): Promise<void> {
-    this.#database.exec('commit')
+    this.#act('commit')
     for (const act of this.#onceSeen.splice(0)) queueMicrotask(act)
   }
 
   override async rollbackTransaction(): Promise<void> {
     this.#onceSeen.length = 0
     // A full disk or an I/O error has rolled back already.
-    if (this.#database.isTransaction) this.#database.exec('rollback')
+    if (this.#database.isTransaction) this.#act('rollback')
+  }
+
+  #act(text: string): void {
+    try {
+      this.#database.exec(text)
+    } catch (error) {
+      this.#health.failed(error)
+      throw error
+    }
   }
 }
 
@@ -137,5 +171,43 @@ class Turn {
       )
     }
     return now - this.#start > TURN ? this.#next : undefined
+  }
+}
+
+/** Commits and changed rows between two checkpoints: each may write a page or some. */
+const COMMITS = 250
+const ROWS = 2_000
+
+/**
+ * Carries the log over into the database file, as SQLite does by itself every thousand pages. But SQLite tells nobody when
+ * that fails: a sync that failed would be tried again, succeed, and what it lost would be lost unseen.
+ */
+class Checkpoints {
+  readonly #database: DatabaseSync
+  readonly #health: Health
+  readonly #changed: StatementSync
+  #commits = 0
+  #rows = 0
+
+  constructor(database: DatabaseSync, health: Health) {
+    this.#database = database
+    this.#health = health
+    this.#changed = database.prepare('select total_changes() as total')
+  }
+
+  afterWrite(): void {
+    // Closed under the hands of a writer, as when a process dies.
+    if (!this.#database.isOpen) return
+    this.#commits++
+    const rows = Number(this.#changed.get()?.total)
+    if (this.#commits < COMMITS && rows - this.#rows < ROWS) return
+    this.#commits = 0
+    this.#rows = rows
+    try {
+      this.#database.exec('pragma wal_checkpoint(passive)')
+    } catch (error) {
+      // Without room the log goes on growing, or refuses; the next checkpoint is another try.
+      if (!isFull(error)) this.#health.failed(error)
+    }
   }
 }

@@ -16,9 +16,10 @@ export interface Durable {
 
 /**
  * One sync for all who wait: what is written while one runs goes together into the next. After a sync that failed nobody
- * knows what is on the disk, so from then on every call rejects. The file is opened at the first call.
+ * knows what is on the disk, so from then on every call rejects, and `onFailure` hears of it once. The file is opened at the
+ * first call.
  */
-export function durableFile(path: string, sync: Sync): Durable {
+export function durableFile(path: string, sync: Sync, onFailure: (error: Error) => void): Durable {
   let fd: number | undefined
   let closed = false
   let running: Promise<void> = Promise.resolve()
@@ -27,7 +28,10 @@ export function durableFile(path: string, sync: Sync): Durable {
   async function syncNow(): Promise<void> {
     if (closed) return
     fd ??= openSync(path, 'r')
-    await sync(fd)
+    await sync(fd).catch((error: Error) => {
+      onFailure(error)
+      throw error
+    })
   }
 
   return {

@@ -19,6 +19,8 @@ export interface Store<DB = any> {
   transaction<T>(act: (tx: Tx<DB>) => Promise<T>): Promise<T>
   /** Whether this code runs inside an open transaction of this store. */
   insideTransaction(): boolean
+  /** Why nothing can be written at present, as far as is known from the last write. */
+  trouble(): string | undefined
   migrate(migrations: readonly Migration[]): Promise<void>
   /** The same store with the types of one service's tables. */
   as<Other>(): Store<Other>

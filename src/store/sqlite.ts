@@ -4,16 +4,22 @@ import { type Dialect, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCom
 import { OneWriterDriver } from './driver.ts'
 import { type Durable, durableFile, type Sync, syncData } from './durable.ts'
 import { asTransaction, insideTransaction, refuseInside } from './guard.ts'
+import { Health, isFull } from './health.ts'
 import type { Migration, Store, Tx } from './index.ts'
 import { applyMigrations, type MigrationTables } from './migrate.ts'
 
-/** Opens or makes a database file that only its owner can read; `:memory:` for one that is gone at the end. */
-export function openSqlite(path: string, sync: Sync = syncData): Store {
-  if (path === ':memory:') return new SqliteStore(openDatabase(path))
+/**
+ * Opens or makes a database file that only its owner can read; `:memory:` for one that is gone at the end. `onBroken` hears
+ * once that the disk did not keep what was written: nothing can be written from then on, and the process should end.
+ */
+export function openSqlite(path: string, sync: Sync = syncData, onBroken?: (error: Error) => void): Store {
+  const health = new Health(onBroken)
+  if (path === ':memory:') return new SqliteStore(openDatabase(path), health)
   makePrivate(path)
   // Of the write-ahead log: what is on the disk of it is what a power loss leaves (sqlite.org/wal.html). SQLite keeps this
   // file as long as it is open, and holds its locks on others.
-  return new SqliteStore(openDatabase(path), durableFile(`${path}-wal`, sync))
+  const durable = durableFile(`${path}-wal`, sync, (error) => health.break(error))
+  return new SqliteStore(openFile(path), health, durable)
 }
 
 class SqliteStore implements Store {
@@ -22,10 +28,13 @@ class SqliteStore implements Store {
   readonly #durable: Durable | undefined
   readonly #driver: OneWriterDriver
 
-  constructor(database: DatabaseSync, durable?: Durable) {
+  readonly #health: Health
+
+  constructor(database: DatabaseSync, health: Health, durable?: Durable) {
     this.#database = database
     this.#durable = durable
-    this.#driver = new OneWriterDriver(database, this, durable)
+    this.#health = health
+    this.#driver = new OneWriterDriver(database, this, health, durable)
     this.db = new Kysely({ dialect: dialect(this.#driver) })
   }
 
@@ -52,6 +61,10 @@ class SqliteStore implements Store {
     return this.as<MigrationTables>().transaction((tx) => applyMigrations(tx.db, migrations))
   }
 
+  trouble(): string | undefined {
+    return this.#health.trouble()
+  }
+
   as<Other>(): Store<Other> {
     return this as unknown as Store<Other>
   }
@@ -73,6 +86,24 @@ function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5000, enableForeignKeyConstraints: true })
   // NORMAL: SQLite itself does not sync at a commit. The driver does, off this thread, before it tells of one.
   database.exec('pragma journal_mode = wal; pragma synchronous = normal')
+  return database
+}
+
+/**
+ * A process that ended because a sync had failed may have left a log that is in memory only. Carried over into the
+ * database and synced anew, what is read from here on is what is on the disk.
+ */
+function openFile(path: string): DatabaseSync {
+  const database = openDatabase(path)
+  // The driver makes the checkpoints: SQLite would keep their failures to itself.
+  database.exec('pragma wal_autocheckpoint = 0')
+  try {
+    database.exec('pragma wal_checkpoint(truncate)')
+  } catch (error) {
+    if (isFull(error)) return database
+    database.close()
+    throw error
+  }
   return database
 }
 

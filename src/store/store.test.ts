@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
+import { sql } from 'kysely'
 import { failOnLeaks } from '#testing/leaks.ts'
+import { failingDisk, smallDisk } from '#testing/small-disk.ts'
 import { until } from '#testing/until.ts'
 import type { Migration, Store } from './index.ts'
 import { openSqlite } from './sqlite.ts'
@@ -138,8 +140,29 @@ for (const [name, place] of implementations) {
             throw new Error('no')
           })
           .catch(() => {})
+        const deferred: Migration['up'] = (db) =>
+          db.schema
+            .createTable('other_parts')
+            .addColumn('thing', 'text', (column) =>
+              column.references('test_things.id').modifyFront(sql`not null`),
+            )
+            .execute()
+        await store.migrate([step('other/0001-parts', deferred)])
+        const commits = store.transaction(async (tx) => {
+          tx.onceSeen(() => ran.push('not committed'))
+          tx.afterCommit(() => ran.push('not committed'))
+          await sql`pragma defer_foreign_keys = on`.execute(tx.db)
+          await sql`insert into other_parts (thing) values ('nowhere')`.execute(tx.db)
+        })
+        await assert.rejects(commits, /FOREIGN KEY constraint failed/)
+        // What was kept of a transaction that was undone would run with the next that is not.
+        await store.transaction(async (tx) => {
+          tx.onceSeen(() => ran.push('next'))
+          await tx.db.insertInto('test_things').values({ id: 'next', size: 1 }).execute()
+        })
         await new Promise((resolve) => setImmediate(resolve))
-        assert.deepEqual(ran, ['seen', 'committed'])
+        assert.deepEqual(ran, ['seen', 'committed', 'next'])
+        assert.deepEqual(await sizes(store.db), [{ id: 'next', size: 1 }])
       }))
 
     test('services that migrate at the same time each get their tables, once', () =>
@@ -198,8 +221,13 @@ test('sqlite: only the owner reads the files', async () => {
     await using store = openSqlite(file)
     await store.migrate([things])
     for (const end of ['', '-wal', '-shm']) assert.equal(statSync(file + end).mode & 0o777, 0o600, end)
-    const { sql } = await import('kysely')
     assert.deepEqual((await sql`pragma journal_mode`.execute(store.db)).rows, [{ journal_mode: 'wal' }])
+    // Less than normal, and the database is not synced before the log is begun anew.
+    assert.deepEqual((await sql`pragma synchronous`.execute(store.db)).rows, [{ synchronous: 1 }])
+    // The store makes the checkpoints, since SQLite tells nobody of one that failed.
+    assert.deepEqual((await sql`pragma wal_autocheckpoint`.execute(store.db)).rows, [
+      { wal_autocheckpoint: 0 },
+    ])
     assert.deepEqual((await sql`pragma foreign_keys`.execute(store.db)).rows, [{ foreign_keys: 1 }])
   }
   rmSync(folder, { recursive: true })
@@ -225,7 +253,14 @@ test('sqlite: whoever has written is told when the log is on the disk; who only 
         })
         .then(() => told.push(id))
     const all = [add('a')]
-    await until(() => syncs.length === 1)
+    // Whoever waits for the disk is let go at the end, also when the test fails.
+    await using _ = {
+      async [Symbol.asyncDispose]() {
+        slow = false
+        for (const done of syncs) done()
+      },
+    }
+    await until(() => syncs.length === 1, 5_000)
     all.push(add('b'), add('c'))
     all.push(
       store.db
@@ -238,7 +273,7 @@ test('sqlite: whoever has written is told when the log is on the disk; who only 
     const seen = ['seen a', 'seen b', 'seen c']
     assert.deepEqual(told, seen)
     syncs.shift()?.()
-    await until(() => syncs.length === 1)
+    await until(() => syncs.length === 1, 5_000)
     assert.deepEqual(told, [...seen, 'after a', 'a'])
     syncs.shift()?.()
     await Promise.all(all)
@@ -248,27 +283,126 @@ test('sqlite: whoever has written is told when the log is on the disk; who only 
   rmSync(folder, { recursive: true })
 })
 
-test('sqlite: after a sync that failed nothing is told as durable any more', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'store-'))
+test('sqlite: after a sync that failed nothing is written or told as durable any more, and the process hears of it once', async (t) => {
   const broken = new Error('EIO')
+  const heard: Error[] = []
   let fail = false
   const sync = async () => {
     if (fail) throw broken
   }
+  await using opened = openSqlite(join(folder(t), 'store.db'), sync, (error) => heard.push(error))
+  const store = opened.as<Tables>()
+  await store.migrate([things])
+  await add(store, 'a')
+  assert.equal(store.trouble(), undefined)
+  fail = true
+  let after = false
+  await assert.rejects(
+    store.transaction(async (tx) => {
+      tx.afterCommit(() => {
+        after = true
+      })
+      await tx.db.insertInto('test_things').values({ id: 'b', size: 1 }).execute()
+    }),
+    broken,
+  )
+  fail = false
+  await assert.rejects(add(store, 'c'), broken)
+  await assert.rejects(
+    store.transaction(async () => {}),
+    broken,
+  )
+  assert.ok((await sizes(store.db)).every(({ id }) => id !== 'c'))
+  assert.equal(after, false)
+  assert.deepEqual(heard, [broken])
+  assert.match(store.trouble() ?? '', /did not keep what was written: EIO/)
+})
+
+test('sqlite: on a full disk writes are refused, reads work, nothing acknowledged is lost, and all is well when there is room', async (t) => {
+  const disk = smallDisk(t, '2m')
+  if (!disk) return
+  const file = join(disk.folder, 'store.db')
+  const acknowledged: string[] = []
+  const heard: Error[] = []
   {
-    await using opened = openSqlite(join(folder, 'store.db'), sync)
+    await using opened = openSqlite(file, undefined, (error) => heard.push(error))
     const store = opened.as<Tables>()
     await store.migrate([things])
-    const add = (id: string) => store.db.insertInto('test_things').values({ id, size: 1 }).execute()
-    await add('a')
-    fail = true
-    await assert.rejects(add('b'), broken)
-    fail = false
-    await assert.rejects(add('c'), broken)
-    assert.ok((await sizes(store.db)).length >= 1)
+    for (let round = 0; round < 3; round++) {
+      disk.fill(200_000)
+      let full: { errcode?: number } | undefined
+      for (let n = 0; !full && n < 10_000; n++) {
+        const id = `${round}-${n}-${'x'.repeat(2_000)}`
+        await add(store, id).then(
+          () => acknowledged.push(id),
+          (error) => {
+            full = error
+          },
+        )
+      }
+      assert.equal(full?.errcode, 13)
+      assert.equal(store.trouble(), 'the disk is full')
+      assert.equal((await sizes(store.db)).length, acknowledged.length)
+      disk.free()
+      await add(store, `${round}`)
+      acknowledged.push(`${round}`)
+      assert.equal(store.trouble(), undefined)
+      await store.db.deleteFrom('test_things').where('id', 'like', '%x').execute()
+      acknowledged.splice(0, acknowledged.length, ...acknowledged.filter((id) => !id.endsWith('x')))
+    }
+    disk.fill()
   }
-  rmSync(folder, { recursive: true })
+  // A start on a disk that is full.
+  await using again = openSqlite(file, undefined, (error) => heard.push(error))
+  const rows = await sizes(again.as<Tables>().db)
+  assert.deepEqual(rows.map(({ id }) => id).toSorted(), acknowledged.toSorted())
+  assert.deepEqual(heard, [])
 })
+
+for (const [what, sync] of [
+  ['a commit', undefined],
+  // The log is told as synced: the first to ask the disk is the checkpoint.
+  ['a checkpoint', async () => {}],
+] as const)
+  test(`sqlite: a disk that fails to keep ${what} is noticed, and the next start has what was acknowledged before`, async (t) => {
+    const disk = failingDisk(t)
+    if (!disk) return
+    const file = join(disk.folder, 'store.db')
+    const acknowledged: string[] = []
+    const heard: Error[] = []
+    {
+      await using opened = openSqlite(file, sync, (error) => heard.push(error))
+      const store = opened.as<Tables>()
+      await store.migrate([things])
+      for (let n = 0; n < 20; n++) {
+        await add(store, `before ${n}`)
+        acknowledged.push(`before ${n}`)
+      }
+      await sql`pragma wal_checkpoint(truncate)`.execute(store.db)
+      disk.fill()
+      for (let n = 0; heard.length === 0 && n < 5_000; n++)
+        await add(store, `${n} ${'x'.repeat(20_000)}`).catch(() => {})
+      assert.equal(heard.length, 1)
+      await assert.rejects(add(store, 'after'))
+      disk.free()
+    }
+    await using again = openSqlite(file)
+    const rows = (await sizes(again.as<Tables>().db)).map(({ id }) => id)
+    assert.deepEqual(
+      acknowledged.filter((id) => !rows.includes(id)),
+      [],
+    )
+    assert.ok(!rows.includes('after'))
+  })
+
+const add = (store: Store<Tables>, id: string) =>
+  store.db.insertInto('test_things').values({ id, size: 1 }).execute()
+
+function folder(t: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), 'store-'))
+  t.after(() => rmSync(made, { recursive: true }))
+  return made
+}
 
 async function sqlitePlace(): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), 'store-'))

@@ -81,8 +81,9 @@ export class Events {
     return async () => {
       if (consumer.subscription !== subscription) return
       consumer.subscription = undefined
+      const stopped = subscription.stop()
       await attached
-      await subscription.stop()
+      await stopped
     }
   }
 
@@ -96,13 +97,14 @@ export class Events {
     this.#consumers.get(consumer)?.subscription?.revive(row)
   }
 
+  /** Consumers that wait for the store. */
+  troubles(): string[] {
+    return [...this.#consumers.values()].flatMap(({ subscription }) => subscription?.trouble() ?? [])
+  }
+
   async #attach({ name, patterns, epoch, subscription }: Consumer): Promise<void> {
-    try {
-      await saveConsumer(this.#parts, { name, patterns: JSON.stringify([...patterns]), epoch })
-      subscription?.wake()
-    } catch (error) {
-      this.#parts.log.error({ consumer: name, err: error }, 'a consumer cannot be registered')
-    }
+    const row = { name, patterns: JSON.stringify([...patterns]), epoch }
+    await subscription?.attach(() => saveConsumer(this.#parts, row))
   }
 
   #row<P extends EventPattern>(pattern: P, event: NewEvent<P>): EventRow {

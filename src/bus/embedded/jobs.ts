@@ -70,6 +70,11 @@ export class Jobs {
     for (const entry of this.#workers) if (entry.queue === queue) this.#outside(() => entry.worker.wake())
   }
 
+  /** Queues that wait for the store. */
+  troubles(): string[] {
+    return [...this.#workers].flatMap(({ worker }) => worker.trouble() ?? [])
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.#workers].map(({ worker }) => worker.stop()))
     await this.#sending.idle()

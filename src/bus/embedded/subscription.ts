@@ -1,11 +1,12 @@
-import { Problem } from '../../kit/problem.ts'
-import { ATTEMPTS, retryDelay } from '../backoff.ts'
+import { isNoRoom, Problem } from '../../kit/problem.ts'
+import { ATTEMPTS, FULL_PAUSE, retryDelay } from '../backoff.ts'
 import { withTrace } from '../trace.ts'
 import { type Batch, batched } from './batch.ts'
 import { type Due, findDeliveries, recordFailure } from './deliveries.ts'
 import { type EventHandler, Handling } from './handling.ts'
 import { insert, LANE_ROWS, type Lane, newLane, offer, refill, shrink } from './lanes.ts'
 import { type BusParts, reasonOf } from './parts.ts'
+import { Troubles } from './troubles.ts'
 
 /** Subjects handled at the same time. */
 const CONCURRENCY = 32
@@ -30,6 +31,7 @@ export class Subscription {
   readonly #completing: Batch<Due>
   /** Finished rows that the reader has not come to yet: a lane reads ahead of it. */
   readonly #ahead = new Set<number>()
+  readonly #troubles: Troubles
   #position = 0
   #more = true
   #reading: Promise<void> | undefined
@@ -38,7 +40,30 @@ export class Subscription {
     this.#parts = parts
     this.#consumer = consumer
     this.#handling = new Handling(parts, { name: consumer, epoch, handler, signal: this.#stop.signal })
+    this.#troubles = new Troubles(parts.clock)
     this.#completing = batched((rows) => this.#handling.complete(rows), LINGER)
+  }
+
+  /** Why it gets nothing at present. */
+  trouble(): string | undefined {
+    return this.#troubles.any() ? `the consumer ${this.#consumer} waits for the store` : undefined
+  }
+
+  /**
+   * Puts it on the list of those for whom events are kept, before it gets any. Without that it would sleep for ever: it is
+   * tried until it is done.
+   */
+  async attach(register: () => Promise<void>): Promise<void> {
+    for (; !this.#stop.signal.aborted; ) {
+      try {
+        await register()
+        this.#troubles.end('register')
+        return this.wake()
+      } catch (error) {
+        this.#parts.log.error({ consumer: this.#consumer, err: error }, 'a consumer cannot be registered')
+        await this.#troubles.pause('register', this.#stop.signal)
+      }
+    }
   }
 
   /** Something was published for it. */
@@ -66,8 +91,13 @@ export class Subscription {
   #read(): void {
     if (this.#reading || this.#stop.signal.aborted || !this.#more || this.#busy() >= BUSY) return
     this.#reading = this.#readPages()
-      .catch((error) =>
-        this.#parts.log.error({ consumer: this.#consumer, err: error }, 'events cannot be read'),
+      .then(
+        () => this.#troubles.end('read'),
+        (error) => {
+          this.#parts.log.error({ consumer: this.#consumer, err: error }, 'events cannot be read')
+          this.#more = true
+          return this.#troubles.pause('read', this.#stop.signal)
+        },
       )
       .finally(() => {
         this.#reading = undefined
@@ -114,10 +144,15 @@ export class Subscription {
       const lane = this.#queue.shift()
       if (!lane) return
       lane.state = 'running'
-      const run: Promise<void> = this.#runLane(lane).finally(() => {
-        this.#running.delete(run)
-        this.#afterLane(lane)
-      })
+      const run: Promise<void> = this.#runLane(lane)
+        .catch((error) => {
+          this.#parts.log.error({ consumer: this.#consumer, err: error }, 'events cannot be read')
+          return this.#troubles.pause('read', this.#stop.signal)
+        })
+        .finally(() => {
+          this.#running.delete(run)
+          this.#afterLane(lane)
+        })
       this.#running.add(run)
     }
   }
@@ -174,7 +209,8 @@ export class Subscription {
   async #deliver(row: Due): Promise<boolean> {
     try {
       const handled = await withTrace(row.traceparent, () => this.#handling.handle(row))
-      if (!handled) this.#completeSoon(row)
+      if (handled) this.#troubles.end('record')
+      else this.#completeSoon(row)
       return true
     } catch (error) {
       if (this.#stop.signal.aborted) return false
@@ -187,10 +223,13 @@ export class Subscription {
    * which a handler that does not use `once` has agreed to.
    */
   #completeSoon(row: Due): void {
-    this.#completing.add(row).catch(async (error) => {
-      if (this.#stop.signal.aborted || (await this.#fail(row, error))) return
-      if (!this.#stop.signal.aborted) this.revive(row)
-    })
+    this.#completing.add(row).then(
+      () => this.#troubles.end('record'),
+      async (error) => {
+        if (this.#stop.signal.aborted || (await this.#fail(row, error))) return
+        if (!this.#stop.signal.aborted) this.revive(row)
+      },
+    )
   }
 
   async #fail(row: Due, error: unknown): Promise<boolean> {
@@ -201,8 +240,9 @@ export class Subscription {
       this.#stop.abort()
       return false
     }
-    row.failures++
-    row.due = clock.steady() + retryDelay(row.failures)
+    const noRoom = isNoRoom(error)
+    if (!noRoom) row.failures++
+    row.due = clock.steady() + (noRoom ? FULL_PAUSE : retryDelay(row.failures))
     const parked = row.failures >= ATTEMPTS
     log[parked ? 'error' : 'warn'](
       about,
@@ -211,8 +251,10 @@ export class Subscription {
     const failure = { failures: row.failures, due: row.due, parked: parked ? 1 : 0, error: reasonOf(error) }
     try {
       await recordFailure(this.#parts, row.seq, failure)
+      this.#troubles.end('record')
       return parked
     } catch (reason) {
+      this.#troubles.begin('record')
       log.error({ ...about, err: reason }, 'a failure cannot be recorded')
       return false
     }

@@ -1,8 +1,8 @@
 import type { QueueName } from '#contracts'
 import type { Tx } from '#store'
-import { isProblem } from '../../kit/problem.ts'
+import { isNoRoom, isProblem } from '../../kit/problem.ts'
 import { createPump, type Pump } from '../../kit/pump.ts'
-import { ATTEMPTS, retryDelay } from '../backoff.ts'
+import { ATTEMPTS, FULL_PAUSE, retryDelay } from '../backoff.ts'
 import type { Lease, WorkOptions } from '../index.ts'
 import { unpackJob } from '../payload.ts'
 import { withTrace } from '../trace.ts'
@@ -21,6 +21,7 @@ export class Worker {
   readonly #stop = new AbortController()
   readonly #claims: Pump
   #cancelTimer = () => {}
+  #waits = false
 
   constructor(parts: BusParts, queue: QueueName, handler: JobHandler, options: WorkOptions) {
     this.#parts = parts
@@ -28,6 +29,11 @@ export class Worker {
     this.#handler = handler
     this.#claims = createPump(() => this.#claim())
     this.#limits = { concurrency: 1, lease: 30_000, attempts: ATTEMPTS, ...options }
+  }
+
+  /** Why it takes no jobs at present. */
+  trouble(): string | undefined {
+    return this.#waits ? `the queue ${this.#queue} waits for the store` : undefined
   }
 
   wake(): void {
@@ -47,9 +53,11 @@ export class Worker {
     if (limit <= 0 || this.#stop.signal.aborted) return
     try {
       const { held, next } = await claimJobs(this.#parts, this.#queue, { ...this.#limits, limit })
+      this.#waits = false
       for (const job of held) this.#start(job)
       this.#wakeAt(next)
     } catch (error) {
+      this.#waits = true
       this.#parts.log.error({ queue: this.#queue, err: error }, 'jobs cannot be claimed')
       this.#wakeAt(this.#parts.clock.steady() + retryDelay(1))
     }
@@ -155,14 +163,15 @@ export class Worker {
     const about = { queue: this.#queue, job: held.id, attempt: held.attempt, err: error }
     if (isProblem(error, 'fenced')) return log.warn(about, 'a newer attempt has taken over this job')
     const stopped = this.#stop.signal.aborted
-    const failures = held.failures + (stopped ? 0 : 1)
+    const noRoom = isNoRoom(error)
+    const failures = held.failures + (stopped || noRoom ? 0 : 1)
     const parked = failures >= this.#limits.attempts
     if (!stopped)
       log[parked ? 'error' : 'warn'](
         about,
         parked ? 'a job is parked' : 'a job failed and will be tried again',
       )
-    const wait = stopped ? 0 : retryDelay(failures)
+    const wait = stopped ? 0 : noRoom ? FULL_PAUSE : retryDelay(failures)
     try {
       await returnJob(this.#parts, held, {
         state: parked ? 'parked' : 'ready',

@@ -2938,7 +2938,25 @@ export interface paths {
     }
   }
   "/healthz": {
-    /** Whether the API answers */
+    /** Whether the process is alive and worth keeping; a full disk passes, and is the business of /readyz */
+    get: {
+      parameters: {}
+      responses: {
+        200: {
+          content: {
+            "application/json": {}
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/readyz": {
+    /** Whether the platform can take changes and follow them: its disk has room, and nothing of it sleeps */
     get: {
       parameters: {}
       responses: {

@@ -44,7 +44,7 @@ async function request(
 const asked = (api: TestApi, name: string) =>
   api.world.asked.filter((one) => one.name === name).map(({ input }) => input)
 
-test('every route names the right that it needs; only four are public', () => {
+test('every route names the right that it needs; only five are public', () => {
   const known: readonly string[] = [...actions, 'anybody', 'public']
   for (const { id, access, scope, path } of routes) {
     assert.ok(known.includes(access), `${id} has no action`)
@@ -52,7 +52,7 @@ test('every route names the right that it needs; only four are public', () => {
     if (scope === 'self') assert.ok(path.startsWith('/v1/users/:user/'), `${id}: acts on no user`)
   }
   const open = routes.filter(({ access }) => access === 'public').map(({ id }) => id)
-  assert.deepEqual(open, ['login', 'receiveWebhook', 'health', 'getSchema'])
+  assert.deepEqual(open, ['login', 'receiveWebhook', 'health', 'ready', 'getSchema'])
 })
 
 test('nobody gets in without a token, and whoever is refused by profiles is refused, on every route', async () => {

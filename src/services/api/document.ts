@@ -93,6 +93,7 @@ export async function openapiDocument(): Promise<object> {
     log: silentLog,
     events: createEventLog(),
     schemas: () => ({}),
+    troubles: async () => [],
   }
   const app = await createApp({
     context,

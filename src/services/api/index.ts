@@ -5,6 +5,7 @@ import type { Clock } from '#kit/clock.ts'
 import { defineService } from '#kit/service.ts'
 import { createApp } from './app.ts'
 import { createEventLog } from './events.ts'
+import type { Trouble } from './route.ts'
 
 export interface ApiOptions {
   /** Where to listen; 127.0.0.1 when absent. */
@@ -15,6 +16,8 @@ export interface ApiOptions {
   allowedHosts?: readonly string[]
   /** JSON Schemas of descriptors by kind. */
   schemas: () => object
+  /** What keeps the platform from its work at present. */
+  troubles?: () => Promise<readonly Trouble[]>
   /** Where it really listens. */
   onListen?(address: { host: string; port: number }): void
 }
@@ -27,12 +30,12 @@ export const api = defineService<ApiOptions>({
   migrations: [],
   async start(
     { bus, clock, log, stack },
-    { host = '127.0.0.1', port, allowedHosts = [], schemas, onListen },
+    { host = '127.0.0.1', port, allowedHosts = [], schemas, troubles = async () => [], onListen },
   ) {
     const recent = createEventLog()
     const closing = new AbortController()
     const app = await createApp({
-      context: { bus, clock, log, events: recent, schemas },
+      context: { bus, clock, log, events: recent, schemas, troubles },
       log,
       allowedHosts: [host, ...allowedHosts],
       closing: closing.signal,

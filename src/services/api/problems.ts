@@ -28,9 +28,13 @@ const refusals: Record<string, (request: FastifyRequest) => Problem> = {
     new Problem('invalid', { reason: 'the body is empty, but its content type says JSON' }),
 }
 
+/** Seconds after which it makes sense to ask again what could not be answered now. */
+const TRY_AGAIN = 10
+
 export function sendProblem(reply: FastifyReply, problem: Problem, status = problem.status): FastifyReply {
   const { seconds } = problem.data
   if (problem.code === 'too_many') reply.header('retry-after', String(seconds))
+  else if (status === 503) reply.header('retry-after', String(TRY_AGAIN))
   if (problem.code === 'method') reply.header('allow', 'POST')
   return reply
     .code(status)

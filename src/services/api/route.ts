@@ -18,7 +18,15 @@ export type Access = Action | 'anybody' | 'public'
  */
 export type Scope = 'platform' | 'repo' | 'self'
 
+/** Why the platform cannot do all of its work. `final`: only a new process can. */
+export interface Trouble {
+  reason: string
+  final?: boolean
+}
+
 export interface Context {
+  /** What keeps the platform from its work at present. */
+  troubles: () => Promise<readonly Trouble[]>
   bus: Bus
   log: Log
   clock: Clock

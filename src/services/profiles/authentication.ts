@@ -24,7 +24,7 @@ interface SignIn {
 const nobody = (reason: string): Problem => new Problem('unauthenticated', { reason })
 
 export function createAuthentication(
-  { clock, store: any }: Parts,
+  { clock, log, store: any }: Parts,
   check: PasswordCheck,
   audit: Pick<Audit, 'record'>,
 ) {
@@ -45,12 +45,20 @@ export function createAuthentication(
     const now = clock.now()
     if (!row) throw nobody('the token is not known, or it was revoked')
     if (row.expires_at !== null && row.expires_at <= now) throw nobody('the token has expired')
-    if (row.used_at === null || now - row.used_at >= USE_EVERY)
-      await store.transaction(async (tx) => {
-        await tx.db.updateTable('profiles_tokens').set({ used_at: now }).where('id', '=', row.id).execute()
-      })
+    if (row.used_at === null || now - row.used_at >= USE_EVERY) await noteUse(row.id, now)
     const identity = await identify(row.user, 'token', row.id)
     return { ...identity, reach: { scope: row.scope as Scope, repo: row.repo } }
+  }
+
+  /** Book-keeping: with a full disk whoever may read reads on, and the use goes unnoted. */
+  async function noteUse(id: string, now: number): Promise<void> {
+    try {
+      await store.transaction(async (tx) => {
+        await tx.db.updateTable('profiles_tokens').set({ used_at: now }).where('id', '=', id).execute()
+      })
+    } catch (error) {
+      log.warn({ err: error, token: id }, 'the use of a token could not be noted')
+    }
   }
 
   async function byKey({ key }: Proof<'key'>): Promise<Identity> {

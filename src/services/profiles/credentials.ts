@@ -124,6 +124,9 @@ export function createCredentials(
         .where('user', '=', user)
         .where('name', '=', name)
         .execute()
+        .catch((error) =>
+          log.warn({ err: error, credential: name }, 'the use of a credential could not be noted'),
+        )
       log.info({ repo, node: use.node, credential: name }, 'a credential was handed out')
       return { fields }
     },

@@ -14,10 +14,33 @@ export const streams: Route[] = [
       path: '/healthz',
       access: 'public',
       scope: 'platform',
-      summary: 'Whether the API answers',
+      summary:
+        'Whether the process is alive and worth keeping; a full disk passes, and is the business of /readyz',
       response: Nothing,
     },
-    async () => ({}),
+    async (_, { troubles }) => {
+      const [broken] = (await troubles()).filter(({ final }) => final)
+      if (broken) throw new Problem('not_ready', { reason: broken.reason })
+      return {}
+    },
+  ),
+  route(
+    {
+      id: 'ready',
+      method: 'GET',
+      path: '/readyz',
+      access: 'public',
+      scope: 'platform',
+      summary:
+        'Whether the platform can take changes and follow them: its disk has room, and nothing of it sleeps',
+      response: Nothing,
+    },
+    async (_, { troubles }) => {
+      const all = await troubles()
+      if (all.length > 0)
+        throw new Problem('not_ready', { reason: all.map(({ reason }) => reason).join('; ') })
+      return {}
+    },
   ),
   route(
     {

@@ -25,6 +25,7 @@ const bus: Bus = {
   parked: real.parked.bind(real),
   revive: real.revive.bind(real),
   discard: real.discard.bind(real),
+  troubles: real.troubles.bind(real),
   async publish(pattern, event, tx) {
     if (pattern === 'repo.pushed') dieAt('before publish')
     const id = await real.publish(pattern, event, tx)

@@ -4,7 +4,10 @@ import type { EventPattern } from '#contracts'
 import { silentLog } from '#kit/log.ts'
 import type { Store } from '#store'
 import { type FakeClock, fakeClock } from './clock.ts'
+import { failOnScans } from './scans.ts'
 import { openStore } from './store.ts'
+
+failOnScans()
 
 /** What a service is given, real but for the clock. */
 export interface TestParts extends AsyncDisposable {

@@ -21,6 +21,11 @@ const finished = {
 }
 const moved = { repo: 'ann/site', address: 'vars.colour', nodes: ['web'], by: 'ann' }
 const drift = { repo: 'ann/site', node: 'web', commit: 'a'.repeat(40), fields: [], heals: false }
+const pushed = { repo: 'ann/site', branch: 'main', before: null, after: 'a'.repeat(40), by: 'ann' }
+const nodeJob = {
+  ...{ repo: 'ann/site', node: 'web', work: 'w', commit: 'a'.repeat(40), attempt: 1 },
+  goal: 'converge',
+}
 const written: [name: string, commit: string, payload: object][] = [
   ['shazam.steps', '0fce87c', { ...stepJob, script: 'echo hello', user: 'root' }],
   ['shazam.steps', 'bc66c91', stepJob],
@@ -29,6 +34,10 @@ const written: [name: string, commit: string, payload: object][] = [
   ['var.changed', '0fce87c', moved],
   ['var.changed', 'b5a95d4', moved],
   ['node.*.drift', 'bc66c91', drift],
+  ['repo.pushed', '0fce87c', pushed],
+  ['profile.changed', 'b5a95d4', { user: 'ann', what: 'user' }],
+  ['shazam.nodes', '0fce87c', nodeJob],
+  ['shazam.nodes', 'b5a95d4', { ...nodeJob, promised: { plan: 'p', verdict: 'change', digest: 'd' } }],
 ]
 
 for (const [name, commit, payload] of written)
@@ -41,6 +50,11 @@ for (const [name, commit, payload] of written)
     for (const [key, kept] of Object.entries(value as object))
       if (key in payload) assert.deepEqual(kept, (payload as Record<string, unknown>)[key], key)
   })
+
+test('a push that was judged before events told of consent keeps the consent that it was given', () => {
+  const { agreed } = unpackEvent('repo.pushed', JSON.stringify(pushed), 0) as { agreed: object }
+  assert.deepEqual(agreed, { destroy: ['all'], replace: ['all'] })
+})
 
 test('what a newer program queued is refused by its version, not taken for another shape', () => {
   const text = JSON.stringify({ ...moved, work: null })

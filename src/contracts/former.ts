@@ -8,6 +8,9 @@ type Payload = Record<string, unknown>
 /** From one version to the next. */
 type Step = (payload: Payload) => Payload
 
+/** Of a change that every former payload fits. */
+const same: Step = (payload) => payload
+
 /**
  * Version 0 is all that was written before payloads had a version: the first step of each takes any of those shapes,
  * back to the first release that can be upgraded.
@@ -20,6 +23,10 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
   // Both until b5a95d4 without the work that they come from.
   'var.changed': [(payload) => ({ work: null, ...payload })],
   'node.*.drift': [(payload) => ({ work: null, ...payload })],
+  // Until b5a95d4 a push that would lose a server was refused without consent, and nothing else told of it.
+  'repo.pushed': [(payload) => ({ agreed: { destroy: ['all'], replace: ['all'] }, ...payload })],
+  'profile.changed': [same],
+  'shazam.nodes': [same],
 }
 
 /** The version in which a payload is written today. */

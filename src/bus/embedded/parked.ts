@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { Problem } from '../../kit/problem.ts'
 import type { Parked } from '../index.ts'
 import { completeDeliveries, type Due, findDeliveries } from './deliveries.ts'
@@ -7,13 +8,13 @@ export async function listParked({ store }: BusParts): Promise<Parked[]> {
   const jobs = await store.db
     .selectFrom('bus_jobs')
     .select(['seq', 'id', 'queue', 'error', 'failures'])
-    .where('state', '=', 'parked')
+    .where(sql<boolean>`state = 'parked'`)
     .orderBy('seq')
     .execute()
   const deliveries = await store.db
     .selectFrom('bus_deliveries')
     .select(['seq', 'event', 'consumer', 'error', 'failures'])
-    .where('parked', '=', 1)
+    .where(sql<boolean>`parked = 1`)
     .orderBy('seq')
     .execute()
   return [

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { silentLog } from '#kit/log.ts'
 import type { Store } from '#store'
 import { type FakeClock, fakeClock, settle } from '#testing/clock.ts'
+import { failOnScans } from '#testing/scans.ts'
 import { openStore } from '#testing/store.ts'
 import { embeddedBus } from '../embedded.ts'
 import type { Bus } from '../index.ts'
+
+failOnScans()
 
 /** A process that has the bus open. */
 export interface Process extends AsyncDisposable {

@@ -32,8 +32,8 @@ export async function* followLines(
     }
     for (const line of answer.lines) yield { id: String(line.seq), event: 'line', data: line }
     if (answer.lines.length === 0) yield heartbeat
-    // Never beyond a line that was sent: an answer may be cut off at its limit.
-    after = answer.lines.at(-1)?.seq ?? after ?? answer.last
+    // What was looked at and did not fit is not looked at again.
+    after = answer.last
   }
 }
 

@@ -58,6 +58,23 @@ test('a stream that is taken up again has no gap and no double', async () => {
   stream.leave()
 })
 
+test('a stream whose filter nothing fits does not look at the same lines twice', async () => {
+  const clock = fakeClock()
+  await using api = await startTestApi({ clock })
+  for (let i = 1; i <= 5; i++) api.say({ text: String(i), node: 'web' })
+  const stream = await open(api, `${LOGS}?node=db&after=0`)
+  const asked = () =>
+    api.world.asked.flatMap(({ name, input }) =>
+      name === 'logger.query' ? [(input as { after?: number }).after] : [],
+    )
+  await until(async () => {
+    await clock.advance(10_000)
+    return asked().length >= 3
+  })
+  assert.deepEqual(asked().slice(0, 3), [0, 5, 5])
+  stream.leave()
+})
+
 test('an export is JSON lines', async () => {
   await using api = await startTestApi()
   for (const text of ['a', 'b']) api.say({ text })

@@ -52,7 +52,34 @@ async function findRemoved(
 const findUsage = (db: Db, repo: string) =>
   db.selectFrom('logger_usage').selectAll().where('repo', '=', repo).executeTakeFirst()
 
+/** Sequence numbers that one statement looks at: a filter that nothing fits reads all lines, and others come in between. */
+export const STRETCH = 20_000
+
+/** In stretches, from the end that is asked for; the store gives others their turn between two statements. */
 async function findRows(db: Db, query: Query, range: Range, forward: boolean): Promise<Row[]> {
+  const oldest = await db
+    .selectFrom('logger_lines')
+    .select('seq')
+    .where('repo', '=', query.repo)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst()
+  const rows: Row[] = []
+  const whole = { ...range, from: Math.max(range.from, oldest?.seq ?? Infinity) }
+  for (const stretch of stretchesOf(whole, forward)) {
+    if (rows.length >= query.limit) break
+    rows.push(...(await findStretch(db, { ...query, limit: query.limit - rows.length }, stretch, forward)))
+  }
+  return rows
+}
+
+function* stretchesOf({ from, to }: Range, forward: boolean): Generator<Range> {
+  if (forward)
+    for (let at = from; at <= to; at += STRETCH) yield { from: at, to: Math.min(to, at + STRETCH - 1) }
+  else for (let at = to; at >= from; at -= STRETCH) yield { from: Math.max(from, at - STRETCH + 1), to: at }
+}
+
+async function findStretch(db: Db, query: Query, range: Range, forward: boolean): Promise<Row[]> {
   const { text = '', limit } = query
   const trigrams = trigramsOf(text)
   if (trigrams.length === 0) return findIn(db, query, range, forward, limit)

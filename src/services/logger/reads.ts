@@ -24,10 +24,9 @@ export class Reads {
     if (waiting) return waiting
     const found = this.#traffic.pass(async () => {
       try {
-        return await this.#store.db.connection().execute((db) => {
-          this.#waiting.delete(key)
-          return findLines(db, query)
-        })
+        await this.#store.db.connection().execute(async () => void this.#waiting.delete(key))
+        // A statement at a time: a filter that nothing fits reads all lines, and others use the store in between.
+        return await findLines(this.#store.db, query)
       } catch (error) {
         // The turn may never have come.
         if (this.#waiting.get(key) === found) this.#waiting.delete(key)

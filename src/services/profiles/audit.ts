@@ -1,5 +1,5 @@
 import type { Input, Output } from '#contracts'
-import type { AuditRecord, AuditVerdict } from '#contracts/audit.ts'
+import type { AuditEntry, AuditRecord, AuditVerdict } from '#contracts/audit.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Seal } from '#kit/seal.ts'
 import type { Parts } from '#kit/service.ts'
@@ -10,6 +10,8 @@ import type { Tables } from './tables.ts'
 type Db = Store<Tables>['db']
 
 const PAGE = 1000
+/** Entries that one statement looks at: others come in between, however few fit the filter. */
+const STRETCH = 20_000
 const FAULTS = 100
 const HEAD = 'head of the audit'
 
@@ -48,15 +50,18 @@ export function createAudit({ clock, log, store: any }: Parts, seal: Seal): Audi
       }
     },
 
-    async list({ repo, actor, action, since, before, limit }) {
-      let query = store.db.selectFrom('profiles_audit').selectAll()
-      if (repo !== undefined) query = query.where('repo', '=', repo)
-      if (actor !== undefined) query = query.where('actor', '=', actor)
-      if (action !== undefined) query = query.where('action', '=', action)
-      if (since !== undefined) query = query.where('at', '>=', since)
-      if (before !== undefined) query = query.where('seq', '<', before)
-      const rows = await query.orderBy('seq', 'desc').limit(limit).execute()
-      return rows.map(toEntry)
+    async list(filter) {
+      const { since = 0, before = Infinity, limit } = filter
+      const end = Math.min(before, ((await newest(store.db))?.seq ?? 0) + 1)
+      const found: AuditEntry[] = []
+      for (let to = end; to > 1 && found.length < limit; to -= STRETCH) {
+        const range = { from: Math.max(1, to - STRETCH), to }
+        const rows = await findEntries(store.db, { ...filter, limit: limit - found.length }, range)
+        found.push(...rows.map(toEntry))
+        // What is older is older than `since` too.
+        if (since > 0 && ((await entryAt(store.db, range.from))?.at ?? since) < since) break
+      }
+      return found
     },
 
     async verify({ head }) {
@@ -117,6 +122,30 @@ export function createAudit({ clock, log, store: any }: Parts, seal: Seal): Audi
       .execute()
   }
 }
+
+/** Newest first, of the entries from `from` to before `to`. */
+function findEntries(
+  db: Db,
+  { repo, actor, action, since, limit }: Input<'profiles.list_audit'>,
+  { from, to }: { from: number; to: number },
+) {
+  let query = db.selectFrom('profiles_audit').selectAll().where('seq', '>=', from).where('seq', '<', to)
+  if (repo !== undefined) query = query.where('repo', '=', repo)
+  if (actor !== undefined) query = query.where('actor', '=', actor)
+  if (action !== undefined) query = query.where('action', '=', action)
+  if (since !== undefined) query = query.where('at', '>=', since)
+  return query.orderBy('seq', 'desc').limit(limit).execute()
+}
+
+/** The first entry from a number on: rows that were removed leave gaps. */
+const entryAt = (db: Db, seq: number) =>
+  db
+    .selectFrom('profiles_audit')
+    .select('at')
+    .where('seq', '>=', seq)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst()
 
 const newest = (db: Db) =>
   db.selectFrom('profiles_audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst()

@@ -133,4 +133,19 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'profiles/0008-indexes',
+    async up(db) {
+      const index = (name: string) => db.schema.createIndex(name).on('profiles_audit')
+      await index('profiles_audit_by_actor').columns(['actor', 'seq']).execute()
+      await index('profiles_audit_by_action').columns(['action', 'seq']).execute()
+      await db.schema.createIndex('profiles_tokens_by_repo').on('profiles_tokens').column('repo').execute()
+      await db.schema.createIndex('profiles_users_by_admin').on('profiles_users').column('admin').execute()
+      await db.schema
+        .createIndex('profiles_sign_ins_by_age')
+        .on('profiles_sign_ins')
+        .column('last_at')
+        .execute()
+    },
+  },
 ]

@@ -81,6 +81,19 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'tasker/0011-indexes',
+    async up(db) {
+      await db.schema
+        .createIndex('tasker_works_unresolved')
+        .on('tasker_works')
+        .columns(['repo', 'state', 'error_code'])
+        .execute()
+      const index = (name: string) => db.schema.createIndex(name).on('tasker_plans')
+      await index('tasker_plans_repo').column('repo').execute()
+      await index('tasker_plans_age').column('expires_at').execute()
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {

@@ -7,12 +7,15 @@ import type { NodeRow, WatchRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
 import { holdTip, seeTip, untilStill } from './tips.ts'
 import type { Turn } from './turn.ts'
+import { findWorks } from './works.ts'
 
 /** Milliseconds between two questions whose turn it is, at most. */
 const LONGEST = 60_000
 const SHORTEST = 250
 /** Nodes that are looked at at the same time: after a long rest all are due. */
 const AT_ONCE = 4
+/** So that the list of 10,000 nodes is read every two seconds, at most. */
+const NODES_A_MILLISECOND = 5
 const LOOK = 60_000
 
 interface Due {
@@ -69,33 +72,60 @@ async function patrol(tasker: Tasker, signal: AbortSignal): Promise<number> {
     for (const one of queue) if (!signal.aborted) await lookAt(tasker, one, signal)
   }
   await Promise.all(Array.from({ length: AT_ONCE }, walk))
-  return Math.min(...all.map(({ at }) => (at > now ? at : Number.POSITIVE_INFINITY)))
+  const next = all.reduce((first, { at }) => (at > now && at < first ? at : first), Number.POSITIVE_INFINITY)
+  // A long list is not read for each of its nodes.
+  return Math.max(next, now + all.length / NODES_A_MILLISECOND)
 }
 
 /** Nodes that are as they should be, as far as is known, and whose repository wants them looked at. */
 async function listTurns({ db }: Tasker, now: number): Promise<Due[]> {
-  const rows = await db
-    .selectFrom('tasker_nodes')
-    .innerJoin('tasker_works', 'tasker_works.id', 'tasker_nodes.work')
-    .leftJoin('tasker_looks', (join) =>
-      join
-        .onRef('tasker_looks.repo', '=', 'tasker_nodes.repo')
-        .onRef('tasker_looks.node', '=', 'tasker_nodes.node'),
-    )
-    .selectAll('tasker_nodes')
-    .select(['tasker_looks.looked_at', 'tasker_works.ended_at'])
-    .where('tasker_nodes.goal', '=', 'present')
-    .where('tasker_nodes.synced_commit', 'is not', null)
-    .where('tasker_works.state', '=', 'succeeded')
-    .execute()
   const watches = await readWatches(db)
-  return rows.flatMap(({ looked_at, ended_at, ...node }) => {
-    const watch = watches.get(node.repo) ?? defaults(node.repo)
-    const interval = watch.interval * 1000
-    if (interval === 0) return []
-    const seen = Math.max(Number(looked_at ?? 0), Number(ended_at ?? 0))
-    const slot = latestSlot(node.repo, node.node, interval, now)
-    return [{ node, watch, at: slot > seen ? slot : slot + interval }]
+  const turns: Due[] = []
+  for (let page = await readPage(db); page.length > 0; page = await readPage(db, page.at(-1)))
+    for (const { node, seen } of await seenOf(db, page)) {
+      const watch = watches.get(node.repo) ?? defaults(node.repo)
+      const interval = watch.interval * 1000
+      if (interval === 0) continue
+      const slot = latestSlot(node.repo, node.node, interval, now)
+      turns.push({ node, watch, at: slot > seen ? slot : slot + interval })
+    }
+  return turns
+}
+
+/** Nodes that one statement reads: others come in between. */
+const PAGE = 500
+
+const readPage = (db: Tasker['db'], after?: Pick<NodeRow, 'repo' | 'node'>): Promise<NodeRow[]> =>
+  db
+    .selectFrom('tasker_nodes')
+    .selectAll()
+    .where((eb) => eb(eb.refTuple('repo', 'node'), '>', eb.tuple(after?.repo ?? '', after?.node ?? '')))
+    .orderBy('repo')
+    .orderBy('node')
+    .limit(PAGE)
+    .execute()
+
+/** When each was last looked at or worked on; of those alone that a sync has made. */
+async function seenOf(
+  db: Tasker['db'],
+  page: readonly NodeRow[],
+): Promise<{ node: NodeRow; seen: number }[]> {
+  const made = page.filter(({ goal, synced_commit }) => goal === 'present' && synced_commit !== null)
+  if (made.length === 0) return []
+  const works = await findWorks(
+    db,
+    made.map(({ work }) => work),
+  )
+  const looks = await db
+    .selectFrom('tasker_looks')
+    .select(['repo', 'node', 'looked_at'])
+    .where('repo', 'in', [...new Set(made.map(({ repo }) => repo))])
+    .execute()
+  const looked = new Map(looks.map(({ repo, node, looked_at }) => [`${repo}/${node}`, Number(looked_at)]))
+  return made.flatMap((node) => {
+    const work = works.get(node.work)
+    if (work?.state !== 'succeeded') return []
+    return { node, seen: Math.max(looked.get(`${node.repo}/${node.node}`) ?? 0, Number(work.ended_at ?? 0)) }
   })
 }
 

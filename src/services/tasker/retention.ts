@@ -41,19 +41,22 @@ export function createRetention(tasker: Tasker): AsyncDisposable {
 
 async function sweep({ db, clock, turns }: Tasker, signal: AbortSignal): Promise<void> {
   const before = clock.now() - KEPT_TIME
-  for (const repo of await reposWithOld(db, before)) {
-    while (!signal.aborted && (await turns.take((turn) => removeBatch(turn, repo, before))));
+  for (let repo = await repoAfter(db, ''); repo !== undefined; repo = await repoAfter(db, repo)) {
+    const here = repo
+    while (!signal.aborted && (await turns.take((turn) => removeBatch(turn, here, before))));
   }
 }
 
-async function reposWithOld(db: Tasker['db'], before: number): Promise<string[]> {
-  const rows = await db
+/** By the index: a list of all repositories would read every work. */
+async function repoAfter(db: Tasker['db'], repo: string): Promise<string | undefined> {
+  const row = await db
     .selectFrom('tasker_works')
     .select('repo')
-    .distinct()
-    .where('ended_at', '<', before)
-    .execute()
-  return rows.map(({ repo }) => repo)
+    .where('repo', '>', repo)
+    .orderBy('repo')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.repo
 }
 
 /** Returns whether there may be more. */

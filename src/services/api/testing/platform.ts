@@ -118,7 +118,9 @@ export async function startTestApi(options: { clock?: Clock; port?: number } = {
     const fit = () => world.lines.filter((line) => line.seq > (after ?? 0) && fits(line, filter))
     if (after !== undefined && fit().length === 0) await held(waiting, clock, wait, signal)
     const lines = after === undefined ? fit().slice(-limit) : fit().slice(0, limit)
-    return { lines, last: lines.at(-1)?.seq ?? after ?? 0, first: null, removed: null }
+    const newest = world.lines.at(-1)?.seq ?? 0
+    const last = lines.length === limit && after !== undefined ? (lines.at(-1)?.seq ?? 0) : newest
+    return { lines, last, first: null, removed: null }
   })
   let port = 0
   const parts = { bus, store, clock, log: silentLog }

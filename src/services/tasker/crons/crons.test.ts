@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Cron as Croner } from 'croner'
 import { sql } from 'kysely'
 import type { Cron } from '#contracts/descriptors.ts'
 import { until } from '#testing/until.ts'
 import { aTask, tip } from '../testing/descriptors.ts'
 import { REPO, World } from '../testing/world.ts'
 import { calendarOf } from './calendar.ts'
-import { dueSlots, lineOf, MOST_MADE_UP, nextSlot } from './slots.ts'
+import { dueSlots, lineOf, MOST_COUNTED, MOST_MADE_UP, nextSlot } from './slots.ts'
 
 const at = (text: string) => Date.parse(text)
 const text = (slot: number | null) => (slot === null ? 'none' : new Date(slot).toISOString().slice(0, 16))
@@ -147,14 +148,15 @@ test('a slot that is two minutes late is not missed, by any policy', () => {
     assert.deepEqual(dueSlots(hourly(missed), at('2026-01-01T01:00Z'), at('2026-01-01T01:02Z')), {
       runs: [at('2026-01-01T01:00Z')],
       left: 0,
+      more: false,
     })
 })
 
 test('slots that were missed: none, one or all of them get a run', () => {
   const due = (missed: 'skip' | 'once' | 'all') =>
     dueSlots(hourly(missed), at('2026-01-01T01:00Z'), at('2026-01-01T03:30Z'))
-  assert.deepEqual(due('skip'), { runs: [], left: 3 })
-  assert.deepEqual(due('once'), { runs: [at('2026-01-01T03:00Z')], left: 2 })
+  assert.deepEqual(due('skip'), { runs: [], left: 3, more: false })
+  assert.deepEqual(due('once'), { runs: [at('2026-01-01T03:00Z')], left: 2, more: false })
   assert.deepEqual(due('all').runs.map(text), ['2026-01-01T01:00', '2026-01-01T02:00', '2026-01-01T03:00'])
 })
 
@@ -167,6 +169,20 @@ test('no more than the newest 24 slots are made up for, also after ten years', (
   const late = dueSlots(minutely, at('2026-01-01T01:00Z'), at('2036-01-01T00:00Z'))
   assert.equal(text(late.runs.at(-1) ?? 0), '2036-01-01T00:00')
   assert.equal(late.runs.length, MOST_MADE_UP)
+})
+
+test('after eight days a minutely line is decided by its newest slots alone, and says that there were more', (t) => {
+  const looks = t.mock.method(Croner.prototype, 'nextRun').mock
+  for (const missed of ['skip', 'once', 'all'] as const) {
+    const line = lineOf({ cron: '* * * * *', missed })
+    looks.resetCalls()
+    const { runs, left, more } = dueSlots(line, at('2026-01-01T00:00Z'), at('2026-01-09T00:00:30Z'))
+    assert.equal(runs.length + left, MOST_COUNTED)
+    assert.equal(more, true)
+    assert.equal(text(runs.at(-1) ?? 0), '2026-01-09T00:00')
+    const count = looks.callCount()
+    assert.ok(count > 0 && count <= MOST_COUNTED + 2, `${count} slots were looked at`)
+  }
 })
 
 const HOUR = 3_600_000

@@ -18,8 +18,8 @@ export const lineOf = (written: Written): Line => ({
 export const GRACE = 2 * 60_000
 /** Slots that `all` makes up for; the newest ones. */
 export const MOST_MADE_UP = 24
-/** Slots that are counted, when there are so many. */
-const MOST_COUNTED = 10_000
+/** Slots that are counted; however many have come, no more are looked at. */
+export const MOST_COUNTED = 100
 
 const calendars = new Map<string, Calendar>()
 
@@ -40,28 +40,30 @@ export const nextSlot = (line: Pick<Line, 'cron' | 'timezone'>, after: number): 
 export interface Due {
   /** Slots that get a run each, oldest first. */
   runs: number[]
-  /** Slots that get none. */
+  /** Slots that get none; of those that were counted. */
   left: number
+  /** Whether there are more than were counted. */
+  more: boolean
 }
 
 /** What is to be done now about the slots from `first`, which has come, until now. */
 export function dueSlots(line: Line, first: number, now: number): Due {
-  const slots = slotsIn(line, first, now)
+  const { slots, more } = slotsIn(line, first, now)
   const latest = slots.at(-1) ?? first
   if (line.missed === 'all') {
     const runs = slots.slice(-MOST_MADE_UP)
-    return { runs, left: slots.length - runs.length }
+    return { runs, left: slots.length - runs.length, more }
   }
   const isWanted = line.missed === 'once' || now - latest <= GRACE
-  return { runs: isWanted ? [latest] : [], left: slots.length - (isWanted ? 1 : 0) }
+  return { runs: isWanted ? [latest] : [], left: slots.length - (isWanted ? 1 : 0), more }
 }
 
-/** The newest of them when there are too many to count. */
-function slotsIn(line: Line, first: number, now: number): number[] {
+/** The newest of them when there are too many to count: a minutely line has 11,520 in eight days. */
+function slotsIn(line: Line, first: number, now: number): { slots: number[]; more: boolean } {
   const slots = [first]
   for (let slot = nextSlot(line, first); slot !== null && slot <= now; slot = nextSlot(line, slot)) {
     slots.push(slot)
-    if (slots.length >= MOST_COUNTED) return calendar(line).previous(MOST_COUNTED, now)
+    if (slots.length > MOST_COUNTED) return { slots: calendar(line).previous(MOST_COUNTED, now), more: true }
   }
-  return slots
+  return { slots, more: false }
 }

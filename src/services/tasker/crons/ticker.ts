@@ -75,12 +75,13 @@ async function fireDue(tasker: Tasker): Promise<number> {
 /** The runs of a slot and the moment of the next are one transaction: whatever dies, a slot has its run once. */
 async function fire(tasker: Tasker, due: ScheduleRow): Promise<void> {
   const { repo } = due
+  // Before the transaction, which holds up everybody.
+  const { runs, left, more } = dueSlots(due, Number(due.next_at), tasker.clock.now())
   await withTips(tasker, [repo], tasker.turns.take, async (turn, [tip]) => {
     const task = tip?.tasks.find(({ id }) => id === due.task)
     const row = await findSchedule(turn, due)
-    if (!row || Number(row.next_at) > turn.now) return
-    const { runs, left } = dueSlots(row, Number(row.next_at), turn.now)
-    if (left > 0) noteMissed(turn, row, left, runs.length)
+    if (!row || row.next_at !== due.next_at || row.missed !== due.missed) return
+    if (left > 0) noteMissed(turn, row, { runs: runs.length, left, more })
     for (const slot of tip && task ? runs : []) {
       const cause = { kind: 'cron' as const, by: 'devo.ps', detail: causeOf(row, slot), depth: 0 }
       if (tip && task) await createRun(turn, { tip, task, vars: {}, cause })
@@ -92,9 +93,14 @@ async function fire(tasker: Tasker, due: ScheduleRow): Promise<void> {
 const causeOf = ({ cron, timezone }: ScheduleRow, slot: number) =>
   `${cron} (${timezone}) of ${new Date(slot).toISOString().slice(0, 16)}Z`
 
-function noteMissed(turn: Turn, { repo, task, cron, missed }: ScheduleRow, left: number, runs: number): void {
+function noteMissed(
+  turn: Turn,
+  { repo, task, cron, missed }: ScheduleRow,
+  { runs, left, more }: { runs: number; left: number; more: boolean },
+): void {
   const rest = runs === 0 ? 'none is made up for' : `${runs} ${runs === 1 ? 'is' : 'are'} run`
-  const text = `${left + runs} slots of ${cron} have come while nobody looked: ${rest} (missed: ${missed})`
+  const count = `${more ? 'more than ' : ''}${left + runs}`
+  const text = `${count} slots of ${cron} have come while nobody looked: ${rest} (missed: ${missed})`
   turn.note({ repo, task, level: 'warn', text })
 }
 

@@ -221,16 +221,11 @@ test('environment and user are told with the text of a step, rendered', async ()
 
 test('a step sets a variable of the repository, with the type of its value, and tells which run did', async () => {
   await using world = await World.open()
-  const set: unknown[] = []
-  world.bus.answer('registry.set_variable', async (input) => {
-    set.push(input)
-    return { repo: REPO, scope: 'repo', name: 'v', value: 1, set_at: 0, set_by: 'ann', source: null }
-  })
   const run = await begin(world, [{ run: 'devops var set v {{ vars.n }}', vars: { n: 7 } }, 'two'], {
     targets: ['a', 'b'],
   })
   const done = await finishAll(world, run)
-  assert.deepEqual(set, [
+  assert.deepEqual(world.set, [
     { repo: REPO, scope: 'repo', name: 'v', value: 7, by: 'ann', source: { kind: 'run', id: run.id } },
   ])
   assert.deepEqual(states(done), ['0 a success', '1 a success', '1 b success'])

@@ -1,6 +1,6 @@
 import type { BusEvent } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
-import type { EventPattern, Output } from '#contracts'
+import type { EventPattern, Input, Output } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { Agreed } from '#contracts/git.ts'
 import type { NewLine } from '#contracts/logger.ts'
@@ -11,9 +11,12 @@ import { startService } from '#kit/service.ts'
 import type { Store } from '#store'
 import { openSqlite } from '#store/sqlite.ts'
 import { type FakeClock, fakeClock } from '#testing/clock.ts'
+import { failOnScans } from '#testing/scans.ts'
 import { until } from '#testing/until.ts'
 import { type TaskerOptions, tasker } from '../index.ts'
 import type { Tables } from '../tables.ts'
+
+failOnScans()
 
 export const REPO = 'ann/site'
 
@@ -32,6 +35,8 @@ export class World implements AsyncDisposable {
   readonly events: BusEvent[] = []
   /** What `registry.resolve` gives, besides the nodes. */
   resolved: Record<string, unknown> = { vars: {} }
+  /** Variables that steps set. */
+  readonly set: Input<'registry.set_variable'>[] = []
   /** The nodes that use every variable. */
   users: string[] = []
   /** What a look of shazam finds. */
@@ -132,7 +137,9 @@ export class World implements AsyncDisposable {
       if (this.deaf) throw new Problem('no_answer', { call: 'registry.resolve' })
       return { $views: Object.fromEntries(nodes.map((node) => [node, this.resolved.vars])), ...this.resolved }
     })
-    bus.answer('registry.set_variable', async ({ source, by, ...variable }) => {
+    bus.answer('registry.set_variable', async (input) => {
+      const { source, by, ...variable } = input
+      this.set.push(input)
       const { repo, name } = variable
       const work = source?.kind === 'run' ? source.id : null
       const data = { repo, address: `vars.${name}`, nodes: this.users, by, work }

@@ -14,8 +14,8 @@ export interface Plane extends AsyncDisposable {
   url: string
   ssh: { host: string; port: number }
   adminToken: string
-  /** `SIGKILL`, as when the machine loses its power but not its disk; resolves when the process is gone. */
-  kill(): Promise<void>
+  /** By `SIGKILL` when absent, as when the machine loses its power but not its disk; resolves when the process is gone. */
+  kill(signal?: NodeJS.Signals): Promise<void>
   /** `SIGTERM`, as an operator stops it; resolves when the process is gone. */
   terminate(): Promise<void>
   /** Starts it again on the same data and ports. */
@@ -45,7 +45,7 @@ export async function startPlane(more: readonly string[] = [], within = tmpdir()
     url: `http://127.0.0.1:${server.ports.api}`,
     ssh: { host: '127.0.0.1', port: server.ports.ssh },
     adminToken,
-    kill: () => end(server.child, 'SIGKILL'),
+    kill: (signal = 'SIGKILL') => end(server.child, signal),
     terminate: () => end(server.child, 'SIGTERM'),
     async restart() {
       const before = server.output()

@@ -68,6 +68,26 @@ test('the deletion of the branch destroys nothing', async () => {
   assert.equal((await world.works()).length, 2)
 })
 
+for (const late of ['a success', 'a failure for good'])
+  test(`${late} of an earlier attempt that is told too late changes nothing of the one that runs`, async () => {
+    await using world = await World.open()
+    await world.push(tip(1, ['web']))
+    const first = await world.nodeJob(1)
+    await world.fail(first)
+    await until(async () => (await world.works(['waiting']))[0]?.waits_for)
+    await world.clock.advance(pauseAfter(1))
+    const second = await world.nodeJob(2)
+    assert.equal(second.attempt, 2)
+    if (late === 'a success') await world.succeed(first)
+    else await world.fail(first, { message: 'too late', retry: false })
+    await world.fail(second, { message: 'it broke again' })
+    const work = await until(async () => (await world.works(['waiting', 'failed', 'succeeded']))[0])
+    assert.match(work.waits_for ?? '', /^next attempt 3 in .*: it broke again$/)
+    await world.clock.advance(pauseAfter(2))
+    await world.succeed(await world.nodeJob(3))
+    await until(async () => (await world.status('web'))?.commit === commitId(1))
+  })
+
 test('a failed sync is tried again after growing pauses, until it is out of sync; a push starts a new series', async () => {
   await using world = await World.open()
   await world.push(tip(1, ['web']))

@@ -95,6 +95,28 @@ test('when all tries fail the step has failed; an unknown outcome is never tried
   assert.equal(world.stepJobs.length, 3)
 })
 
+for (const late of ['success', 'failure', 'unknown'] as const)
+  test(`what an earlier try has to say too late (${late}) changes nothing of the one that runs`, async () => {
+    await using world = await World.open()
+    const run = await begin(world, [{ run: 'flaky', retries: { count: 2, pause: 0 } }])
+    const first = await world.stepJob(1)
+    await world.finish(first, 'failure')
+    const second = await world.stepJob(2)
+    assert.equal(second.attempt, 2)
+    await world.finish(first, late)
+    await world.finish(second, 'failure')
+    const now = () => world.run(run.id)
+    const ended = async () => (await now()).ended_at !== null
+    await until(async () => world.stepJobs.length > 2 || (await ended()))
+    const third = world.stepJobs[2]
+    assert.equal(third?.attempt, 3, 'the second try was ended by the first')
+    if (third) await world.finish(second, late)
+    if (third) await world.finish(third, 'success')
+    await until(async () => world.stepJobs.length > 3 || (await ended()))
+    const { state, steps } = await now()
+    assert.deepEqual([state, steps[0]?.attempt, world.stepJobs.length], ['succeeded', 3, 3])
+  })
+
 test('a step that takes too long is stopped and has failed', async () => {
   await using world = await World.open()
   const stopped: string[] = []

@@ -168,6 +168,28 @@ test('a cancelled run holds its nodes until a step that could not be stopped has
   assert.equal(world.stepJobs.length, 1)
 })
 
+test('a run that is cancelled while its next step is made ready starts no step any more', async () => {
+  await using world = await World.open()
+  world.tips.set(REPO, tip(1, ['web'], [aTask('t', ['one', 'two'])]))
+  const asked = Promise.withResolvers<void>()
+  const cancelled = Promise.withResolvers<void>()
+  const run = await start(world, 't')
+  const job = await world.stepJob(1)
+  world.onResolve = async () => {
+    asked.resolve()
+    await cancelled.promise
+  }
+  await world.finish(job)
+  await asked.promise
+  await world.bus.ask('tasker.cancel', { repo: REPO, work: run.id, by: 'ann' })
+  cancelled.resolve()
+  assert.deepEqual(states(await ended(world, run)), ['0 web success', '1 web skipped'])
+  // What comes after it on the node shows that nothing of it is on its way.
+  world.onResolve = async () => {}
+  const next = await start(world, 't')
+  assert.equal((await world.stepJob(2)).run, next.id)
+})
+
 test('two tasks that start each other are cut, and the run that was not begun says why', async () => {
   await using world = await World.open()
   const ping = aTask('ping', ['ping'], { events: ['task.pong.run'] })
@@ -214,11 +236,16 @@ test('a restart in the middle loses no run and repeats no step', async () => {
   const run = await start(world, 't')
   for (let n = 1; n <= 3; n++) {
     await world.restart()
-    const job = await world.stepJob(n)
+    const job = await world.stepJobLater(n)
     await world.restart()
     await world.finish(job)
   }
-  assert.equal((await ended(world, run)).state, 'succeeded')
+  const done = await until(async () => {
+    await world.clock.advance(1_000)
+    const found = await world.run(run.id)
+    return found.ended_at === null ? undefined : found
+  })
+  assert.equal(done.state, 'succeeded')
   assert.equal(world.stepJobs.length, 3)
 })
 

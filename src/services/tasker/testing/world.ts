@@ -1,4 +1,4 @@
-import type { BusEvent } from '#bus'
+import type { BusEvent, Lease } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
 import type { EventPattern, Input, Output } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
@@ -51,6 +51,8 @@ export class World implements AsyncDisposable {
   onTip: (tip: Infrastructure) => Promise<void> = async () => {}
   /** Git and the registry do not answer. */
   deaf = false
+  /** Before the registry resolves something. */
+  onResolve: () => Promise<void> = async () => {}
   /** Whether shazam finds something to stop. */
   stops: (step: Pick<StepJob, 'run' | 'step' | 'node' | 'attempt'>) => boolean = () => true
   /** Sees each job as shazam gets it; a throw sends it back. */
@@ -134,6 +136,7 @@ export class World implements AsyncDisposable {
     )
     bus.answer('profiles.collaborations', async ({ user }) => [{ repo: REPO, user, role: 'write' as const }])
     bus.answer('registry.resolve', async ({ nodes = [] }) => {
+      await this.onResolve()
       if (this.deaf) throw new Problem('no_answer', { call: 'registry.resolve' })
       return { $views: Object.fromEntries(nodes.map((node) => [node, this.resolved.vars])), ...this.resolved }
     })
@@ -181,16 +184,26 @@ export class World implements AsyncDisposable {
     ]
     this.bus.on('test.events', patterns, async (event) => void this.events.push(event))
     const many = { concurrency: 20 }
-    this.bus.work('shazam.nodes', async (job) => take(job, this.nodeJobs, this.onNodeJob), many)
-    this.bus.work('shazam.steps', async (job) => this.#startStep(job), many)
+    this.bus.work(
+      'shazam.nodes',
+      async (job, lease) => this.#take(lease, job, this.nodeJobs, this.onNodeJob),
+      many,
+    )
+    this.bus.work('shazam.steps', async (job, lease) => this.#startStep(job, lease), many)
+  }
+
+  /** A job that came, and came again because its worker was stopped before it had said so, is one job. */
+  async #take<J>(lease: Lease, job: J, jobs: J[], look: (job: J) => void = () => {}): Promise<void> {
+    look(job)
+    await lease.once(async (tx) => tx.afterCommit(() => jobs.push(job)))
   }
 
   /** Asks for the text of a step as it starts, as shazam does. */
-  async #startStep(job: StepJob): Promise<void> {
+  async #startStep(job: StepJob, lease: Lease): Promise<void> {
     const { repo, run, step, node } = job
     this.onStepJob(job)
     const text = await this.bus.ask('tasker.step_script', { repo, run, step, node })
-    this.stepJobs.push({ ...job, ...text })
+    await this.#take(lease, { ...job, ...text }, this.stepJobs)
   }
 
   /** Makes this the tip and tells of it. */
@@ -211,6 +224,13 @@ export class World implements AsyncDisposable {
   /** The n-th job that shazam gets, from 1. */
   nodeJob = (n: number): Promise<NodeJob> => until(() => this.nodeJobs[n - 1])
   stepJob = (n: number): Promise<StartedStep> => until(() => this.stepJobs[n - 1])
+
+  /** The same when a worker may have been stopped in the middle: what it did is tried again after a while. */
+  stepJobLater = (n: number): Promise<StartedStep> =>
+    until(async () => {
+      if (!this.stepJobs[n - 1]) await this.clock.advance(1_000)
+      return this.stepJobs[n - 1]
+    })
 
   async succeed(job: NodeJob, verb: 'create' | 'update' = 'create'): Promise<void> {
     const { goal, promised: _, agreed: _agreed, ...data } = job
@@ -267,9 +287,4 @@ export class World implements AsyncDisposable {
     })
     this.nodeJobs.length = 0
   }
-}
-
-function take<J>(job: J, jobs: J[], look: (job: J) => void): void {
-  look(job)
-  jobs.push(job)
 }

@@ -10,6 +10,9 @@ import { Problem } from '#kit/problem.ts'
  */
 const WAIT = 1000
 
+/** Milliseconds until what could not be written of the holder is tried again. */
+const WRITE_AGAIN = 5000
+
 /** What nothing refers to is closed by the garbage collection, and the lock would go with it. */
 const held = new Set<DatabaseSync>()
 
@@ -41,7 +44,9 @@ export function holdFolder(folder: string, command: string): Hold {
   const words = join(folder, 'holder.json')
   const lock = takeLock(folder, words)
   const holder: Holder = { pid: process.pid, host: hostname(), since: Date.now(), command, ports: {} }
+  let again: NodeJS.Timeout | undefined
   const write = () => {
+    clearTimeout(again)
     try {
       writeFileSync(`${words}.new`, JSON.stringify(holder), { mode: 0o600 })
       giveToOwner(folder, `${words}.new`)
@@ -49,6 +54,7 @@ export function holdFolder(folder: string, command: string): Hold {
     } catch {
       // A full disk: the lock holds all the same, and only what is said of it is less.
       rmSync(words, { force: true })
+      again = setTimeout(write, WRITE_AGAIN).unref()
     }
   }
   write()
@@ -58,6 +64,7 @@ export function holdFolder(folder: string, command: string): Hold {
       write()
     },
     [Symbol.dispose]() {
+      clearTimeout(again)
       // Before the lock goes: afterwards the file may be another's.
       rmSync(words, { force: true })
       held.delete(lock)
@@ -93,12 +100,13 @@ function giveToOwner(folder: string, file: string): void {
 
 function taken(folder: string, words: string): string {
   const holder = readHolder(words)
-  if (!holder)
-    return `The data folder ${folder} is in use by another process. Stop that one first, or name another folder with --data`
-  const { pid, host, since, command, ports } = holder
+  const pid = holderByKernel(join(folder, 'lock'))
+  if (!holder || (pid !== undefined && pid !== holder.pid))
+    return `The data folder ${folder} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}. Stop that one first, or name another folder with --data`
+  const { host, since, command, ports } = holder
   const where = Object.entries(ports).map(([name, port]) => `${name} ${port}`)
   const listens = where.length > 0 ? `, ports ${where.join(', ')}` : ''
-  return `The data folder ${folder} is in use by \`${command}\`: process ${pid} on ${host} since ${new Date(since).toISOString()}${listens}. Stop that one first, or name another folder with --data`
+  return `The data folder ${folder} is in use by \`${command}\`: process ${holder.pid} on ${host} since ${new Date(since).toISOString()}${listens}. Stop that one first, or name another folder with --data`
 }
 
 /** What the holder says; nothing when that is left over from one that was killed. */
@@ -109,6 +117,21 @@ function readHolder(words: string): Holder | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whose lock is on the file, where the kernel tells (Linux, /proc/locks); another container's processes have no number here. */
+function holderByKernel(file: string): number | undefined {
+  try {
+    const { ino } = statSync(file)
+    for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+      const [, , , mode, pid, at = ''] = line.trim().split(/\s+/)
+      if (mode === 'WRITE' && Number(pid) > 0 && at.split(':')[2] === String(ino) && isAlive(Number(pid)))
+        return Number(pid)
+    }
+  } catch {
+    // Another system.
+  }
+  return undefined
 }
 
 function isAlive(pid: number): boolean {

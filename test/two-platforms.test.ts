@@ -153,7 +153,10 @@ test('what a killed holder said of itself is not told of another', async (t) => 
   })
   const words = JSON.parse(readFileSync(join(data, 'holder.json'), 'utf8'))
   writeFileSync(join(data, 'holder.json'), JSON.stringify({ ...words, pid: gone }))
-  await assert.rejects(startPlatform({ data, log: silentLog }), /is in use by another process/)
+  await assert.rejects(
+    startPlatform({ data, log: silentLog }),
+    new RegExp(`is in use by process ${process.pid}\\. Stop that one first`),
+  )
 })
 
 function folder(t: TestContext): string {

@@ -1,12 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { createPerson, type Person, request } from './person.ts'
 
 const run = promisify(execFile)
 const program = resolve(import.meta.dirname, '../bin/devops.ts')
+const setClock = resolve(import.meta.dirname, 'set-clock.ts')
+/** Beside the data folder: its disk may be full. */
+const clockOf = (data: string) => join(tmpdir(), `${basename(data)}.clock`)
 
 /** A whole platform in a process of its own, as a user runs it, with an empty data folder. */
 export interface Plane extends AsyncDisposable {
@@ -22,6 +25,8 @@ export interface Plane extends AsyncDisposable {
   restart(): Promise<void>
   /** A user with an SSH key, a token and a folder for clones. */
   person(name: string): Promise<Person>
+  /** Sets its wall clock so many milliseconds ahead of the machine's, as people do while it runs. */
+  setClock(ahead: number): void
   /** Of the process that runs now. */
   pid(): number
   /** Requests to the API as the first administrator. */
@@ -30,12 +35,21 @@ export interface Plane extends AsyncDisposable {
   output(): string
 }
 
-/** `more`: further options of `devops server`. `within`: where the data folder is made. */
-export async function startPlane(more: readonly string[] = [], within = tmpdir()): Promise<Plane> {
+/**
+ * `more`: further options of `devops server`. `within`: where the data folder is made. `settable`: with a wall clock that
+ * `setClock` sets.
+ */
+export async function startPlane(
+  more: readonly string[] = [],
+  within = tmpdir(),
+  settable = false,
+): Promise<Plane> {
   await using stack = new AsyncDisposableStack()
   const data = mkdtempSync(join(within, 'devops-plane-'))
   stack.defer(() => rmSync(data, { recursive: true, force: true }))
-  let server = await launch(data, { api: 0, ssh: 0, git: 0 }, more)
+  stack.defer(() => rmSync(clockOf(data), { force: true }))
+  const start = { data, more, settable }
+  let server = await launch(start, { api: 0, ssh: 0, git: 0 })
   stack.defer(() => removeServers(data))
   stack.defer(() => end(server.child, 'SIGTERM'))
   const adminToken = readFileSync(join(data, 'admin.token'), 'utf8').trim()
@@ -49,9 +63,10 @@ export async function startPlane(more: readonly string[] = [], within = tmpdir()
     terminate: () => end(server.child, 'SIGTERM'),
     async restart() {
       const before = server.output()
-      server = await launch(data, server.ports, more, before)
+      server = await launch(start, server.ports, before)
     },
     person: (name) => createPerson(plane, name),
+    setClock: (ahead) => writeFileSync(clockOf(data), String(ahead)),
     pid: () => server.child.pid ?? 0,
     admin: () => request(plane.url, adminToken),
     output: () => server.output(),
@@ -66,13 +81,19 @@ interface Ports {
   git: number
 }
 
+interface Start {
+  data: string
+  more: readonly string[]
+  settable: boolean
+}
+
 interface Server {
   child: ChildProcess
   ports: Ports
   output(): string
 }
 
-async function launch(data: string, ports: Ports, more: readonly string[], before = ''): Promise<Server> {
+async function launch({ data, more, settable }: Start, ports: Ports, before = ''): Promise<Server> {
   const args = [
     'server',
     '--data',
@@ -87,10 +108,16 @@ async function launch(data: string, ports: Ports, more: readonly string[], befor
   ]
   const child = spawn(
     process.execPath,
-    [program, ...args.map(String), '--token-file', join(data, 'admin.token')],
+    [
+      ...(settable ? ['--import', setClock] : []),
+      program,
+      ...args.map(String),
+      '--token-file',
+      join(data, 'admin.token'),
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, DEVOPS_LOG: process.env.DEVOPS_LOG ?? 'warn' },
+      env: { ...process.env, SET_CLOCK: clockOf(data), DEVOPS_LOG: process.env.DEVOPS_LOG ?? 'warn' },
     },
   )
   let output = before
@@ -125,6 +152,14 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 /** Takes away the containers of this platform, and only those. */
 async function removeServers(data: string): Promise<void> {
   const plane = readFileSync(join(data, 'plane'), 'utf8').trim()
+  // Where there is no Docker there are no servers.
+  if (
+    await run('docker', ['version']).then(
+      () => false,
+      () => true,
+    )
+  )
+    return
   const { stdout } = await run('docker', ['ps', '-aq', '--filter', `label=ps.devo.plane=${plane}`])
   const ids = stdout.split('\n').filter(Boolean)
   if (ids.length > 0) await run('docker', ['rm', '-fv', ...ids])

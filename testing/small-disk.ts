@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
+/** The test that has the disk; a test that can do without says so in its own `skip`. */
+type Scope = Pick<TestContext, 'skip' | 'after'>
+
 /** A file system of its own that a test can fill. */
 export interface SmallDisk {
   folder: string
@@ -14,7 +17,7 @@ export interface SmallDisk {
 }
 
 /** Mounts a small file system in memory; skips the test, with the reason, where nothing can be mounted. */
-export function smallDisk(t: TestContext, size: string): SmallDisk | undefined {
+export function smallDisk(t: Scope, size: string): SmallDisk | undefined {
   const folder = mount(t, (at) => ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'tmpfs', at])
   return folder === undefined ? undefined : diskAt(folder, folder)
 }
@@ -22,7 +25,7 @@ export function smallDisk(t: TestContext, size: string): SmallDisk | undefined {
 /**
  * Mounts an ext4 file system whose own disk can run out of room: then a write is taken, and the sync that follows it fails.
  */
-export function failingDisk(t: TestContext): SmallDisk | undefined {
+export function failingDisk(t: Scope): SmallDisk | undefined {
   const below = mount(t, (at) => ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', at])
   if (below === undefined) return undefined
   const image = join(below, 'image')
@@ -37,7 +40,7 @@ export function failingDisk(t: TestContext): SmallDisk | undefined {
   return folder === undefined ? undefined : diskAt(folder, below)
 }
 
-function mount(t: TestContext, args: (folder: string) => string[]): string | undefined {
+function mount(t: Scope, args: (folder: string) => string[]): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'small-disk-'))
   try {
     execFileSync('mount', args(folder), { stdio: 'pipe' })

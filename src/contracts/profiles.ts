@@ -76,6 +76,8 @@ export const Identity = strict({
   credential: Type.String(),
   /** Of a token; absent: as far as the user may. */
   reach: Type.Optional(Reach),
+  /** Of a password: what it was, so that a token made by this sign-in is not made once it has changed. */
+  mark: Type.Optional(Type.String()),
 })
 
 export const Password = Type.String({ minLength: 8, maxLength: 1024 })
@@ -142,6 +144,8 @@ export const calls = {
       repo: Type.Optional(Reach.properties.repo),
       /** Made by a sign-in: ends when the password changes. */
       session: Type.Optional(Type.Boolean()),
+      /** Of the sign-in; throws `unauthenticated` when the password has changed since. */
+      mark: Type.Optional(Type.String()),
     }),
     strict({ token: Type.String(), record: Token }),
   ),

@@ -222,6 +222,7 @@ export interface components {
         scope: "read" | "write" | "admin"
         repo: string | null
       }
+      mark?: string
     }
     Key: {
       user: string

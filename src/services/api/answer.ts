@@ -30,7 +30,11 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
       const gone = untilGone(reply, closing)
       const call = callOf(route, request, identities.get(request), gone.signal)
       if (stream) return sendStream(reply, route.streams, stream(call, context), gone, watchToken)
-      const act = async () => handle?.(call, context)
+      const act = async () => {
+        // The body may have taken its time; what only reads has none.
+        if (route.access !== 'public' && request.body !== undefined) await judge(request)
+        return handle?.(call, context)
+      }
       const answered = isAudited(route) ? audited(context, route, call, act) : act()
       return answered.then((answer) => reply.code(route.status ?? 200).send(answer))
 

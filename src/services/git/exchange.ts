@@ -7,6 +7,7 @@ import type { Duplex, Readable, Writable } from 'node:stream'
 import type { Bus } from '#bus'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
+import { stillMay } from '#kit/still-may.ts'
 import type { Admission, Caller, Program } from './access.ts'
 import type { Aftercare } from './aftercare.ts'
 import { type PushEnd, recordPush, unrecorded } from './audit.ts'
@@ -29,6 +30,8 @@ export interface Exchange extends Omit<Admission, 'caller'> {
   /** Neither is ended: the exit status has to follow. */
   stdout: Writable
   stderr?: Writable
+  /** Judges again who pushes, by what they entered with; by their name alone when absent. Throws a refusal. */
+  stillMay?(): Promise<unknown>
   /** Hears how a push was judged, before its refs move. */
   onVerdict?(verdict: Verdict): void
   /** What must be on record when an accepted push moves its refs; when it cannot be, they do not. */
@@ -98,6 +101,8 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
       exchange.onVerdict?.(verdict)
       if (!accepted) return { ...verdict, accepted }
       try {
+        // It may have waited long, for its turn and for its plan.
+        await (exchange.stillMay?.() ?? stillMay(parts.bus, user, 'repo.write', repo))
         await exchange.beforeMove?.()
         if (caller) recorded ??= await recordPush(parts, { ...exchange, caller }, question.updates)
         return verdict

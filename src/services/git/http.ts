@@ -99,6 +99,7 @@ async function serve(
     await parts.run(
       {
         ...admission,
+        stillMay: enter,
         program: wish.service,
         args,
         stdin: body,

@@ -6,6 +6,7 @@ import { answered } from '#kit/answered.ts'
 import type { Clock } from '#kit/clock.ts'
 import { newId } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
+import { stillMay } from '#kit/still-may.ts'
 import type { Store } from '#store'
 import type { Git } from './git.ts'
 import type { Lanes } from './lanes.ts'
@@ -49,6 +50,7 @@ export function createRepositories(parts: Parts) {
   async function remove(repo: string, by: string): Promise<void> {
     await getRepository(store.db, repo)
     await refuseWhileServersStand(bus, repo)
+    await stillMay(bus, by, 'repo.delete', repo)
     await store.transaction(async (tx) => {
       await tx.db.deleteFrom('git_marks').where('repo', '=', repo).execute()
       await tx.db.deleteFrom('git_repositories').where('repo', '=', repo).execute()

@@ -3,6 +3,7 @@ import type { Settings, SettingsChange } from '#contracts/settings.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
+import { stillMay } from '#kit/still-may.ts'
 import { formatFindings } from '#language'
 import type { Store } from '#store'
 import { keepAgreed } from './agreed.ts'
@@ -38,6 +39,7 @@ export function createSettings(parts: Parts) {
     const row = await getRepository(store.db, repo)
     const settings = { ...settingsOf(row), ...change }
     if (settings.branch !== row.branch) await judgeBranch(parts, row, settings)
+    await stillMay(bus, by, 'settings.write', repo)
     // Before the record: what a crash leaves then, the same command puts right.
     const at = await containedPath(places, repo)
     if (change.branch) await git.run(['symbolic-ref', 'HEAD', `refs/heads/${settings.branch}`], { at })

@@ -175,7 +175,10 @@ async function serveGit(
   })
   try {
     const stdio = { stdin: channel, stdout: channel, stderr: channel.stderr }
-    const exit = await run({ ...admission, program, ...stdio }, AbortSignal.any([left.signal, stopping]))
+    const exit = await run(
+      { ...admission, program, stillMay: admitNow, ...stdio },
+      AbortSignal.any([left.signal, stopping]),
+    )
     finish(channel, exit)
   } finally {
     unwatch()

@@ -7,7 +7,7 @@ import type { Audit } from './audit.ts'
 import type { Attempt, PasswordCheck } from './password-check.ts'
 import { parsePublicKey } from './public-key.ts'
 import type { Tables } from './tables.ts'
-import { hashToken } from './tokens.ts'
+import { hashToken, markOf } from './tokens.ts'
 import { findUser } from './users.ts'
 
 type Identity = Output<'profiles.authenticate'>
@@ -84,8 +84,8 @@ export function createAuthentication(
   }
 
   async function tryPassword(attempt: Attempt): Promise<Identity> {
-    await check(attempt)
-    return identify(attempt.user, 'password', attempt.user)
+    const hash = await check(attempt)
+    return { ...(await identify(attempt.user, 'password', attempt.user)), mark: markOf(hash) }
   }
 
   /** A name that nobody has is not kept: people type their password into the wrong field. */

@@ -19,7 +19,9 @@ export function createPasswordChange({ bus, store: any }: Parts, check: Password
     }
     const hash = await hashPassword(password, cost)
     await store.transaction(async (tx) => {
-      await requireUser(tx.db, user)
+      const now = await requireUser(tx.db, user)
+      if (proof && now.password !== former)
+        throw new Problem('unauthenticated', { reason: 'the password was changed meanwhile' })
       await tx.db.updateTable('profiles_users').set({ password: hash }).where('name', '=', user).execute()
       await tx.db
         .deleteFrom('profiles_tokens')

@@ -12,8 +12,10 @@ export interface Attempt {
   from?: string
 }
 
-/** Throws `unauthenticated`: wrong, or too often wrong. */
-export type PasswordCheck = (attempt: Attempt) => Promise<void>
+/** The hash that the password was found to fit. Throws `unauthenticated`: wrong, or too often wrong. */
+export type PasswordCheck = (attempt: Attempt) => Promise<string>
+
+const wrong = () => new Problem('unauthenticated', { reason: 'the user name or the password is wrong' })
 
 export function createPasswordCheck({ clock, store: any }: Parts, cost?: Cost): PasswordCheck {
   const store = any.as<Tables>()
@@ -24,8 +26,11 @@ export function createPasswordCheck({ clock, store: any }: Parts, cost?: Cost): 
     const others = from === undefined ? [] : [`from:${from}`]
     await limit.charge([own, ...others])
     const row = await findUser(store.db, user)
-    if (!(await verifyPassword(password, row?.password ?? null, cost)))
-      throw new Problem('unauthenticated', { reason: 'the user name or the password is wrong' })
+    if (!(await verifyPassword(password, row?.password ?? null, cost))) throw wrong()
     await limit.refund(own, others)
+    // It may have been changed while the hash was made.
+    const now = (await findUser(store.db, user))?.password
+    if (!now || now !== row?.password) throw wrong()
+    return now
   }
 }

@@ -7,6 +7,7 @@ import { isProblem } from '#kit/problem.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { collectEvents } from '#testing/parts.ts'
 import { until } from '#testing/until.ts'
+import type { Tables } from './tables.ts'
 import { people, signIn, startProfiles as start } from './testing/world.ts'
 
 const newKey = () => newKeyPair().public.trim()
@@ -227,6 +228,39 @@ test('a changed password is the one that counts', async () => {
   await assert.rejects(signIn(plane, 'ann', 'correct horse'))
   await signIn(plane, 'ann', 'battery staple')
   assert.equal((await plane.bus.ask('profiles.get_user', { name: 'ann' })).email, 'ann@example.org')
+})
+
+test('a sign-in that began with the old password ends with its change, wherever it was by then', async () => {
+  await using plane = await start()
+  await people(plane, 'ann')
+  const { bus, store } = plane
+  // Signed in, and the token is not made yet.
+  const { mark } = await signIn(plane, 'ann', 'correct horse')
+  assert.ok(mark)
+  const token = { user: 'ann', title: 'login', session: true, mark }
+  await bus.ask('profiles.create_token', token)
+  await bus.ask('profiles.set_password', { user: 'ann', password: 'battery staple' })
+  await assert.rejects(bus.ask('profiles.create_token', token), /was changed meanwhile/)
+  assert.deepEqual(await bus.ask('profiles.list_tokens', { user: 'ann' }), [])
+  // The hash is being made: the attempt is charged, and the password that it is compared with is read.
+  const db = store.as<Tables>().db
+  const slow = signIn(plane, 'ann', 'battery staple').then(
+    () => 'signed in',
+    () => 'refused',
+  )
+  await until(async () => (await db.selectFrom('profiles_sign_ins').selectAll().execute()).length > 0)
+  await db.selectFrom('profiles_users').selectAll().execute()
+  await db.updateTable('profiles_users').set({ password: 'scrypt$other' }).where('name', '=', 'ann').execute()
+  assert.equal(await slow, 'refused')
+})
+
+test('of two changes that were proved with the same password, one is made', async () => {
+  await using plane = await start()
+  await people(plane, 'ann')
+  const change = (password: string) =>
+    plane.bus.ask('profiles.set_password', { user: 'ann', password, proof: { current: 'correct horse' } })
+  const told = await Promise.allSettled([change('battery staple'), change('other staple')])
+  assert.deepEqual(told.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
 })
 
 test('a problem keeps its code across the bus', async () => {

@@ -12,6 +12,13 @@ type Token = Output<'profiles.list_tokens'>[number]
 /** A fast hash is enough: 256 random bits cannot be guessed. */
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
 
+/** Names a password without telling anything of it: it changes with it, since each hash has a salt of its own. */
+export const markOf = (password: string | null): string =>
+  createHash('sha256')
+    .update(password ?? '')
+    .digest('hex')
+    .slice(0, 32)
+
 const toToken = ({ hash: _, session: _made, scope, ...rest }: Tables['profiles_tokens']): Token => ({
   ...rest,
   scope: scope as Scope,
@@ -28,11 +35,14 @@ export function createTokens({ bus, clock, store: any }: Parts) {
       scope = 'admin',
       repo = null,
       session = false,
+      mark,
     }: Input<'profiles.create_token'>): Promise<Output<'profiles.create_token'>> {
       const token = `devo_${randomBytes(32).toString('base64url')}`
       const now = clock.now()
       return store.transaction(async (tx) => {
-        await requireUser(tx.db, user)
+        const found = await requireUser(tx.db, user)
+        if (mark !== undefined && mark !== markOf(found.password))
+          throw new Problem('unauthenticated', { reason: 'the password was changed meanwhile' })
         const row = await tx.db
           .insertInto('profiles_tokens')
           .values({

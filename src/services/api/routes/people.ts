@@ -32,6 +32,7 @@ export const people: Route[] = [
         title,
         expires_in: LOGIN_SECONDS,
         session: true,
+        ...(identity.mark !== undefined && { mark: identity.mark }),
       })
     },
   ),

@@ -65,6 +65,11 @@ export const problems = {
     'Node {node} does not run systemd, by which its services are started',
     'Use a system that boots with systemd; in a container, let its init be systemd.',
   ],
+  look_hangs: [
+    504,
+    'Node {node} does not answer within its time what is asked about its {what}',
+    'Check whether a network file system or a directory service hangs there; the next sync looks again.',
+  ],
   sudo_refused: [502, 'Node {node} refuses sudo to user {user}', 'Give the user passwordless sudo.'],
   rolled_back: [
     409,

@@ -11,6 +11,17 @@ import type { Connection, ExecResult } from './transport/connection.ts'
 /** Text files up to this size are fetched for a diff. */
 const LARGEST = 256 * 1024
 
+/**
+ * Each question has its time: a network file system or a directory service that hangs must not hold a look for ever.
+ * What got no answer is no answer: the look fails, nothing is taken for absent, and nothing more is asked.
+ */
+const WITHIN = `late=
+within() {
+  [ -z "$late" ] || return
+  timeout -s KILL 20 "$@"
+  [ $? != 137 ] || late=" $fact"
+}`
+
 /** What must be known to plan: of all that is wished, and of all that is owned and may have to leave. */
 export function questions(graph: Graph, applied: readonly Entry[], boot?: Boot): Questions {
   const asked: Questions = { ...noQuestions(), ...(boot && { boot }) }
@@ -25,6 +36,12 @@ export function questions(graph: Graph, applied: readonly Entry[], boot?: Boot):
 export async function probe(connection: Connection, asked: Questions, signal?: AbortSignal): Promise<State> {
   const nonce = randomBytes(12).toString('hex')
   const result = await asRoot(connection, probeScript(asked, nonce), signal)
+  const [, hanging] = result.stdout.split(`\n${nonce}:late `)
+  if (hanging !== undefined)
+    throw new Problem('look_hangs', {
+      node: connection.target.node,
+      what: (hanging.split('\n')[0] ?? '').trim(),
+    })
   const state = readProbe(result.stdout, asked, nonce)
   if (asked.units.size > 0 && !state.system.systemd)
     throw new Problem('no_systemd', { node: connection.target.node })
@@ -34,9 +51,10 @@ export async function probe(connection: Connection, asked: Questions, signal?: A
 export function probeScript(asked: Questions, nonce: string): string {
   const parts = facts.flatMap((fact) => {
     const script = fact.script(asked)
-    return script === '' ? [] : [`printf '\\n%s:%s\\n' ${nonce} ${fact.name}`, script]
+    return script === '' ? [] : [`fact=${fact.name}\nprintf '\\n%s:%s\\n' ${nonce} ${fact.name}`, script]
   })
-  const body = [...parts, `printf '\\n%s:end\\n' ${nonce}`].join('\n')
+  const late = `[ -z "$late" ] || printf '\\n%s:late%s\\n' ${nonce} "$late"`
+  const body = [WITHIN, ...parts, late, `printf '\\n%s:end\\n' ${nonce}`].join('\n')
   return `main() {\nexport LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\ncd /\n${body}\n} 2>/dev/null\nmain </dev/null\n`
 }
 

@@ -3,7 +3,7 @@ import type { Fact } from './state.ts'
 
 export const users: Fact = {
   name: 'users',
-  script: ({ users }) => (users.size ? `getent passwd ${quote([...users])}` : ''),
+  script: ({ users }) => (users.size ? `within getent passwd ${quote([...users])}` : ''),
   read(answer, state) {
     for (const line of answer.split('\n')) {
       const [name, , uid, gid, comment = '', home = '', shell = ''] = line.split(':')
@@ -18,7 +18,7 @@ export const groups: Fact = {
   name: 'groups',
   script: ({ users, groups }) =>
     users.size || groups.size
-      ? ['getent group', ...(groups.size ? ['echo =', 'getent passwd'] : [])].join('\n')
+      ? ['within getent group', ...(groups.size ? ['echo =', 'within getent passwd'] : [])].join('\n')
       : '',
   read(answer, state, questions) {
     const [list = '', passwd = ''] = answer.split('\n=\n')

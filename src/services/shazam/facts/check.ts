@@ -29,7 +29,10 @@ export const answers: Fact = {
   name: 'answers',
   script: ({ answers }) =>
     [...answers.values()]
-      .map((lines) => `${look('20', lines)} </dev/null 2>/dev/null | head -c 4000; printf '\\0'`)
+      .map(
+        (lines) =>
+          `${look('-k 2 20', `{\n${lines}\n} | head -c 4000`)} </dev/null 2>/dev/null\ncase $? in 124 | 137) late=" $fact" ;; esac\nprintf '\\0'`,
+      )
       .join('\n'),
   read(answer, state, questions) {
     const texts = answer.split('\0')
@@ -45,7 +48,7 @@ export const lines: Fact = {
     [...lines.values()]
       .map(
         (line) =>
-          `${locale} timeout 10 sh -c ${quote(line)} </dev/null 2>/dev/null | head -c 1000; printf '\\0'`,
+          `${locale} timeout -k 2 10 sh -c ${quote(line)} </dev/null 2>/dev/null | head -c 1000; printf '\\0'`,
       )
       .join('\n'),
   read(answer, state, questions) {

@@ -8,16 +8,20 @@ export const files: Fact = {
   name: 'files',
   script: ({ paths }) =>
     batches(paths)
-      .map((group) => `find ${quote(group)} -maxdepth 0 -printf '%p\\0%y\\0%m\\0%u\\0%g\\0%s\\0%l\\0'`)
+      .map(
+        (group) =>
+          `within find ${quote(group)} -maxdepth 0 -printf '%p\\0%y\\0%m\\0%u\\0%g\\0%s\\0%l\\0%Y\\0'`,
+      )
       .join('\n'),
   read(answer, state) {
     const fields = answer.split('\0')
-    for (let at = 0; at + 7 <= fields.length; at += 7) {
-      const [path = '', type = '', mode = '', owner = '', group = '', size, to = ''] = fields.slice(
+    for (let at = 0; at + 8 <= fields.length; at += 8) {
+      const [path = '', type = '', mode = '', owner = '', group = '', size, to = '', end] = fields.slice(
         at,
-        at + 7,
+        at + 8,
       )
-      state.files.set(path, { type: types[type] ?? 'other', mode, owner, group, size: Number(size), to })
+      const fact = { type: types[type] ?? 'other', mode, owner, group, size: Number(size), to }
+      state.files.set(path, type === 'l' && end === 'd' ? { ...fact, to_directory: true } : fact)
     }
   },
 }
@@ -29,7 +33,7 @@ export const hashes: Fact = {
     batches(hashes)
       .map(
         (group) =>
-          `set --\nfor f in ${quote(group)}; do [ ! -L "$f" ] && [ -f "$f" ] && set -- "$@" "$f"; done\n[ $# = 0 ] || sha256sum -bz -- "$@"`,
+          `within sh -c 'find "$@" -maxdepth 0 -type f -print0 | xargs -0 -r sha256sum -bz --' - ${quote(group)}`,
       )
       .join('\n'),
   read(answer, state) {

@@ -7,7 +7,7 @@ export const packages: Fact = {
     batches(packages)
       .map(
         (group) =>
-          `dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${db:Status-Want}\\t\${Version}\\n' -- ${quote(group)}`,
+          `within dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${db:Status-Want}\\t\${Version}\\n' -- ${quote(group)}`,
       )
       .join('\n'),
   read(answer, state, questions) {

@@ -88,6 +88,8 @@ export interface FileFact {
   size: number
   /** Where a link leads. */
   to: string
+  /** A link leads to a folder in the end. */
+  to_directory?: true
   sha256?: string
 }
 

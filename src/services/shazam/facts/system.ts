@@ -24,11 +24,11 @@ const at = {
 export const system: Fact = {
   name: 'system',
   script: ({ texts, boot }) => `
-grep -asHZ '' ${quote([...new Set([...Object.values(at), MADE, PENDING, ...texts])])} /sys/block/*/size
+within grep -asHZ '' ${quote([...new Set([...Object.values(at), MADE, PENDING, ...texts])])} /sys/block/*/size
 echo =disks
-df -PkT -x tmpfs -x devtmpfs -x efivarfs
+within df -PklT -x tmpfs -x devtmpfs -x efivarfs
 echo =addresses
-hostname -I
+within hostname -I
 echo =init
 [ -d /run/systemd/system ] && echo systemd
 echo =container
@@ -40,7 +40,7 @@ uname -m
 echo =cpu
 grep -m1 '^model name' /proc/cpuinfo
 echo =virtualization
-systemd-detect-virt
+within systemd-detect-virt
 fi
 `,
   read(answer, state, { texts, boot }) {

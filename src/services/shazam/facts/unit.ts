@@ -8,7 +8,7 @@ export const units: Fact = {
     batches(units)
       .map(
         (group) =>
-          `systemctl show -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload -- ${quote(group)}`,
+          `within systemctl show -p LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload -- ${quote(group)}`,
       )
       .join('\necho\n'),
   read(answer, state, questions) {

@@ -51,7 +51,7 @@ $folder
   : >$unsynced
 }
 
-# write_file PATH OWNER:GROUP MODE SHA256 [keep] [gzip] [once], base64 on its input, check() already there. SHA256 is
+# write_file PATH OWNER:GROUP MODE SHA256 [keep] [gzip] [once] [like], base64 on its input, check() already there. SHA256 is
 # empty where the content is there whole or not at all.
 # All is done to the open file: nobody who may write to the folder can slip another one under our hand. No locale is
 # loaded for it: each process would take half as long again.
@@ -70,6 +70,8 @@ write_file() {
   set -C
   exec 9>"$new"
   set +C
+  # With what the one that it replaces has beside its content.
+  case " $* " in *' like '*) cp --attributes-only --preserve=all -- "${path##*/}" "$new" 2>/dev/null || : ;; esac
   case " $* " in *' gzip '*) base64 -d | gzip -dc >&9 ;; *) base64 -d >&9 ;; esac
   [ -z "$sha256" ] || { sum=$(sha256sum /proc/self/fd/9) && [ "${sum%% *}" = "$sha256" ]; } ||
     { echo 'the content did not arrive whole'; exit 1; }
@@ -126,14 +128,19 @@ make_link() {
 
 digest_of() { digest=$(printf %s "$1" | sha256sum); printf %s "${digest%% *}"; }
 
-# rewrite FILE: what comes on its input takes the place of the content; owner and mode stay.
+# rewrite FILE: what comes on its input takes the place of the content. Owner, mode, ACL and attributes stay, and so does
+# a link that leads to the file.
 rewrite() {
-  if [ -e "$1" ]; then
-    base64 | write_file "$1" "$(stat -Lc %U:%G -- "$1")" "$(stat -Lc %a -- "$1")" ''
+  real=$(readlink -f -- "$1") && [ -n "$real" ] || real=$1
+  if [ -e "$real" ]; then
+    base64 | write_file "$real" "$(stat -c %U:%G -- "$real")" "$(stat -c %a -- "$real")" '' like
   else
-    base64 | write_file "$1" root:root 644 ''
+    base64 | write_file "$real" root:root 644 ''
   fi
 }
+
+# line_note FILE LINE WHAT: what must be known to give a file back as it was.
+line_note() { mkdir -p -m 0700 /var/lib/devops/lines && printf '/var/lib/devops/lines/%s' "$(digest_of "$1 $2")${3:+.$3}"; }
 
 # set_line FILE LINE MATCH: takes the place of the first line that matches, or goes to the end.
 set_line() {
@@ -141,25 +148,35 @@ set_line() {
   at=
   [ -z "$3" ] || at=$(grep -nE -m1 -e "$3" -- "$1" 2>/dev/null | cut -d: -f1)
   if [ -n "$at" ]; then
-    mkdir -p -m 0700 /var/lib/devops/lines
-    (umask 077; sed -n "${at}p" -- "$1" >"/var/lib/devops/lines/$(digest_of "$1 $2")")
+    (umask 077; sed -n "${at}p" -- "$1" >"$(line_note "$1" "$2")")
     { head -n "$((at - 1))" -- "$1"; printf '%s\n' "$2"; tail -n "+$((at + 1))" -- "$1"; } | rewrite "$1"
-  else
-    { [ ! -e "$1" ] || sed '$a\' -- "$1"; printf '%s\n' "$2"; } | rewrite "$1"
+    return
   fi
+  if [ ! -e "$1" ]; then
+    : >"$(line_note "$1" "$2" new)"
+  elif [ -s "$1" ] && [ -n "$(tail -c 1 -- "$1")" ]; then
+    : >"$(line_note "$1" "$2" open)"
+  fi
+  { [ ! -e "$1" ] || sed '$a\' -- "$1"; printf '%s\n' "$2"; } | rewrite "$1"
 }
 
-# unset_line FILE LINE: gives back the line whose place it took.
+# unset_line FILE LINE: gives back the line whose place it took. A last line without its newline is one again, and a file
+# that came with the line leaves with it.
 unset_line() {
   at=$(grep -nxF -m1 -e "$2" -- "$1" | cut -d: -f1)
   [ -n "$at" ] || exit 77
-  before=/var/lib/devops/lines/$(digest_of "$1 $2")
-  {
-    head -n "$((at - 1))" -- "$1"
-    cat -- "$before" 2>/dev/null || :
-    tail -n "+$((at + 1))" -- "$1"
-  } | rewrite "$1"
-  rm -f -- "$before"
+  before=$(line_note "$1" "$2")
+  last=$(wc -l <"$1")
+  if [ -e "$before.new" ] && [ "$last" = 1 ]; then
+    drop_file "$1"
+  else
+    {
+      head -n "$((at - 1))" -- "$1"
+      cat -- "$before" 2>/dev/null || :
+      tail -n "+$((at + 1))" -- "$1"
+    } | if [ -e "$before.open" ] && [ "$at" = "$last" ]; then head -c -1; else cat; fi | rewrite "$1"
+  fi
+  rm -f -- "$before" "$before.new" "$before.open"
 }
 
 # make_certificate CERTIFICATE KEY OWNER:GROUP DAYS NAME ALTERNATIVES [keep]: both are there or none.

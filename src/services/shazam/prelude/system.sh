@@ -1,8 +1,15 @@
-# set_hostname NAME [LINE]: and the line of /etc/hosts by which the host knows itself.
+# set_hostname NAME [LINE...]: and the lines of /etc/hosts by which the host knows itself, where they stood.
 set_hostname() {
-  printf '%s\n' "$1" | rewrite /etc/hostname
-  hostname -- "$1" || hostnamectl set-hostname -- "$1"
-  { sed '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts; line=${2-127.0.1.1 $1}; [ -z "$line" ] || printf '%s\n' "$line"; } | rewrite /etc/hosts
+  name=$1
+  printf '%s\n' "$name" | rewrite /etc/hostname
+  hostname -- "$name" || hostnamectl set-hostname -- "$name"
+  shift
+  [ $# -gt 0 ] || set -- "127.0.1.1 $name"
+  lines=$(printf '%s\n' "$@") awk '
+    function put() { if (!done && ENVIRON["lines"] != "") print ENVIRON["lines"]; done = 1 }
+    /^127\.0\.1\.1[[:space:]]/ { put(); next }
+    { print }
+    END { put() }' /etc/hosts | rewrite /etc/hosts
 }
 
 # fstab_line FIELD WORD [LINE]: LINE takes the place of the last line that has WORD there, or goes to the end; without
@@ -121,12 +128,27 @@ unset_mount() {
   fi
 }
 
-# set_host NAME LINE: the line of /etc/hosts whose first name it is; none when LINE is empty.
+# set_host NAME LINE [OLD]: LINE is the only one whose first name it is. OLD, which was ours, leaves; lines of others are
+# commented out where they stand.
 set_host() {
-  {
-    name=$1 awk '$2 != ENVIRON["name"] || /^[[:space:]]*#/' /etc/hosts
-    [ -z "$2" ] || printf '%s\n' "$2"
-  } | rewrite /etc/hosts
+  name=$1 line=$2 old=${3-} awk '
+    { text = $0; sub(/#.*/, "", text); n = split(text, word); plain = word[1]; for (i = 2; i <= n; i++) plain = plain " " word[i] }
+    n < 2 || word[2] != ENVIRON["name"] { print; next }
+    plain == ENVIRON["line"] && !there { there = 1; print; next }
+    plain == ENVIRON["line"] || plain == ENVIRON["old"] { next }
+    { print "#devops:" ENVIRON["name"] "# " $0 }
+    END { if (!there) print ENVIRON["line"] }' /etc/hosts | rewrite /etc/hosts
+}
+
+# unset_host NAME OURS [FORMER]: our line leaves, and lines of others are back where they stood.
+unset_host() {
+  name=$1 ours=$2 former=${3-} awk '
+    BEGIN { mark = "#devops:" ENVIRON["name"] "# " }
+    index($0, mark) == 1 { print substr($0, length(mark) + 1); next }
+    { text = $0; sub(/#.*/, "", text); n = split(text, word); plain = word[1]; for (i = 2; i <= n; i++) plain = plain " " word[i] }
+    ENVIRON["ours"] != "" && plain == ENVIRON["ours"] { next }
+    { print }
+    END { if (ENVIRON["former"] != "") print ENVIRON["former"] }' /etc/hosts | rewrite /etc/hosts
 }
 
 # A unit that does not run is left alone; one that has just failed for us is not: `retrying`.

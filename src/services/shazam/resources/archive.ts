@@ -71,7 +71,8 @@ export const archiveKind: Kind<Archive> = {
   },
   plan(wish, state) {
     const [found] = state.texts.get(noteOf(wish)) ?? []
-    const there = state.files.get(wish.path)?.type === 'directory'
+    const at = state.files.get(wish.path)
+    const there = at?.type === 'directory' || at?.to_directory === true
     const whole = wish.creates === undefined || state.files.has(wish.creates)
     if (there && whole && found === markOf(wish)) return unchanged(`${wish.path} is as unpacked`)
     const from = wish.url ?? 'an archive of the repository'

@@ -37,6 +37,10 @@ export const directoryKind: Kind<Directory> = {
       const script = `make_folder ${quote([wish.path, `${wish.owner}:${wish.group}`, wish.mode])}`
       return change(`create directory ${wish.path}`, script, { creates: true })
     }
+    if (found.to_directory)
+      return unchanged(
+        `${wish.path} is a link to the folder ${found.to}, which serves as well and is left as it is`,
+      )
     if (found.type !== 'directory') {
       const said = `${wish.path} is a ${found.type} where a directory is wished: remove it by hand`
       return change(said, `echo ${quote(said)}; exit 1`)
@@ -49,12 +53,14 @@ export const directoryKind: Kind<Directory> = {
   entry: ({ path, owner, group, mode }) => ({ path, owner, group, mode }),
   remove(owned, state, purge) {
     const path = owned.path as string
+    if (state.files.get(path)?.type === 'link')
+      return { verdict: 'skipped', summary: `${path} is a link: left alone` }
     if (state.files.get(path)?.type !== 'directory') return unchanged(`directory ${path} is gone`)
     const past = owned.present_before ? (owned.before as Owned | undefined) : undefined
     const changes = past ? differences(past, state.files.get(path) as FileFact) : []
     if (past && changes.length > 0)
       return change(`directory ${path}, as it was before: ${changes.join(', ')}`, own(past, path))
-    if (owned.keep && purge)
+    if (owned.keep && purge && !owned.present_before)
       return change(
         `remove directory ${path} with all that is in it`,
         `rm -rf --one-file-system -- ${quote(path)}`,

@@ -67,7 +67,9 @@ export const fileKind: Kind<File> = {
     questions.hashes.add(wish.path as string)
   },
   plan(wish, state, { owned, hide }) {
-    const found = state.files.get(wish.path)
+    const there = state.files.get(wish.path)
+    // A link of ours that stood there before this file: nothing of theirs is in its place.
+    const found = there?.type === 'link' && state.made.has(`link:${wish.path}`) ? undefined : there
     if (found?.type === 'directory') return blocked(wish)
     if (found && wish.once) return unchanged(`${wish.path} is there, and is the user's`)
     const same = found?.type === 'file' && found.sha256 === wish.sha256

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import type { State } from '../facts/state.ts'
 import { quote } from '../quote.ts'
-import { change, type Kind, type Resource, unchanged } from './kind.ts'
+import { change, type Entry, type Kind, type Resource, unchanged } from './kind.ts'
 
 export interface Host extends Resource {
   name: string
@@ -16,7 +16,10 @@ const Address = Type.String({
   description: 'IP address',
 })
 
-/** A line of /etc/hosts, found by its name. */
+/**
+ * A line of /etc/hosts, found by its first name. Lines of others for that name are commented out, where they stand, for as
+ * long as ours is there.
+ */
 export const hostKind: Kind<Host> = {
   name: 'host',
   schema: Type.Object({ host: Name, ip: Address, aliases: Type.Optional(Type.Array(Name)) }),
@@ -28,31 +31,54 @@ export const hostKind: Kind<Host> = {
   }),
   implies: () => ['hostname'],
   ask: () => {},
-  plan(wish, state, { stale }) {
-    const line = [wish.ip, wish.name, ...wish.aliases].join(' ')
-    const found = lineFor(wish.name, state)
-    if (found === line && !stale) return unchanged(`host ${wish.name} is ${wish.ip}`)
+  plan(wish, state, { stale, owned }) {
+    const line = lineOf(wish)
+    const found = linesFor(wish.name, state)
+    if (found.length > 0 && found.every((one) => one === line) && !stale)
+      return unchanged(`host ${wish.name} is ${wish.ip}`)
     return change(
-      `host ${wish.name}: ${found ?? 'none'} -> ${line}`,
-      `set_host ${quote([wish.name, line])}`,
-      { creates: found === undefined },
+      `host ${wish.name}: ${found.join(' and ') || 'none'} -> ${line}`,
+      `set_host ${quote([wish.name, line, owned ? oursOf(owned) : ''])}`,
+      { creates: found.length === 0 },
     )
   },
   before({ name }, state) {
-    const line = lineFor(name, state)
-    return line === undefined ? undefined : { line }
+    const lines = linesFor(name, state)
+    return lines.length === 0 ? undefined : { lines }
   },
   entry: ({ name, ip, aliases }) => ({ name, ip, aliases }),
   remove(owned, state) {
     const name = owned.name as string
-    const before = (owned.before?.line as string | undefined) ?? ''
-    const found = lineFor(name, state)
-    if (found === undefined || found === before) return unchanged(`host ${name} is as before`)
-    return change(`host ${name}: ${found} -> ${before || 'none'}`, `set_host ${quote([name, before])}`)
+    const ours = oursOf(owned)
+    const found = linesFor(name, state)
+    const theirs = commentedFor(name, state)
+    // Of a former version, which wrote down one line and commented none out.
+    const former = theirs.length === 0 ? ((owned.before?.line as string | undefined) ?? '') : ''
+    if (!(ours && found.includes(ours)) && theirs.length === 0) return unchanged(`host ${name} is as before`)
+    const back = [...theirs, ...(former ? [former] : [])].join(' and ')
+    return change(
+      `host ${name}: ${ours || 'none'} -> ${back || 'none'}`,
+      `unset_host ${quote([name, ours, former])}`,
+    )
   },
 }
 
-const lineFor = (name: string, { system }: State) =>
+const lineOf = ({ ip, name, aliases }: Pick<Host, 'ip' | 'name' | 'aliases'>) =>
+  [ip, name, ...aliases].join(' ')
+
+/** The line that we wrote; none where it was there before. */
+function oursOf(owned: Entry): string {
+  const line = lineOf(owned as unknown as Host)
+  const { lines = [], line: former } = (owned.before ?? {}) as { lines?: string[]; line?: string }
+  return [...lines, former].includes(line) ? '' : line
+}
+
+const plain = (line: string) => (line.split('#')[0] ?? '').trim().replace(/\s+/g, ' ')
+
+const linesFor = (name: string, { system }: State) =>
+  system.hosts.map(plain).filter((line) => line.split(' ')[1] === name)
+
+const commentedFor = (name: string, { system }: State) =>
   system.hosts
-    .map((line) => (line.split('#')[0] ?? '').trim().replace(/\s+/g, ' '))
-    .find((line) => line.split(' ')[1] === name)
+    .filter((line) => line.startsWith(`#devops:${name}# `))
+    .map((line) => plain(line.slice(line.indexOf('# ') + 2)))

@@ -6,8 +6,8 @@ export interface Hostname extends Resource {
   name: string
 }
 
-/** The line by which Debian makes a host know its own name. */
-const lineOf = (hosts: string[]) => hosts.find((line) => /^127\.0\.1\.1\s/.test(line)) ?? ''
+/** The lines by which Debian makes a host know its own name. */
+const linesOf = (hosts: string[]) => hosts.filter((line) => /^127\.0\.1\.1\s/.test(line))
 
 export const hostnameKind: Kind<Hostname> = {
   name: 'hostname',
@@ -27,14 +27,14 @@ export const hostnameKind: Kind<Hostname> = {
       `set_hostname ${quote(wish.name)}`,
     )
   },
-  before: (_, { system }) => ({ name: system.static_hostname, line: lineOf(system.hosts) }),
+  before: (_, { system }) => ({ name: system.static_hostname, lines: linesOf(system.hosts) }),
   entry: ({ name }) => ({ name }),
   remove(owned, { system }) {
-    const before = owned.before as { name: string; line: string } | undefined
+    const before = owned.before as { name: string; lines?: string[]; line?: string } | undefined
     if (!before?.name || before.name === system.hostname) return unchanged('the host name stays')
     return change(
       `set the host name back to ${before.name}, not ${system.hostname}`,
-      `set_hostname ${quote([before.name, before.line])}`,
+      `set_hostname ${quote([before.name, ...(before.lines?.length ? before.lines : [before.line ?? ''])])}`,
     )
   },
 }

@@ -23,13 +23,13 @@ export const linkKind: Kind<Link> = {
       const said = `${wish.path} is a directory where a link is wished: remove it by hand`
       return change(said, `echo ${quote(said)}; exit 1`)
     }
+    // A file of ours that stood there before this link: nothing of theirs is in its place.
+    const ours = found?.type === 'file' && state.made.has(`file:${wish.path}`)
     const was = found?.type === 'link' ? `, not to ${found.to}` : ''
     return change(
       `link ${wish.path} to ${wish.to}${was}`,
-      `make_link ${quote([wish.to, wish.path, ...keeping(owned)])}`,
-      {
-        creates: !found,
-      },
+      `make_link ${quote([wish.to, wish.path, ...(ours ? [] : keeping(owned))])}`,
+      { creates: !found || ours },
     )
   },
   entry: ({ path, to }) => ({ path, to }),

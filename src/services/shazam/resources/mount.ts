@@ -35,8 +35,16 @@ export const mountKind: Kind<Mount> = {
     options: options as string,
   }),
   implies: ({ path }) => [...above(path), `directory:${path}`],
-  ask: (_, questions) => void questions.texts.add(FSTAB).add(MOUNTS),
+  ask(wish, questions) {
+    questions.texts.add(FSTAB).add(MOUNTS)
+    questions.paths.add(wish.path as string)
+  },
   plan(wish, state) {
+    const at = state.files.get(wish.path)
+    if (at?.type === 'link') {
+      const said = `${wish.path} is a link to ${at.to}: mount there, for the kernel knows no other name of it`
+      return change(said, `echo ${quote(said)}; exit 1`)
+    }
     const found = fstabLine(wish.path, state)
     const line = lineOf(wish, found)
     const mounted = mountOf(wish.path, state)

@@ -34,6 +34,8 @@ export interface ServerOptions {
   volume?: string
   /** A network of the engine, by name. */
   network?: string
+  /** A device of this machine that it may use. */
+  device?: string
 }
 
 /** A real server for tests: a container, entered by `docker exec`. */
@@ -41,6 +43,7 @@ export async function startServer({
   image = 'devops-node:12',
   systemd = true,
   volume,
+  device,
   network,
 }: ServerOptions = {}): Promise<TestServer> {
   const name = `devops-engine-${randomBytes(4).toString('hex')}`
@@ -49,6 +52,7 @@ export async function startServer({
     [
       ...['run', '--detach', '--name', name, ...flags],
       ...(volume ? [`--volume=${volume}`] : []),
+      ...(device ? [`--device=${device}`] : []),
       ...(network ? [`--network=${network}`] : []),
       ...[image, ...(systemd ? [] : ['sleep', 'infinity'])],
     ],

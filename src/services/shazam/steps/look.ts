@@ -28,7 +28,7 @@ const disks: Record<string, string> = {
 
 /** `words`: of the program that failed. */
 const unprepared = (disk: string, words = ''): string =>
-  `the step could not be prepared on the node: ${disks[disk] ?? (words || 'it went away in the middle')}${disks[disk] ? ` (${ROOT})` : ''}`
+  `the step could not be prepared on the node: ${disks[disk] ?? (words || 'its start was cut, and nothing of it ran')}${disks[disk] ? ` (${ROOT})` : ''}`
 
 export async function look(connection: Connection, id: StepId, signal: AbortSignal): Promise<Look> {
   for (;;) {
@@ -64,14 +64,14 @@ export const asRoot = (connection: Connection, text: string, options: ExecOption
 
 /**
  * The same by its input: in the list of processes nothing of it is seen. The session is opened while the text is still
- * being made; a text that cannot be made is told at once.
+ * being made; a text that cannot be made is told at once. An abort does not end it: what it starts is started whole.
  */
 export async function asRootUnseen(
   connection: Connection,
   text: Promise<string>,
   options: ExecOptions,
 ): Promise<ExecResult> {
-  const ran = runAsRoot(connection, '', { ...options, stdin: text, warm: true })
+  const ran = runAsRoot(connection, '', { ...options, stdin: text, warm: true, leave: true })
   ran.catch(() => {})
   await text
   return await ran

@@ -13,7 +13,7 @@ import { openWire, type Wire } from '#testing/wire.ts'
 
 /**
  * Random syncs over five machines while their links are cut at random bytes (reset, black hole), machines lose their
- * power and the platform is killed. `SEED=… ROUNDS=…` repeats a series; ROUNDS=200 is the long run.
+ * power, the disk of a machine turns read-only for a while, and the platform is killed or told to end. `SEED=… ROUNDS=…` repeats a series; ROUNDS=200 is the long run.
  */
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
 const rounds = Number(process.env.ROUNDS ?? 8)
@@ -77,6 +77,7 @@ test(`${rounds} rounds of chaos over ${names.length} nodes (SEED=${seed}): no fi
 
   let kills = 0
   let reboots = 0
+  let disks = 0
   for (let round = 1; round <= rounds; round++) {
     const picked = ways.filter(() => chance() < 0.3)
     const chosen = picked.length > 0 ? picked : [ways[between(0, ways.length)] as Way]
@@ -92,11 +93,14 @@ test(`${rounds} rounds of chaos over ${names.length} nodes (SEED=${seed}): no fi
     const fate = chance()
     if (fate < 0.12) {
       kills++
-      await plane.kill()
+      await plane.kill(chance() < 0.5 ? 'SIGKILL' : 'SIGTERM')
       await plane.restart()
     } else if (fate < 0.22) {
       reboots++
       await reboot(ways[between(0, ways.length)] as Way)
+    } else if (fate < 0.4) {
+      disks++
+      await spoilDisk(ways[between(0, ways.length)] as Way, between(300, 2500))
     }
   }
 
@@ -109,7 +113,7 @@ test(`${rounds} rounds of chaos over ${names.length} nodes (SEED=${seed}): no fi
   const count = (state: string) => works.filter((work) => work.state === state).length
   const attempts = works.reduce((sum, { attempt }) => sum + attempt, 0)
   t.diagnostic(
-    `${works.length} syncs in ${attempts} attempts: ${count('succeeded')} succeeded, ${count('superseded')} superseded, ${count('failed')} failed; ${cuts} cuts, ${reboots} reboots, ${kills} kills`,
+    `${works.length} syncs in ${attempts} attempts: ${count('succeeded')} succeeded, ${count('superseded')} superseded, ${count('failed')} failed; ${cuts} cuts, ${reboots} reboots, ${disks} spoilt disks, ${kills} kills`,
   )
 })
 
@@ -147,6 +151,14 @@ async function linkAll(ann: Person, clone: Clone, ways: readonly Way[]): Promise
 }
 
 const run = promisify(execFile)
+
+/** What the platform keeps on the machine cannot be written for a while, as after an error of the disk. */
+async function spoilDisk({ machine }: Way, ms: number): Promise<void> {
+  const folder = '/var/lib/devops'
+  await machine.sh(`mount --bind ${folder} ${folder} && mount -o remount,bind,ro ${folder}`)
+  await new Promise((done) => setTimeout(done, ms))
+  await machine.sh(`umount -l ${folder}`)
+}
 
 /** After its power came back a container may have another address, which its proxy hides like a router. */
 async function reboot({ machine, proxy }: Way): Promise<void> {

@@ -58,9 +58,10 @@ function operationOf({ parameters = [], requestBody, responses }: Operation): st
     ]
   })
   const body = requestBody ? [`requestBody: ${block([`content: ${contentOf(requestBody.content)}`])}`] : []
-  const answers = Object.entries(responses).map(
-    ([status, { content }]) => `${status}: ${block([`content: ${contentOf(content)}`])}`,
-  )
+  // `default` covers what 4XX says: the client tells errors by their code.
+  const answers = Object.entries(responses)
+    .filter(([status]) => !/XX$/i.test(status))
+    .map(([status, { content }]) => `${status}: ${block([`content: ${contentOf(content)}`])}`)
   return block([`parameters: ${block(places)}`, ...body, `responses: ${block(answers)}`])
 }
 

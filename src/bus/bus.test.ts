@@ -63,7 +63,7 @@ for (const [name, place] of implementations) {
           problem('invalid', { path: 'repo' }),
         )
         const surplus = { repo: 'ann/web', more: 1 }
-        await assert.rejects(bus.ask('git.get_repository', surplus), /at more: is not a known key/)
+        await assert.rejects(bus.ask('git.get_repository', surplus), /more: is not a known key/)
       },
     )
 

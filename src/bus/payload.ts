@@ -1,6 +1,7 @@
 import type Type from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { type CallName, calls, type EventPattern, events, type QueueName, queues } from '#contracts'
+import { descriptionAt } from '#contracts/define.ts'
 import { modernize, versionOf } from '#contracts/former.ts'
 import { Problem } from '../kit/problem.ts'
 
@@ -69,14 +70,18 @@ function judge(schema: Type.TSchema | undefined, what: string, value: unknown): 
   if (!schema) throw new Problem('invalid', { reason: `${what} is not in the contracts`, path: '' })
   const judge = validator(schema)
   if (judge.Check(value)) return value
-  throw new Problem('invalid', describe(what, judge.Errors(value)))
+  throw new Problem('invalid', describe(schema, what, judge.Errors(value)))
 }
 
-function describe(what: string, errors: ReturnType<Validator['Errors']>): { reason: string; path: string } {
+/** A sentence for whoever sent the value; the name of the contract is for the log. */
+function describe(schema: Type.TSchema, what: string, errors: ReturnType<Validator['Errors']>) {
   const [first] = errors
-  if (!first) return { reason: `${what} does not fit`, path: '' }
-  const path = first.instancePath.slice(1).replaceAll('/', '.')
+  if (!first) return { reason: `${what} does not fit`, path: '', contract: what }
+  const segments = first.instancePath.split('/').slice(1)
+  const path = segments.join('.')
+  const described = first.keyword === 'pattern' ? descriptionAt(schema, segments) : undefined
   // A key that a strict object does not know is judged by the schema `false`.
   const message = first.keyword === 'boolean' ? 'is not a known key' : first.message
-  return { reason: `${what}${path && ` at ${path}`}: ${message}`, path }
+  const wanted = described ? `must be: ${described}` : message
+  return { reason: path ? `${path}: ${wanted}` : `${what}: ${wanted}`, path, contract: what }
 }

@@ -460,7 +460,7 @@ test('people, keys, tokens and variables are kept by the commands of their names
     [
       'repo settings destroy maybe --repo ann/shop',
       1,
-      'error: The request does not fit: body/destroy: must be ask or allow\n  Correct the named field.\n',
+      'error: The request does not fit: field destroy: must be ask or allow\n  Correct the named field.\n',
     ],
     ['collaborator add bob --role write --repo ann/shop', 0, 'bob shares ann/shop with role write.\n'],
     [

@@ -21,3 +21,13 @@ export const strict = <P extends Type.TProperties>(properties: P) =>
 export const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
 export const Nothing = strict({})
+
+interface Shape {
+  description?: string
+  properties?: Record<string, Shape>
+  items?: Shape
+}
+
+/** What a schema says, in words, of a value below it; undefined where it says nothing. */
+export const descriptionAt = (schema: object, path: readonly string[]): string | undefined =>
+  path.reduce<Shape | undefined>((at, key) => at?.properties?.[key] ?? at?.items, schema)?.description

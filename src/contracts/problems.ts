@@ -40,7 +40,7 @@ export const problems = {
   ],
   too_large: [413, '{what} is larger than {limit}', 'Send less at once.'],
   media_type: [415, '{reason} is not accepted here', 'Send it as the API documents it, uncompressed.'],
-  method: [405, '{method} is not for webhooks', 'Send it with POST.'],
+  method: [405, '{path} does not take {method}', 'Use {allow}.'],
   too_many: [429, 'Too many {what}', 'Wait {seconds} s, and try again.'],
   exists: [409, '{what} exists already', 'Choose another name, or use the one that is there.'],
   conflict: [409, '{reason}', 'Look at the present state and try again.'],

@@ -1465,66 +1465,6 @@ export interface paths {
       }
     }
   }
-  "/v1/repos/{owner}/{repo}/settings": {
-    /** Settings of a repository */
-    get: {
-      parameters: {
-        path: {
-          owner: string
-          repo: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": components["schemas"]["Settings"]
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-    /** Changes settings; the others stay. Another `branch` is judged like a push, and nodes follow it */
-    put: {
-      parameters: {
-        path: {
-          owner: string
-          repo: string
-        }
-      }
-      requestBody: {
-        content: {
-          "application/json": {
-            branch?: string
-            destroy?: "ask" | "allow"
-            replace?: "ask" | "allow"
-            drift_interval?: number
-            heal?: boolean
-            log_days?: number
-            log_megabytes?: number
-            step_log_megabytes?: number
-            runs_at_once?: number
-            node_works_at_once?: number
-          }
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            "application/json": components["schemas"]["Settings"]
-          }
-        }
-        default: {
-          content: {
-            "application/problem+json": components["schemas"]["Problem"]
-          }
-        }
-      }
-    }
-  }
   "/v1/repos/{owner}/{repo}/rollback": {
     /** Brings a former commit back by a new one on the active branch; those in between are not applied again */
     post: {
@@ -1755,6 +1695,66 @@ export interface paths {
         200: {
           content: {
             "application/json": components["schemas"]["Diff"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+  }
+  "/v1/repos/{owner}/{repo}/settings": {
+    /** Settings of a repository */
+    get: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Settings"]
+          }
+        }
+        default: {
+          content: {
+            "application/problem+json": components["schemas"]["Problem"]
+          }
+        }
+      }
+    }
+    /** Changes settings; the others stay. Another `branch` is judged like a push, and nodes follow it */
+    put: {
+      parameters: {
+        path: {
+          owner: string
+          repo: string
+        }
+      }
+      requestBody: {
+        content: {
+          "application/json": {
+            branch?: string
+            destroy?: "ask" | "allow"
+            replace?: "ask" | "allow"
+            drift_interval?: number
+            heal?: boolean
+            log_days?: number
+            log_megabytes?: number
+            step_log_megabytes?: number
+            runs_at_once?: number
+            node_works_at_once?: number
+          }
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            "application/json": components["schemas"]["Settings"]
           }
         }
         default: {
@@ -3021,14 +3021,14 @@ export interface paths {
       }
     }
   }
-  "/hooks/{owner}/{repo}/{*}": {
+  "/hooks/{owner}/{repo}/{path}": {
     /** Starts the task that has this webhook; any body up to 1 MiB */
     post: {
       parameters: {
         path: {
           owner: string
           repo: string
-          "*": string
+          path: string
         }
       }
       responses: {

@@ -28,6 +28,7 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
     },
     handler(request, reply) {
       const gone = untilGone(reply, closing)
+      refuseStrayBody(route, request)
       const call = callOf(route, request, identities.get(request), gone.signal)
       if (stream) return sendStream(reply, route.streams, stream(call, context), gone, watchToken)
       const act = async () => {
@@ -36,13 +37,24 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
         return handle?.(call, context)
       }
       const answered = isAudited(route) ? audited(context, route, call, act) : act()
-      return answered.then((answer) => reply.code(route.status ?? 200).send(answer))
+      return answered.then((answer) => {
+        if (route.location) reply.header('location', route.location(answer as never, call))
+        return reply.code(route.status ?? 200).send(answer)
+      })
 
       function watchToken(cut: (problem: Problem) => void): () => void {
         return watchAccess(context.clock, () => judge(request), cut)
       }
     },
   }
+}
+
+/** What a route does not read is refused: its sender expects it to matter. */
+function refuseStrayBody({ body, raw }: Route, request: FastifyRequest): void {
+  if (body || raw || request.body === undefined || request.body === null) return
+  const fields = typeof request.body === 'object' ? Object.keys(request.body) : ['body']
+  if (fields.length > 0)
+    throw new Problem('invalid', { reason: `unknown field ${fields.join(', ')}: nothing is read here` })
 }
 
 /** Aborts when the client has gone or the server stops. */

@@ -103,8 +103,8 @@ test('a token in an address is refused, even a good one', async () => {
 test('a body that does not fit is refused with the name of the field', async () => {
   await using api = await startTestApi()
   const post = (body: unknown) => request(api, 'POST', '/v1/repos/ann/shop/tasks/deploy/runs', { body })
-  assert.equal((await post({ vars: 3 })).body.detail, 'The request does not fit: body/vars: must be object')
-  assert.equal((await post({ wars: {} })).body.detail, 'The request does not fit: body: unknown field wars')
+  assert.equal((await post({ vars: 3 })).body.detail, 'The request does not fit: field vars: must be object')
+  assert.equal((await post({ wars: {} })).body.detail, 'The request does not fit: unknown field wars')
   assert.equal((await post('{')).status, 400)
   const proto = await post('{"vars":{"__proto__":{"admin":true}}}')
   assert.equal(proto.status, 400)

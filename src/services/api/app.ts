@@ -10,7 +10,9 @@ import { answerRoute } from './answer.ts'
 import { checkBrowser } from './browser.ts'
 import { modelNames, modelOf, openapi, schemaOf } from './document.ts'
 import { refuseTokenInQuery } from './guard.ts'
-import { errorHandler, sendProblem } from './problems.ts'
+import { notThere } from './methods.ts'
+import { misfit } from './misfit.ts'
+import { errorHandler, ofFastify, sendProblem } from './problems.ts'
 import type { Context, Route } from './route.ts'
 import { routes } from './routes.ts'
 
@@ -36,6 +38,8 @@ export async function createApp({
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200, caseSensitive: true },
+    // What the router itself refuses, such as an escape in the address that is none.
+    frameworkErrors: (error, request, reply) => sendProblem(reply, ofFastify(error, request)),
   })
   app.removeContentTypeParser('text/plain')
   readJsonExactly(app)
@@ -98,12 +102,6 @@ function inexactNumber(text: string): string | undefined {
   }
 }
 
-/** Any address below /hooks/ takes POST alone, whether or not there is a webhook: who asks learns nothing. */
-function notThere({ method, url }: FastifyRequest): Problem {
-  if (url.startsWith('/hooks/') && method !== 'POST') return new Problem('method', { method })
-  return new Problem('not_found', { what: `route ${method} ${url.split('?')[0]}` })
-}
-
 async function safeHeaders(_: FastifyRequest, reply: FastifyReply): Promise<void> {
   reply.headers({
     'x-content-type-options': 'nosniff',
@@ -121,25 +119,6 @@ function validator(schema: Type.TSchema, part: string | undefined) {
   return (data: unknown) => {
     const value = converts ? Value.Convert(schema, data) : data
     if (check.Check(value)) return { value }
-    return { error: misfit(check.Errors(value), part) }
+    return { error: misfit(schema, check.Errors(value), part) }
   }
-}
-
-type Errors = readonly { keyword: string; instancePath: string; message: string; params: unknown }[]
-
-/** The most telling of the errors, as `body/vars: must be object`. */
-function misfit(errors: Errors, part = 'request'): Problem {
-  const extra = errors.find(({ keyword }) => keyword === 'additionalProperties')
-  const first = extra ?? errors.find(({ keyword }) => keyword !== 'boolean') ?? errors[0]
-  const where = `${part}${first?.instancePath ?? ''}`
-  const { additionalProperties: names, allowedValues: values } = (first?.params ?? {}) as {
-    additionalProperties?: string[]
-    allowedValues?: unknown[]
-  }
-  const reason = names
-    ? `unknown field ${names.join(', ')}`
-    : values
-      ? `must be ${values.join(' or ')}`
-      : (first?.message ?? 'does not fit')
-  return new Problem('invalid', { reason: `${where}: ${reason}` })
 }

@@ -7,6 +7,7 @@ import { Problem } from '#kit/problem.ts'
  * `localhost` cannot be rebound, names must be allowed. A foreign page shows in `Origin`.
  */
 export function checkBrowser(request: FastifyRequest, allowedHosts: readonly string[]): void {
+  refuseTwoHosts(request.raw.rawHeaders)
   const host = request.headers.host ?? ''
   const name = hostName(host)
   if (!isAddress(name) && name !== 'localhost' && !allowedHosts.includes(name))
@@ -16,6 +17,12 @@ export function checkBrowser(request: FastifyRequest, allowedHosts: readonly str
   const { origin } = request.headers
   if (origin !== undefined && originHost(origin) !== host)
     throw new Problem('invalid', { reason: `a page of ${origin} may not speak to this server` })
+}
+
+/** RFC 9112 §3.2: a proxy may have judged the one, and we the other. */
+function refuseTwoHosts(headers: readonly string[]): void {
+  const hosts = headers.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host')
+  if (hosts.length > 1) throw new Problem('invalid', { reason: 'the request has more than one Host' })
 }
 
 const hostName = (host: string) => host.replace(/:\d+$/, '').toLowerCase()

@@ -1,3 +1,4 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifySchema } from 'fastify'
 import Type from 'typebox'
 import { strict } from '#contracts/define.ts'
@@ -8,6 +9,7 @@ import { Problem } from '#kit/problem.ts'
 import { createEventLog } from './events.ts'
 import { ProblemDocument } from './problems.ts'
 import type { Context, Declaration } from './route.ts'
+import { groups, tagOf } from './routes.ts'
 import { models } from './views.ts'
 
 /** Parameters of paths that are names; the others are any text. */
@@ -15,21 +17,25 @@ const named = ['owner', 'repo', 'user', 'node', 'task']
 
 const names = new Map<unknown, string>(Object.entries(models).map(([name, schema]) => [schema, name]))
 
-export const openapi = {
+export const openapi: FastifyDynamicSwaggerOptions = {
   openapi: {
     openapi: '3.1.0',
     info: {
       title: 'devo.ps',
       version: '1',
       description: 'Servers and jobs from Git. Errors are RFC 9457 problems with `code` and `next`.',
+      license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
     },
+    servers: [{ url: '/', description: 'The server that this document is from' }],
+    tags: groups.map(([name, description]) => ({ name, description })),
     components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
   },
+  transformObject: (made) => nameRest(made),
   refResolver: {
     buildLocalReference: (json: { $id?: unknown }, _base: unknown, _fragment: unknown, index: number) =>
       typeof json.$id === 'string' ? json.$id : `schema-${index}`,
   },
-} as const
+}
 
 /** What fastify checks and the OpenAPI document says of a route. */
 export function schemaOf(route: Declaration): FastifySchema {
@@ -39,6 +45,7 @@ export function schemaOf(route: Declaration): FastifySchema {
   return {
     operationId: route.id,
     summary: route.summary,
+    tags: [tagOf(route)],
     security: route.access === 'public' ? [] : [{ token: [] }],
     ...(params.length > 0
       ? { params: strict(Object.fromEntries(params.map((name) => [name, param(name)]))) }
@@ -47,12 +54,32 @@ export function schemaOf(route: Declaration): FastifySchema {
     ...(route.body ? { body: route.body } : {}),
     response: {
       [route.status ?? 200]: route.response ? success : streamed(route, success),
-      default: {
-        description: 'A problem (RFC 9457)',
-        content: { 'application/problem+json': { schema: refer(ProblemDocument) } },
-      },
+      '4xx': problemAnswer('The request is refused: a problem (RFC 9457)'),
+      default: problemAnswer('A problem (RFC 9457)'),
     },
   } as FastifySchema
+}
+
+const problemAnswer = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: refer(ProblemDocument) } },
+})
+
+interface Document {
+  paths: Record<string, Record<string, { parameters?: { name: string; in: string }[] }>>
+}
+
+/** A template of OpenAPI has no `*`: the rest of an address is called `path`. */
+function nameRest(made: Parameters<NonNullable<FastifyDynamicSwaggerOptions['transformObject']>>[0]) {
+  const document = ('openapiObject' in made ? made.openapiObject : made.swaggerObject) as Document
+  const paths = Object.entries(document.paths).map(([path, operations]) => {
+    if (!path.includes('{*}')) return [path, operations]
+    for (const { parameters = [] } of Object.values(operations))
+      for (const parameter of parameters)
+        if (parameter.in === 'path' && parameter.name === '*') parameter.name = 'path'
+    return [path.replace('{*}', '{path}'), operations]
+  })
+  return { ...document, paths: Object.fromEntries(paths) }
 }
 
 const streamed = ({ streams }: Declaration, schema: unknown) =>

@@ -24,6 +24,7 @@ const refusals: Record<string, (request: FastifyRequest) => Problem> = {
       reason: `a body of type ${JSON.stringify(headers['content-type'] ?? '')} instead of application/json`,
     }),
   FST_ERR_CTP_BODY_TOO_LARGE: () => new Problem('too_large', { what: 'the body', limit: '1 MiB' }),
+  FST_ERR_BAD_URL: () => new Problem('invalid', { reason: 'the address has an escape (%) that is none' }),
   FST_ERR_CTP_EMPTY_JSON_BODY: () =>
     new Problem('invalid', { reason: 'the body is empty, but its content type says JSON' }),
 }
@@ -32,15 +33,17 @@ const refusals: Record<string, (request: FastifyRequest) => Problem> = {
 const TRY_AGAIN = 10
 
 export function sendProblem(reply: FastifyReply, problem: Problem, status = problem.status): FastifyReply {
-  const { seconds } = problem.data
+  // Which contract of the bus was broken is for the log.
+  const { contract: _, ...shown } = problem.data
+  const { seconds } = shown
   if (problem.code === 'too_many') reply.header('retry-after', String(seconds))
   else if (status === 503) reply.header('retry-after', String(TRY_AGAIN))
-  if (problem.code === 'method') reply.header('allow', 'POST')
+  if (problem.code === 'method') reply.header('allow', String(problem.data.allow))
   return reply
     .code(status)
     .type('application/problem+json')
     .send({
-      ...problem.data,
+      ...shown,
       type: `https://devo.ps/problems/${problem.code}`,
       title: title(problem.code),
       status,
@@ -58,7 +61,8 @@ export const errorHandler =
     return sendProblem(reply, problem)
   }
 
-function ofFastify(error: FastifyError, request: FastifyRequest): Problem {
+/** An error of the server library as a row of the table. */
+export function ofFastify(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
   const refusal = refusals[error.code]
   if (refusal) return refusal(request)

@@ -4,6 +4,7 @@ import type { Action, Identity } from '#contracts/profiles.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import type { EventLog } from './events.ts'
+import type { Locate } from './location.ts'
 import type { Message } from './sse.ts'
 
 /**
@@ -74,6 +75,8 @@ export interface Declaration {
   /** Of a success; 200 when absent. */
   status?: 200 | 201 | 202
   response?: Type.TSchema
+  /** Of a 202: the header `Location`. */
+  location?: Locate
   /** False: a POST that changes nothing, which is not audited. */
   changes?: false
   /** Fields of the body whose values are no secret: the audit keeps them, and of the others the names. */

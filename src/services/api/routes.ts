@@ -16,20 +16,22 @@ import { tasks } from './routes/tasks.ts'
 import { webhooks } from './routes/webhooks.ts'
 
 /** Everything that can be asked of the API, and which right it needs. Nothing is registered from elsewhere. */
-export const routes: readonly Route[] = [
-  ...people,
-  ...audit,
-  ...credentials,
-  ...repositories,
-  ...settings,
-  ...rollback,
-  ...files,
-  ...nodes,
-  ...plans,
-  ...tasks,
-  ...runs,
-  ...webhooks,
-  ...logs,
-  ...secrets,
-  ...streams,
+export const groups: readonly [tag: string, description: string, routes: readonly Route[]][] = [
+  ['People', 'Sign-in, users, keys, tokens and collaborators', people],
+  ['Audit', 'Who changed what', audit],
+  ['Credentials', 'Accounts at providers', credentials],
+  ['Repositories', 'Repositories and their commits', [...repositories, ...rollback, ...files]],
+  ['Settings', 'Settings of a repository', settings],
+  ['Nodes', 'Servers: state, plans, syncs', [...nodes, ...plans]],
+  ['Tasks', 'Tasks, their runs, webhooks and crons', [...tasks, ...runs, ...webhooks]],
+  ['Logs', 'Lines of runs, syncs and nodes', logs],
+  ['Values', 'Variables, secrets and passwords', secrets],
+  ['Streams', 'Events and the platform itself', streams],
 ]
+
+export const routes: readonly Route[] = groups.flatMap(([, , each]) => each)
+
+const tags = new Map(groups.flatMap(([tag, , each]) => each.map(({ id }) => [id, tag] as const)))
+
+/** Under which heading the OpenAPI document shows a route. */
+export const tagOf = ({ id }: Pick<Route, 'id'>): string => tags.get(id) ?? 'Other'

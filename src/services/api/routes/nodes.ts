@@ -4,6 +4,7 @@ import { strict } from '#contracts/define.ts'
 import { Name } from '#contracts/ids.ts'
 import { NodePlan } from '#contracts/shazam.ts'
 import { Work } from '#contracts/tasker.ts'
+import { atWork, atWorks } from '../location.ts'
 import { viewNode, viewNodes } from '../nodes.ts'
 import { type Route, route } from '../route.ts'
 import { Linked, NodeView, Offers } from '../views.ts'
@@ -55,6 +56,7 @@ export const nodes: Route[] = [
       scope: 'repo',
       summary: 'Queues a sync of a node',
       status: 202,
+      location: atWorks,
       response: Type.Array(Work),
     },
     ({ repo, params, identity }, { bus }) =>
@@ -69,6 +71,7 @@ export const nodes: Route[] = [
       scope: 'repo',
       summary: 'Queues a sync of every node',
       status: 202,
+      location: atWorks,
       response: Type.Array(Work),
     },
     ({ repo, identity }, { bus }) => bus.ask('tasker.sync', { repo, by: identity.user }),
@@ -141,6 +144,7 @@ export const nodes: Route[] = [
       scope: 'repo',
       summary: 'Lets a linked machine go: what is ours on it is removed, it itself stays',
       status: 202,
+      location: atWork,
       response: Work,
     },
     ({ repo, params, identity }, { bus }) =>

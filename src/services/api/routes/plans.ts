@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { strict } from '#contracts/define.ts'
 import { Name } from '#contracts/ids.ts'
 import { Plan, Work } from '#contracts/tasker.ts'
+import { atWorks } from '../location.ts'
 import { type Route, route } from '../route.ts'
 
 /** Reading many servers, one of which may be slow to refuse. */
@@ -44,6 +45,7 @@ export const plans: Route[] = [
       scope: 'repo',
       summary: 'Queues exactly what a plan says; refused when the commit or a server has moved',
       status: 202,
+      location: atWorks,
       response: Type.Array(Work),
     },
     ({ repo, params, identity, signal }, { bus }) =>

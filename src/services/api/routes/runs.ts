@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { strict } from '#contracts/define.ts'
 import { Run } from '#contracts/tasker.ts'
+import { atRun } from '../location.ts'
 import { type Route, route } from '../route.ts'
 
 /** What people decide about a run. */
@@ -42,6 +43,7 @@ export const runs: Route[] = [
       summary: 'Runs again what a run that has ended was made from: all of it, or what failed',
       body: strict({ failed: Type.Optional(Type.Boolean()) }),
       status: 202,
+      location: atRun,
       response: Run,
     },
     ({ repo, params, body, identity }, { bus }) =>

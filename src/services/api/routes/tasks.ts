@@ -4,6 +4,7 @@ import { strict } from '#contracts/define.ts'
 import { Name } from '#contracts/ids.ts'
 import { Run, Work, workStates } from '#contracts/tasker.ts'
 import { Problem } from '#kit/problem.ts'
+import { atRun, atWork } from '../location.ts'
 import { type Route, route } from '../route.ts'
 import { TaskView } from '../views.ts'
 
@@ -54,6 +55,7 @@ export const tasks: Route[] = [
       summary: 'Queues a run of a task',
       body: strict({ vars: Type.Optional(Type.Record(Type.String(), Type.Unknown())) }),
       status: 202,
+      location: atRun,
       response: Run,
     },
     ({ repo, params, body, identity }, { bus }) =>
@@ -123,6 +125,7 @@ export const tasks: Route[] = [
       scope: 'repo',
       summary: 'Cancels a work that waits or runs',
       status: 202,
+      location: atWork,
       response: Work,
     },
     ({ repo, params, identity }, { bus }) =>

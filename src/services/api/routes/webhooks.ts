@@ -5,6 +5,7 @@ import { Delivery, DeliveryContent } from '#contracts/deliveries.ts'
 import { RepoId } from '#contracts/ids.ts'
 import { Schedule } from '#contracts/schedules.ts'
 import { Problem } from '#kit/problem.ts'
+import { atAddress, atDeliveryRun } from '../location.ts'
 import { type Route, rawRoute, route } from '../route.ts'
 import { HookAnswer, Webhook } from '../views.ts'
 
@@ -21,6 +22,7 @@ export const webhooks: Route[] = [
       scope: 'repo',
       summary: 'Starts the task that has this webhook; any body up to 1 MiB',
       status: 202,
+      location: atAddress,
       response: HookAnswer,
     },
     async ({ repo, params, headers, query, body, from }, { bus }) => {
@@ -102,6 +104,7 @@ export const webhooks: Route[] = [
       scope: 'repo',
       summary: 'Takes a delivery again as it came: another run',
       status: 202,
+      location: atDeliveryRun,
       response: Delivery,
     },
     ({ repo, params, identity }, { bus }) =>

@@ -30,8 +30,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const { validateFolder } = await import('./validate.ts')
     return validateFolder(folder)
   },
-  schemas: async () => {
-    const { schemasOfCatalog } = await import('./validate.ts')
-    return schemasOfCatalog()
+  schemas: async (folder) => {
+    const { schemasFor } = await import('./validate.ts')
+    return schemasFor(folder)
   },
 })

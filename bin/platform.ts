@@ -122,7 +122,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       host,
       port: options.apiPort ?? 0,
       ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
-      schemas: () => jsonSchemas(catalog),
+      schemas: () => jsonSchemas(catalog, { open: true }),
       troubles: createTroubles({ folder: options.data, store, bus, broken: () => broken !== undefined }),
       onListen: (found: Address) => {
         addresses.api = found

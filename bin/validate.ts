@@ -7,8 +7,15 @@ import { defaultLimits } from '#services/git/limits.ts'
 import type { Entry } from '#services/git/objects.ts'
 import { catalogFolder } from './catalog.ts'
 
-/** What an editor of this program's users should know of. */
-export const schemasOfCatalog = () => jsonSchemas(readCatalog(catalogFolder))
+/** What an editor should know of the repository in a folder: the catalog, and the services that it brings. */
+export function schemasFor(folder: string) {
+  const catalog = readCatalog(catalogFolder)
+  const { files } = filesOf(folder)
+  return jsonSchemas([
+    ...catalog,
+    ...checkRepository(files, { catalog, accepted: true }).infrastructure.services,
+  ])
+}
 
 export interface Judged {
   /** Root of the repository that was judged; undefined: there is nothing to judge in or above the folder. */
@@ -43,13 +50,16 @@ const hasDescriptors = (folder: string): boolean =>
   folders.some((name) => listEntries(folder, name).some(({ path }) => descriptor.test(path)))
 
 export function judgeFolder(folder: string, catalog: readonly Service[]): Finding[] {
-  const { files, findings } = judgeEntries(
+  const { files, findings } = filesOf(folder)
+  return sortFindings([...findings, ...checkRepository(files, { catalog }).findings])
+}
+
+const filesOf = (folder: string) =>
+  judgeEntries(
     folders.flatMap((name) => listEntries(folder, name)),
     defaultLimits,
     ({ path }) => readFileSync(join(folder, path)),
   )
-  return sortFindings([...findings, ...checkRepository(files, { catalog }).findings])
-}
 
 /** As git would have them in a commit, in its order. */
 function listEntries(folder: string, below: string): Entry[] {

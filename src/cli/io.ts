@@ -34,8 +34,8 @@ export interface Io {
   rekey?: (data: string | undefined) => Promise<{ renewed: number; file: string | null }>
   /** What a push of the repository that this folder is in would be told; no root: there is none. */
   validate?: (folder: string) => Promise<{ root: string | undefined; findings: Finding[] }>
-  /** JSON Schemas of descriptors by kind. */
-  schemas?: () => Promise<object>
+  /** JSON Schemas of descriptors by kind, for the repository in a folder. */
+  schemas?: (folder: string) => Promise<object>
   /** Runs a program on this terminal; resolves to its exit code. */
   exec?: (command: string, args: string[]) => Promise<number>
   /** Calls `act` at Ctrl-C; returns its undo. */

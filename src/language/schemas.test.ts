@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import type Type from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { parse, parseAllDocuments } from 'yaml'
 import { checkRepository, type File, jsonSchemas, readCatalog } from './index.ts'
 
@@ -17,21 +16,30 @@ interface Case {
   variables?: string[]
 }
 
-const schemas: Record<string, Type.TSchema> = jsonSchemas(catalog)
-const validators = new Map(Object.entries(schemas).map(([kind, schema]) => [kind, Compile(schema)]))
+/** An independent validator, which refuses what is no JSON Schema. */
+const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true })
+type Schemas = Record<string, Record<string, unknown>>
+const compile = (schemas: Schemas) =>
+  new Map(Object.entries(schemas).map(([kind, schema]) => [kind, ajv.compile(schema)]))
+const schemas: Schemas = jsonSchemas(catalog)
+const validators = compile(schemas)
 
 /** Which schema an editor holds a file against. */
 const kindOf = (path: string): string | undefined =>
   /^(node|task)s\//.exec(path)?.[1] ?? (/^services\/[^/]+\/service\./.test(path) ? 'service' : undefined)
 
-function complaints({ path, content }: File): string[] {
+function complaints(
+  { path, content }: File,
+  known: ReadonlyMap<string, ValidateFunction> = validators,
+): string[] {
   const kind = kindOf(path)
-  const validator = kind && /\.(ya?ml|json)$/.test(path) ? validators.get(kind) : undefined
+  const validator = kind && /\.(ya?ml|json)$/.test(path) ? known.get(kind) : undefined
   if (!validator) return []
   return parseAllDocuments(content).flatMap((document) => {
     const value: unknown = document.toJS()
     if (value === null) return []
-    return validator.Errors(value).map((error) => `${path}${error.instancePath}: ${error.message}`)
+    validator(value)
+    return (validator.errors ?? []).map((error) => `${path}${error.instancePath}: ${error.message}`)
   })
 }
 
@@ -51,10 +59,42 @@ const good = readdirSync(folder)
 describe('the JSON Schemas of editors', () => {
   it('accept whatever a push accepts', () => {
     assert.ok(good.length > 50)
-    const refused = good.flatMap(({ title, list }) =>
-      list.flatMap(complaints).map((each) => `${title}: ${each}`),
-    )
+    const refused = good.flatMap(({ title, list }) => {
+      const { services } = checkRepository(list, { catalog }).infrastructure
+      const known = services.length > 0 ? compile(jsonSchemas([...catalog, ...services])) : validators
+      return list.flatMap((file) => complaints(file, known)).map((each) => `${title}: ${each}`)
+    })
     assert.deepEqual(refused, [])
+  })
+
+  it('are as strict as a push with services, providers and their keys', () => {
+    const node = (rest: string) => `id: a\ntype: server\n${rest}\n`
+    const wrong = [
+      'provider: { name: dokcer }',
+      'provider: { name: docker, sise: small }',
+      'provider: { name: docker, size: huge }',
+      'provider: { name: docker, memory: 1 }',
+      'provider: { name: docker, memory: lots }',
+      "provider: { name: docker, volumes: ['/etc:/etc'] }",
+      'provider: { name: docker, network: host }',
+      'provider: { name: ssh, ports: ["80:80"] }',
+      'provider: { name: ssh, host: 10.0.0.1 }',
+      'provider: { type: docker, jump: db }',
+      'provider: { name: docker }\nservices: [ngnix]',
+      'provider: { name: docker }\nservices: { ngnix: null }',
+      'provider: { name: docker }\nservices: { nginx: 1.2 }',
+      'provider: { name: docker }\nservices: [nginx]\nconfiguration: { ngnix: {} }',
+      'provider: { name: docker }\nservices: [nginx]\nconfiguration: { nginx: { worker_procesess: 2 } }',
+    ]
+    for (const rest of wrong) {
+      const file = { path: 'nodes/a.yml', content: node(rest) }
+      const push = checkRepository([file], { catalog }).findings.some(({ severity }) => severity === 'error')
+      assert.ok(push, `a push accepts ${rest}`)
+      assert.notDeepEqual(complaints(file), [], `an editor accepts ${rest}`)
+    }
+    const served = compile(jsonSchemas(catalog, { open: true }))
+    const own = { path: 'nodes/a.yml', content: node('provider: { name: docker }\nservices: [mine]') }
+    assert.deepEqual(complaints(own, served), [], 'a schema without a repository knows no service of its own')
   })
 
   it('refuse what is plainly wrong, and strike out older spellings', () => {

@@ -5,27 +5,35 @@ import { plain, writtenNode, writtenTask } from './written.ts'
 type Schema = Record<string, unknown>
 
 /**
- * JSON Schemas (2020-12) of what people write, for editors: the contracts' own, with the services and options of a
- * catalog filled in. What may be left out is not required.
+ * JSON Schemas (2020-12) of what people write, for editors: the contracts' own, with services and their options filled in.
+ * What may be left out is not required. `services`: the catalog, and those that the repository brings; `open`: it may bring
+ * others that are not known here.
  */
-export function jsonSchemas(catalog: readonly Service[]): { node: Schema; task: Schema; service: Schema } {
-  const selectable = catalog.filter((service) => !service.base)
+export function jsonSchemas(
+  services: readonly Service[],
+  { open = false }: { open?: boolean } = {},
+): { node: Schema; task: Schema; service: Schema } {
   const version = { type: ['string', 'null'], description: "a version, '*' for the distribution's" }
+  const ids = services.map(({ id }) => id)
   const node = {
     ...writtenNode,
     services: {
       anyOf: [
         {
           type: 'object',
-          additionalProperties: version,
-          properties: properties(selectable, (each) => ({ ...version, title: each.title })),
+          additionalProperties: open ? version : false,
+          properties: properties(services, (each) => ({ ...version, title: each.title })),
         },
-        { type: 'array', items: { type: 'string', examples: selectable.map((each) => each.id) } },
+        {
+          type: 'array',
+          items: open ? { type: 'string', examples: ids } : { enum: ids },
+        },
       ],
     },
     configuration: {
       type: 'object',
-      properties: properties(catalog, (each) => ({ title: each.title, ...optionsSchema(each.options) })),
+      properties: properties(services, (each) => ({ title: each.title, ...optionsSchema(each.options) })),
+      additionalProperties: open,
     },
   }
   return {
@@ -34,7 +42,7 @@ export function jsonSchemas(catalog: readonly Service[]): { node: Schema; task: 
       ...top('Task', writtenTask, ['id', 'type']),
       anyOf: [{ required: ['steps'] }, { required: ['do'] }],
     },
-    service: top('Service', withoutFolders(plain(Service.properties)), []),
+    service: withDefinitions(top('Service', withoutFolders(plain(Service.properties)), [])),
   }
 }
 
@@ -42,6 +50,25 @@ const properties = (catalog: readonly Service[], schemaOf: (service: Service) =>
   Object.fromEntries(catalog.map((service) => [service.id, schemaOf(service)]))
 
 const withoutFolders = ({ templates: _t, files: _f, ...rest }: Schema): Schema => rest
+
+/**
+ * The library writes the definitions of a recursive type beside each use, all under one name; a schema has them once, at
+ * its top, and refers to them by their place (JSON Schema 2020-12 §8.2.4).
+ */
+function withDefinitions(schema: Schema): Schema {
+  const definitions: Schema = {}
+  const gather = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(gather)
+    if (typeof value !== 'object' || value === null) return value
+    const { $defs, $id: _, ...rest } = value as Schema
+    for (const [name, each] of Object.entries(($defs ?? {}) as Schema)) definitions[name] ??= gather(each)
+    const inner = Object.entries(rest).map(([key, each]) => [key, gather(each)])
+    const made = Object.fromEntries(inner) as Schema
+    if (typeof made.$ref === 'string' && !made.$ref.includes('#')) made.$ref = `#/$defs/${made.$ref}`
+    return made
+  }
+  return { ...(gather(schema) as Schema), $defs: definitions }
+}
 
 function top(title: string, fields: Schema, required: string[]): Schema {
   return {

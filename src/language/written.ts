@@ -93,31 +93,57 @@ export const writtenTask: Schema = {
   approval: either(flag, text, map({ ...approval, within: duration })),
 }
 
-const provider = plain(Node.properties.provider)
-/** Of all providers; which has which is for a push to say. */
-const providerProperties: Schema = Object.fromEntries(
-  Object.values(providerKeysOf).flatMap((keys) =>
-    Object.entries(keys).map(([name, { type, allowed, like, minimum }]) => [
-      name,
-      {
-        ...(type === 'list' ? list(text) : type === 'number' ? { type, minimum } : text),
-        ...(allowed && { enum: allowed }),
-        ...(like && { description: like }),
+type KeyOf = (typeof providerKeysOf)[string][string]
+
+/** What a key of a provider takes, as a push judges it. */
+function keySchema({ type, allowed, pattern, like, minimum }: KeyOf): Schema {
+  const matching = {
+    ...text,
+    ...(pattern && { pattern: pattern.source }),
+    ...(like && { description: like }),
+  }
+  const value: Record<KeyOf['type'], Schema> = {
+    list: list(matching),
+    number: { type: 'number', ...(minimum !== undefined && { minimum }) },
+    text: matching,
+    id: either(matching, { type: 'integer' }),
+  }
+  return either(allowed ? { enum: [...allowed] } : value[type], { type: 'null' })
+}
+
+const providerNames = Object.keys(providerKeysOf)
+const common: Schema = {
+  name: { enum: providerNames },
+  type: older({ enum: providerNames }, 'name'),
+  credential: text,
+}
+
+/** Each provider has keys of its own. */
+function providerSchema(name: string): Schema {
+  const keys = Object.entries(providerKeysOf[name] ?? {}).map(([key, how]) => [key, keySchema(how)] as const)
+  const own = Object.fromEntries(keys)
+  return {
+    if: either(
+      ...['name', 'type'].map((key) => ({ properties: { [key]: { const: name } }, required: [key] })),
+    ),
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: {
+      properties: {
+        ...common,
+        ...own,
+        ...('location' in own && { region: older(own.location ?? {}, 'location') }),
       },
-    ]),
-  ),
-)
+      additionalProperties: false,
+    },
+  }
+}
+
 export const writtenNode: Schema = {
   ...plain(Node.properties),
   provider: {
-    ...provider,
-    properties: {
-      ...providerProperties,
-      ...(provider.properties as Schema),
-      type: older(text, 'name'),
-      region: older({ type: ['string', 'integer'] }, 'location'),
-    },
-    required: [],
+    type: 'object',
+    properties: common,
+    allOf: providerNames.map(providerSchema),
     anyOf: [{ required: ['name'] }, { required: ['type'] }],
   },
 }

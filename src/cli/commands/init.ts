@@ -13,7 +13,7 @@ export function init(program: Command, session: Session): void {
     )
     .action(async (dir: string | undefined) => {
       const folder = resolve(session.io.cwd, dir ?? '.')
-      const schemas = Object.entries((await session.io.schemas?.()) ?? {})
+      const schemas = Object.entries((await session.io.schemas?.(folder)) ?? {})
       const at = schemas.length > 0 ? '../.devops/schemas/' : `${session.server}/v1/schemas/`
       for (const [path, text] of Object.entries(files(at))) {
         const file = join(folder, path)

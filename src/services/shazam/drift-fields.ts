@@ -1,4 +1,5 @@
 import type { FileFact, State } from './facts/state.ts'
+import { placeOf } from './resources/file.ts'
 import type { Resource } from './resources/kind.ts'
 
 /** `before`: as applied. `after`: as found. */
@@ -28,7 +29,7 @@ const gone: Row[] = [['presence', 'present', 'absent']]
 const atPath =
   (type: FileFact['type'], rows: (wish: Wish, found: FileFact) => Row[]) =>
   (wish: Wish, state: State): Row[] => {
-    const found = state.files.get(String(wish.path))
+    const found = state.files.get(placeOf(wish as { path: string } & Wish, state))
     if (!found) return gone
     return found.type === type ? rows(wish, found) : [['type', type, found.type]]
   }

@@ -47,7 +47,8 @@ const locale: Composite = (item) => {
       requires: ['package:locales'],
     },
   ]
-  const file = { file: '/etc/default/locale', ...own, content: `LANG=${lang}\n` }
+  // From Debian 13 and Ubuntu 24.04 on the former is a link to the latter, which systemd makes again at each start.
+  const file = { file: '/etc/default/locale', behind: '/etc/locale.conf', ...own, content: `LANG=${lang}\n` }
   return built ? [file] : [...generate, { ...file, requires: `command:generate locale ${lang}` }]
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import Type from 'typebox'
-import type { FileFact } from '../facts/state.ts'
+import type { FileFact, State } from '../facts/state.ts'
 import { quote } from '../quote.ts'
 import { unified } from './difference.ts'
 import { change, type Entry, type Kind, type Resource, type Step, unchanged } from './kind.ts'
@@ -20,6 +21,8 @@ export interface File extends Resource, Owned {
   once?: boolean
   /** The content is shown to nobody. */
   secret?: boolean
+  /** Where `path` is a link to this file, as newer releases have it, this one is written and the link stays. */
+  behind?: string
 }
 
 /** Contents up to this size are kept in the manifest, to show what a push would change without a look at the node. */
@@ -37,6 +40,7 @@ export const fileKind: Kind<File> = {
     check: Type.Optional(Type.String()),
     once: Type.Optional(Type.Boolean()),
     secret: Type.Optional(Type.Boolean()),
+    behind: Type.Optional(Path),
     keep: Type.Optional(Type.Boolean()),
   }),
   refuse: ({ content, base64 }) =>
@@ -58,15 +62,20 @@ export const fileKind: Kind<File> = {
       ...(item.check ? { check: item.check as string } : {}),
       ...(item.once ? { once: true } : {}),
       ...(item.secret ? { secret: true } : {}),
+      ...(item.behind ? { behind: item.behind as string } : {}),
       ...(item.keep ? { keep: true } : {}),
     }
   },
   implies: (wish) => [...above(wish.path), ...ownerIds(wish)],
   ask(wish, questions) {
-    questions.paths.add(wish.path as string)
-    questions.hashes.add(wish.path as string)
+    for (const path of [wish.path, wish.behind]) {
+      if (!path) continue
+      questions.paths.add(path as string)
+      questions.hashes.add(path as string)
+    }
   },
-  plan(wish, state, { owned, hide }) {
+  plan(written, state, { owned, hide }) {
+    const wish = { ...written, path: placeOf(written, state) }
     const there = state.files.get(wish.path)
     // A link of ours that stood there before this file: nothing of theirs is in its place.
     const found = there?.type === 'link' && state.made.has(`link:${wish.path}`) ? undefined : there
@@ -86,21 +95,33 @@ export const fileKind: Kind<File> = {
       ...(diff ? { diff } : {}),
     })
   },
-  before: ({ path }, state) => pastOf(state.files.get(path), 'file'),
-  entry({ path, content, sha256, owner, group, mode, once, secret }, { hide }) {
+  before: (wish, state) => pastOf(state.files.get(placeOf(wish, state)), 'file'),
+  entry({ path, content, sha256, owner, group, mode, once, secret, behind }, { hide }) {
     const open =
       !secret && content !== undefined && Buffer.byteLength(content) <= KEPT && hide(content) === content
-    return { path, sha256, owner, group, mode, ...(once ? { once } : {}), ...(open ? { content } : {}) }
+    return {
+      ...{ path, sha256, owner, group, mode },
+      ...(behind ? { behind } : {}),
+      ...(once ? { once } : {}),
+      ...(open ? { content } : {}),
+    }
   },
   remove(owned, state, purge) {
-    const path = owned.path as string
+    const path = placeOf(owned as { path: string; behind?: string }, state)
     const found = state.files.get(path)
     if (!found) return unchanged(`${path} is gone`)
     if (found.type === 'directory')
       return { verdict: 'skipped', summary: `${path} is a directory now: left alone` }
     if (owned.keep && !purge) return { verdict: 'skipped', summary: `${path} is kept` }
-    return takeAway(owned, path)
+    return takeAway({ ...owned, path }, path)
   },
+}
+
+/** The file itself, or the one that it is a link to where that is agreed. */
+export function placeOf({ path, behind }: { path: string; behind?: string }, state: State): string {
+  const found = state.files.get(path)
+  const leads = found?.type === 'link' && posix.resolve(posix.dirname(path), found.to) === behind
+  return leads ? behind : path
 }
 
 export const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex')

@@ -26,3 +26,35 @@ export function refuseNamed(resources: readonly Resource[], secrets: readonly st
       reason: `the name of a resource (${hider(secrets)(named.id)}) holds a secret, and names are shown`,
     })
 }
+
+/** Lines that other users of a node can ask its programs for, though the file itself is closed to them. */
+const told: readonly { path: RegExp; line: RegExp; instead: string }[] = [
+  {
+    path: /\/systemd\/system\/.+/,
+    line: /^\s*(Environment|Exec[A-Za-z]+)\s*=/,
+    instead:
+      'systemctl tells it to every user of the node; write it to a file of mode 0600, and name that in EnvironmentFile=',
+  },
+  {
+    path: /^\/etc\/supervisor\/conf\.d\//,
+    line: /^\s*command\s*=/,
+    instead: 'arguments of a program are shown to every user of the node; give it in env',
+  },
+]
+
+/** Secrets in units and among the arguments of programs. Short ones are passed over: they are parts of honest words. */
+export function refuseTold(resources: readonly Resource[], secrets: readonly string[]): void {
+  const long = secrets.filter((secret) => secret.length >= 8)
+  for (const { kind, path = '', content = '' } of resources as readonly (Resource &
+    Record<string, string>)[]) {
+    const rule = kind === 'file' ? told.find((one) => one.path.test(path)) : undefined
+    const line = content
+      .replaceAll('\\\n', ' ')
+      .split('\n')
+      .find((one) => rule?.line.test(one) && long.some((secret) => one.includes(secret)))
+    if (rule && line !== undefined)
+      throw new Problem('invalid', {
+        reason: `${line.split('=')[0]?.trim()}= of ${path} holds a secret: ${rule.instead}`,
+      })
+  }
+}

@@ -182,6 +182,36 @@ resources:
   )
 })
 
+test('a secret in a unit, or among the arguments of a program, is refused without its value, with what to do', () => {
+  const scope = { secrets: { token: 'canary-7f3a' } }
+  const unit = (line: string) =>
+    refusal(() =>
+      graphOf(`resources: [{unit: app, content: "[Service]\\n${line}{{ secrets.token }}\\n"}]`, {}, scope),
+    )
+  for (const line of ['Environment=TOKEN=', 'Environment=A=b \\\\\\n TOKEN=', 'ExecStart=/bin/app --token '])
+    assert.match(
+      unit(line),
+      /^(Environment|ExecStart)= of \/etc\/systemd\/system\/app.service holds a secret: .*EnvironmentFile/,
+    )
+  assert.match(
+    refusal(() =>
+      graphOf(
+        `resources: [{unit: nginx, drop_ins: {more: "[Service]\\nEnvironment=A={{ secrets.token }}\\n"}}]`,
+        {},
+        scope,
+      ),
+    ),
+    /nginx\.service\.d\/more\.conf holds a secret/,
+  )
+  const programs = [
+    { name: 'worker', command: '/bin/worker {{ secrets.token }}', user: 'root', autostart: true },
+  ]
+  assert.match(
+    refusal(() => catalogGraph(['supervisord'], { supervisord: { programs } }, scope)),
+    /^command= of \/etc\/supervisor\/conf\.d\/worker\.conf holds a secret: .*give it in env$/,
+  )
+})
+
 test('a secret in the name of a resource is refused', () => {
   const scope = { secrets: { token: 'canary-7f3a' } }
   assert.equal(

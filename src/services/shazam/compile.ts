@@ -7,7 +7,7 @@ import { checkConfiguration } from '#language/rules.ts'
 import { accessLines } from './access/lines.ts'
 import { checkNotified, handlersOf, unitHandlers } from './compile-handlers.ts'
 import { type Draft, toResource } from './compile-item.ts'
-import { refuseLinesOfOurs, refuseNamed } from './compile-refusals.ts'
+import { refuseLinesOfOurs, refuseNamed, refuseTold } from './compile-refusals.ts'
 import { expand } from './expand.ts'
 import type { Graph } from './graph.ts'
 import { inOrder } from './order.ts'
@@ -46,6 +46,7 @@ export function compile(input: CompileInput): Graph {
   const handlers = [...services.flatMap((service) => handlersOf(service, scope)), ...unitHandlers(resources)]
   checkNotified(resources, handlers)
   refuseNamed(resources, secrets)
+  refuseTold(resources, secrets)
   refuseLinesOfOurs(resources)
   return {
     node: input.node.id,

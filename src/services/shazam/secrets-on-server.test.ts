@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { renderShell } from '#language/shell.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
-import { catalogGraph, graphOf } from './testing/graphs.ts'
+import { catalog, catalogGraph, graphOf } from './testing/graphs.ts'
 
 /** What another user of a server learns of the secrets that a sync brings there: nothing, neither during it nor after it. */
 let node: Converging
@@ -33,7 +34,7 @@ const asOther = (line: string) => sh(`runuser -u other -- sh -c '${line}' 2>/dev
 /** What the other user sees of it while something is done. */
 async function seen(act: () => Promise<unknown>): Promise<string> {
   sh(
-    'rm -f /srv/look/stop; runuser -u other -- /srv/look/watch >/srv/look/seen 2>/dev/null & echo $! >/srv/look/pid',
+    'rm -f /srv/look/stop; nice runuser -u other -- /srv/look/watch >/srv/look/seen 2>/dev/null & echo $! >/srv/look/pid',
   )
   await act()
   sh('touch /srv/look/stop; while pgrep -u other >/dev/null; do sleep 0.1; done')
@@ -105,6 +106,39 @@ test('commands, timers and crons of a service show no secret to another user, wh
   assert.equal(during, '')
   assert.deepEqual([files(), units(), processes()], ['', '', ''])
   assert.equal(sh('stat -c %U /tmp/told; cat /tmp/told'), `daemon\n${SECRET} /usr/sbin % \\`)
+})
+
+test('a clone by an address with a login tells it neither among arguments nor in its configuration', async () => {
+  await node.made(catalogGraph(['nginx', 'git']))
+  sh(`git init -q --bare -b main /srv/git/shop.git
+git init -q -b main /srv/git/work; cd /srv/git/work
+git -c user.name=ann -c user.email=ann@localhost commit -q --allow-empty -m one
+git push -q ../shop.git main; git -C ../shop.git update-server-info
+printf 'ann:%s\n' "$(openssl passwd -apr1 ${SECRET})" >/etc/nginx/git.htpasswd
+cat >/etc/nginx/conf.d/git.conf <<'END'
+server { listen 8099; root /srv/git; auth_basic git; auth_basic_user_file /etc/nginx/git.htpasswd; }
+END
+systemctl reload nginx`)
+  const template = catalog.find(({ id }) => id === 'git')?.templates['update.sh'] ?? ''
+  const script = (login: string) =>
+    sh(`cat >/srv/script <<'END'
+${renderShell(template, { options: { repo: `http://${login}127.0.0.1:8099/shop.git`, dest: '/srv/the clone', version: 'main' } })}
+END
+chown devops /srv/script; chmod 700 /srv/script`)
+  const update = () => sh('runuser -u devops -- sh /srv/script 2>&1 || true')
+  script(`ann:${SECRET}@`)
+  const during = await seen(async () => {
+    for (let twice = 0; twice < 2; twice++) assert.match(update(), /is at [0-9a-f]{40}/)
+  })
+  assert.equal(during, '')
+  assert.equal(files(), '')
+  assert.equal(
+    sh('git -C "/srv/the clone" -c safe.directory=* remote get-url origin'),
+    'http://127.0.0.1:8099/shop.git',
+  )
+  // Without its login it does not come in any more: nothing of it is kept.
+  script('')
+  assert.match(update(), /could not read Username|Authentication failed/)
 })
 
 test('no service of the catalog shows a secret of its options to another user, while it comes nor afterwards', async () => {

@@ -61,7 +61,7 @@ function loopOf(text: string | undefined): { name?: string; root?: string; path:
 function itemsAt(value: unknown, path: readonly string[], at: At): { value: unknown; at: At }[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => itemsAt(item, path, [...at, i]))
   const [key, ...rest] = path
-  if (key === undefined) return isTree(value) ? [{ value, at }] : []
+  if (key === undefined) return [{ value, at }]
   return isTree(value) && Object.hasOwn(value, key) ? itemsAt(value[key], rest, [...at, key]) : []
 }
 
@@ -101,7 +101,8 @@ function checkRuleShape(id: string, rule: Tree, at: At, report: Report): void {
     report([...at, 'pattern'], `is not a regular expression: ${show(rule.pattern)}`)
   const known = name === undefined ? [id] : [id, name]
   const own = (address: string) => known.includes(address.split('.')[0] ?? '')
-  if (typeof rule.at === 'string' && (!own(rule.at) || !rule.at.includes('.')))
+  // An item of a list may be no map, and is an option by itself.
+  if (typeof rule.at === 'string' && rule.at !== name && (!own(rule.at) || !rule.at.includes('.')))
     report(
       [...at, 'at'],
       `must be the address of an option, ${known[known.length - 1]}.…, got ${show(rule.at)}`,

@@ -1,7 +1,10 @@
 #!/bin/sh
 # Managed by devo.ps: changes made here are undone.
-# Gives the running Redis what its files say. Ends with 1 when something there needs a restart.
+# Gives the running Redis what its files say. Ends with 1 when something there needs a restart, with 2 when it cannot be.
 conf=/etc/redis/redis.conf
+data=/usr/local/sbin/devops-redis-data
+$data fits || exit 2
+$data follow || exit 2
 REDISCLI_AUTH=$(sed -n 's/^requirepass "\(.*\)"$/\1/p' $conf /etc/redis/local.conf | tail -n 1)
 export REDISCLI_AUTH
 [ -n "$REDISCLI_AUTH" ] || unset REDISCLI_AUTH
@@ -21,8 +24,12 @@ grep -hEv '^ *(#|(include|replicaof|save|daemonize|supervised|unixsocketperm) )'
   while read -r key value; do
     [ -n "$key" ] || continue
     value=${value#\"} value=${value%\"}
-    [ "$(set_to "$key" "$value")" != OK ] || continue
+    # Where data are is read at a start alone: to be told while it runs, it would write over what is there.
+    case $key in dir | dbfilename | appendonly | appendfilename | appenddirname) ;; *)
+      [ "$(set_to "$key" "$value")" != OK ] || continue ;;
+    esac
     [ "$(ask config get "$key" | sed -n 2p)" = "$value" ] || { echo "$key changes at a restart"; code=1; }
   done
   exit $code
-}
+} || exit 1
+$data taken

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Infrastructure, Task } from '#contracts/descriptors.ts'
 import type { NodePlan } from '#contracts/shazam.ts'
 import { inert, planLines, refusalLines, taskLines, watchLines } from './answer.ts'
+import { lossLines } from './loss-lines.ts'
 
 const MINUTE = 60_000
 const nodePlan = (node: string, verdict: NodePlan['verdict'], more: Partial<NodePlan> = {}): NodePlan => ({
@@ -112,6 +113,18 @@ test('a refusal for want of consent says what to type', () => {
     refusalLines({ destroy: ['a', 'b'], replace: ['c'] }).at(-1) ?? '',
     /git push -o destroy=a -o destroy=b -o replace=c$/,
   )
+})
+
+test('a refusal says which data go, and which stay on volumes', () => {
+  const volumes = { db: { kept: ['d:/var/lib/postgresql'], left: ['logs:/srv/logs'] } }
+  assert.deepEqual(lossLines({ destroy: [], replace: ['db', 'web'], volumes }), [
+    'db: its server would be destroyed and made again, with all data but those of the volume d:/var/lib/postgresql, which the new server has; the volume logs:/srv/logs stays at the provider, but the new server does not have it',
+    'web: its server would be destroyed with all data and made again',
+  ])
+  assert.deepEqual(lossLines({ destroy: ['db', 'own'], replace: [], volumes, linked: ['own'] }), [
+    'db: its descriptor is gone, so its server and all data on it would be destroyed, with the volumes d:/var/lib/postgresql, logs:/srv/logs',
+    'own: its descriptor is gone, so all that devo.ps made on its machine would be removed; the machine and data that are kept stay',
+  ])
 })
 
 test('control characters are shown, not sent', () => {

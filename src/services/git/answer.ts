@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Infrastructure, Task } from '#contracts/descriptors.ts'
 import type { Change, NodePlan } from '#contracts/shazam.ts'
 import type { Losses } from './consent.ts'
+import { lossLines } from './loss-lines.ts'
 
 /** The text that a push is answered with. Pure: what is known in, lines out. */
 
@@ -121,13 +122,6 @@ export function refusalLines(losses: Losses): string[] {
     `Nothing was changed. If you mean it: git push ${options.join(' ')}`,
   ]
 }
-
-export const lossLines = (losses: Losses): string[] => [
-  ...losses.destroy.map(
-    (node) => `${node}: its descriptor is gone, so its server and all data on it would be destroyed`,
-  ),
-  ...losses.replace.map((node) => `${node}: its server would be destroyed with all data and made anew`),
-]
 
 export const errorLines = (findings: readonly string[], errors: number): string[] => [
   ...findings,

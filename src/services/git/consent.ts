@@ -5,12 +5,17 @@ import type { Server } from '#contracts/registry.ts'
 import type { Settings } from '#contracts/settings.ts'
 import type { NodePlan } from '#contracts/shazam.ts'
 import { answered } from '#kit/answered.ts'
+import { type Volumes, volumesOf } from './loss-lines.ts'
 import { covers } from './options.ts'
 
 /** Nodes whose data a push would destroy. */
 export interface Losses {
   destroy: string[]
   replace: string[]
+  /** What becomes of the volumes of their servers, by node. */
+  volumes?: Record<string, Volumes>
+  /** Of them, machines that are linked: they are no server of a provider, and stay. */
+  linked?: string[]
 }
 
 /** Nodes whose server may be lost; `all` for each. */
@@ -50,12 +55,29 @@ export async function findLosses(bus: Bus, question: Question): Promise<Losses> 
   const servers = await serversOf(bus, repo)
   const stays = new Set(next.nodes.map(({ id }) => id))
   const gone = removed ?? [...servers.keys()].filter((id) => !stays.has(id) && !covers(consent.destroy, id))
+  const destroy = gone.filter((id) => servers.has(id))
+  const replace = replaced
+    .filter((node) => differs(servers.get(node.id), node) || verdictOf(question, node.id) === 'replace')
+    .map(({ id }) => id)
+    .filter((id) => servers.has(id))
+  return { destroy, replace, ...detailsOf([...destroy, ...replace], servers, next) }
+}
+
+/** What the words of a refusal say beyond which nodes they are. */
+function detailsOf(
+  ids: readonly string[],
+  servers: ReadonlyMap<string, Server>,
+  next: Infrastructure,
+): Pick<Losses, 'volumes' | 'linked'> {
+  const provider = new Map(next.nodes.map((node) => [node.id, node.provider]))
+  const volumes = ids.flatMap((id) => {
+    const found = volumesOf(servers.get(id), provider.get(id))
+    return found ? [[id, found] as const] : []
+  })
+  const linked = ids.filter((id) => servers.get(id)?.provider === 'ssh')
   return {
-    destroy: gone.filter((id) => servers.has(id)),
-    replace: replaced
-      .filter((node) => differs(servers.get(node.id), node) || verdictOf(question, node.id) === 'replace')
-      .map(({ id }) => id)
-      .filter((id) => servers.has(id)),
+    ...(volumes.length > 0 && { volumes: Object.fromEntries(volumes) }),
+    ...(linked.length > 0 && { linked }),
   }
 }
 

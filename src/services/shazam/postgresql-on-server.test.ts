@@ -69,12 +69,17 @@ test('a new owner owns what the former one had in this database, and nothing tha
     users: users('shop', 'audit', 'boss'),
     databases: [{ name: 'shop', owner: 'boss', users: ['shop', 'audit'] }, ...two],
   })
-  assert.equal(as('boss', 'alter table old add more int; drop table by_hand'), 'ERROR:  must be owner of table by_hand')
+  assert.equal(
+    as('boss', 'alter table old add more int; drop table by_hand'),
+    'ERROR:  must be owner of table by_hand',
+  )
   assert.equal(as('boss', 'alter table old add more int; alter table deep.old add more int'), '')
   assert.equal(as('shop', all('old')), '')
   assert.equal(as('shop', 'alter table stays add more int', 'other'), '')
   assert.equal(
-    sql("select string_agg(datname || ' ' || pg_get_userbyid(datdba), ', ' order by datname) from pg_database where datname in ('shop', 'other')"),
+    sql(
+      "select string_agg(datname || ' ' || pg_get_userbyid(datdba), ', ' order by datname) from pg_database where datname in ('shop', 'other')",
+    ),
     'other shop, shop boss',
   )
 })
@@ -93,11 +98,17 @@ test('a user that is taken out of a database has no rights left there', async ()
   sql('revoke connect on database shop from audit')
   as('boss', 'create table newest (id serial)')
   assert.equal(
-    sql("select count(*) from pg_class, aclexplode(relacl) where pg_get_userbyid(grantee) = 'audit' and relowner <> grantee", 'shop'),
+    sql(
+      "select count(*) from pg_class, aclexplode(relacl) where pg_get_userbyid(grantee) = 'audit' and relowner <> grantee",
+      'shop',
+    ),
     '0',
   )
   assert.equal(
-    sql("select count(*) from pg_default_acl, aclexplode(defaclacl) where 'audit' in (pg_get_userbyid(grantee), pg_get_userbyid(defaclrole))", 'shop'),
+    sql(
+      "select count(*) from pg_default_acl, aclexplode(defaclacl) where 'audit' in (pg_get_userbyid(grantee), pg_get_userbyid(defaclrole))",
+      'shop',
+    ),
     '0',
   )
 })
@@ -107,9 +118,14 @@ test('roles and databases that were there keep all rights, and have back what th
   sql("create role legacy nologin; create role reader login password 'pw-reader'; create role teller login")
   sql('create database legacy owner legacy')
   sql('grant connect on database legacy to reader')
-  sql('create table things (id serial); grant select on things to reader; alter table things owner to legacy', 'legacy')
+  sql(
+    'create table things (id serial); grant select on things to reader; alter table things owner to legacy',
+    'legacy',
+  )
   const roles = () =>
-    sql("select rolname, rolsuper, rolcreatedb, rolcanlogin, rolpassword, shobj_description(oid, 'pg_authid') from pg_authid where rolname in ('admin', 'legacy', 'reader', 'teller') order by 1")
+    sql(
+      "select rolname, rolsuper, rolcreatedb, rolcanlogin, rolpassword, shobj_description(oid, 'pg_authid') from pg_authid where rolname in ('admin', 'legacy', 'reader', 'teller') order by 1",
+    )
   const before = roles()
   const wishes = {
     users: users('shop', 'boss', 'admin', 'legacy'),
@@ -132,22 +148,48 @@ test('roles and databases that were there keep all rights, and have back what th
 })
 
 test('a user that is taken out can no longer log in, and its sessions end', async () => {
-  sh(`PGPASSWORD=pw-shop psql -w -h 127.0.0.1 -U shop -d other -c 'select pg_sleep(600)' >/tmp/slept 2>&1 & echo`)
-  sh(`until [ "$(cd / && runuser -u postgres -- psql -XAtc "select count(*) from pg_stat_activity where usename = 'shop'")" = 1 ]; do sleep 0.1; done`)
+  sh(
+    `PGPASSWORD=pw-shop psql -w -h 127.0.0.1 -U shop -d other -c 'select pg_sleep(600)' >/tmp/slept 2>&1 & echo`,
+  )
+  sh(
+    `until [ "$(cd / && runuser -u postgres -- psql -XAtc "select count(*) from pg_stat_activity where usename = 'shop'")" = 1 ]; do sleep 0.1; done`,
+  )
   await wished({ users: users('boss'), databases: [{ name: 'shop', owner: 'boss' }] })
   assert.match(as('shop', 'select 1', 'other'), /not permitted to log in|authentication failed/)
   assert.equal(sql("select count(*) from pg_stat_activity where usename = 'shop'"), '0')
-  assert.equal(sql("select count(*) from pg_class where relname = 'stays' and pg_get_userbyid(relowner) = 'shop'", 'other'), '1')
+  assert.equal(
+    sql(
+      "select count(*) from pg_class where relname = 'stays' and pg_get_userbyid(relowner) = 'shop'",
+      'other',
+    ),
+    '1',
+  )
 })
 
 const plain = { users: users('boss'), databases: [{ name: 'shop', owner: 'boss' }] }
 const rows = () => sql('select count(*) from newest', 'shop')
 
 for (const { title, options, words } of [
-  { title: 'rules that it does not load', options: { clients: ['1::2::3/64'] }, words: /invalid IP address|1::2::3/ },
-  { title: 'a certificate that is not there', options: { ssl_cert_file: '/etc/ssl/none.pem' }, words: /none\.pem/ },
-  { title: 'a library that is not there', options: { settings: { shared_preload_libraries: 'nowhere' } }, words: /nowhere/ },
-  { title: 'a folder of logs in a value that it does not take', options: { settings: { log_destination: 'moon' } }, words: /log_destination/ },
+  {
+    title: 'rules that it does not load',
+    options: { clients: ['1::2::3/64'] },
+    words: /invalid IP address|1::2::3/,
+  },
+  {
+    title: 'a certificate that is not there',
+    options: { ssl_cert_file: '/etc/ssl/none.pem' },
+    words: /none\.pem/,
+  },
+  {
+    title: 'a library that is not there',
+    options: { settings: { shared_preload_libraries: 'nowhere' } },
+    words: /nowhere/,
+  },
+  {
+    title: 'a folder of logs in a value that it does not take',
+    options: { settings: { log_destination: 'moon' } },
+    words: /log_destination/,
+  },
 ])
   test(`postgresql goes on with what it had when it is given ${title}, and its own words are told`, async () => {
     const { failed } = await wish({ ...plain, ...options })
@@ -206,6 +248,9 @@ test('data of another version are named and never hidden behind an empty cluster
   node = await startConverging({ volume: `${volume}:/var/lib/postgresql` })
   sh('cd /var/lib/postgresql; mv * 13; echo 13 >13/main/PG_VERSION')
   const { failed } = await wish(plain)
-  assert.match(JSON.stringify(failed), /\/var\/lib\/postgresql\/13\/main holds data of PostgreSQL 13, and this server gets PostgreSQL \d+/)
+  assert.match(
+    JSON.stringify(failed),
+    /\/var\/lib\/postgresql\/13\/main holds data of PostgreSQL 13, and this server gets PostgreSQL \d+/,
+  )
   assert.equal(sh('ls /etc/postgresql; pgrep -x postgres || true'), '')
 })

@@ -29,7 +29,7 @@ export function consentOf(promised: Promised | undefined): Pick<ConvergeInput, '
 
 const losses = {
   destroy: 'its descriptor is gone, so its server and all data on it would be destroyed',
-  replace: 'its server would be destroyed with all data and made anew',
+  replace: 'its server would be destroyed and made again, with all data but those of its volumes',
 }
 
 /**

@@ -41,7 +41,10 @@ const places: { title: string; options: Options; password?: string; forgets?: tr
   { title: 'an append-only file', options: { aom: { enable: 'yes' } } },
   { title: 'another name of it', options: { aom: { enable: 'yes', filename: 'own.aof' } } },
   { title: 'none of it', options: {} },
-  { title: 'the same one, without snapshots', options: { aom: { enable: 'yes' }, snapshotting: { save: [] } } },
+  {
+    title: 'the same one, without snapshots',
+    options: { aom: { enable: 'yes' }, snapshotting: { save: [] } },
+  },
   {
     title: 'nothing that is written by itself',
     options: { snapshotting: { save: [] } },
@@ -79,7 +82,6 @@ for (const { title, options, password, forgets } of places)
     )
     assert.equal(size(current), `${keys}`)
   })
-
 
 test('redis that was stopped has all keys after a change', async () => {
   const keys = size()
@@ -136,7 +138,9 @@ for (const options of [{ aom: { enable: 'yes' } }, { snapshotting: { dbfilename:
     await node[Symbol.asyncDispose]()
     await start()
     // Users get other numbers there.
-    sh('for n in 1 2 3 4; do useradd --system --no-create-home u$n; adduser --quiet --system --no-create-home a$n; done')
+    sh(
+      'for n in 1 2 3 4; do useradd --system --no-create-home u$n; adduser --quiet --system --no-create-home a$n; done',
+    )
     await wished(options)
     assert.equal(size(), keys)
     assert.equal(sh('stat -c %U /var/lib/redis/*.rdb | sort -u'), 'redis')

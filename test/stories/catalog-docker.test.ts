@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { stringify } from 'yaml'
 import { type ServiceStory, startServiceStory } from '#testing/service-story.ts'
 
 /** A Docker engine inside of a server; the registry that it pulls from is served by the server's own nginx. */
@@ -80,6 +81,29 @@ test('a changed setting restarts docker, and nginx goes on', async () => {
   assert.equal(await sh('docker info --format {{.LoggingDriver}}'), 'journald\n')
   assert.notEqual(await pid(), before[0])
   assert.equal(await sh('systemctl show -P MainPID nginx'), before[1])
+})
+
+test('a setting that would hide images, or that docker does not load, fails the sync, and docker goes on', async () => {
+  const images = await sh('docker images -q | sort -u')
+  for (const [settings, words] of [
+    [{ 'data-root': '/srv/docker' }, /data-root would change, and Docker would no longer see the \d+ images/],
+    [{ 'userns-remap': 'default' }, /userns-remap would change/],
+    [{ nonsense: 1 }, /nonsense/],
+  ] as const) {
+    const known = new Set((await story.see.works()).map(({ id }) => id))
+    const node = { id: 'engine', type: 'server', provider: { name: 'docker' }, services: ['nginx', 'docker'] }
+    story.clone.write({
+      'nodes/engine.yml': stringify({ ...node, configuration: { nginx, docker: { settings } } }),
+    })
+    assert.equal((await story.clone.push('a setting')).code, 0)
+    await story.see.eventually('a failed sync', async () => {
+      const failed = (await story.see.works()).find(({ id, error }) => !known.has(id) && error)
+      if (failed) assert.match(failed.error ?? '', words)
+      return failed !== undefined
+    })
+    assert.equal(await sh('docker images -q | sort -u'), images)
+  }
+  await wish()
 })
 
 test('it answers over TCP only when it is told to', async () => {

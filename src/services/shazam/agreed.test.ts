@@ -72,7 +72,10 @@ test('a server is not replaced before somebody agrees to it', async () => {
   await world.send('converge', false)
   const { error, retry } = await world.ended('node.web.update.error')
   assert.equal(error.code, 'unagreed')
-  assert.match(error.message, /^web: its server would be destroyed and made again, with all data but those of its volumes/)
+  assert.match(
+    error.message,
+    /^web: its server would be destroyed and made again, with all data but those of its volumes/,
+  )
   assert.equal(retry, false)
   assert.deepEqual(world.cloud.asked, [])
 })

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { NotApplied } from './failures.ts'
-import type { Graph } from './graph.ts'
 import { confirm, PATIENCE } from './guard.ts'
 import { LineSplitter, MarkedOutput } from './lines.ts'
 import type { Plan } from './plan.ts'
@@ -49,14 +48,13 @@ export interface ApplyOptions {
  */
 export async function apply(
   connection: Connection,
-  graph: Graph,
   plan: Plan,
   { onLine, signal, patience = PATIENCE }: ApplyOptions,
 ): Promise<Applied> {
   const nonce = randomBytes(12).toString('hex')
-  const jobs = listJobs(graph, plan)
+  const jobs = listJobs(plan)
   const watch = new Watch(jobs, onLine)
-  const script = applyScript(graph, jobs, plan, { nonce, secret: randomBytes(6).toString('hex'), patience })
+  const script = applyScript(jobs, plan, { nonce, secret: randomBytes(6).toString('hex'), patience })
   const lost = await runScript(connection, script, nonce, watch, signal)
   if (!watch.armed || signal?.aborted) return watch.result(lost)
   const verdict = await confirm(connection, patience, onLine)

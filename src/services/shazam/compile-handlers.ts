@@ -45,3 +45,13 @@ export function checkNotified(resources: readonly Resource[], handlers: readonly
     })
   }
 }
+
+/** Those that an entry of the manifest keeps. A text that holds a secret is not kept: the manifest has none. */
+export const keptHandlers = (
+  notify: readonly string[],
+  handlers: readonly Handler[],
+  hide: (text: string) => string,
+): Handler[] =>
+  handlers.filter(
+    (handler) => notify.includes(handler.id) && hide(JSON.stringify(handler)) === JSON.stringify(handler),
+  )

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile'
 import type { Service } from '#contracts/descriptors.ts'
 import { nearest } from '#language'
 import { broken, commonKeys, headOf } from './expand.ts'
+import { normalId, normalItem } from './normal.ts'
 import { kinds } from './resources/index.ts'
 import type { Item } from './resources/item.ts'
 import type { Kind, Resource } from './resources/kind.ts'
@@ -15,14 +16,15 @@ export function toResource(service: Service, item: Item): Draft {
   const kind = kinds.get(headOf(item))
   const at = JSON.stringify(item).slice(0, 120)
   if (!kind) throw broken(service, at, `names no kind of resource${meant(Object.keys(item))}`)
-  const { requires = [], notify = [], except, cuts_link, ...own } = item
+  const { requires = [], notify = [], except, cuts_link, ...written } = item
+  const own = normalItem(kind, written)
   check(service, kind, own, at)
   const list = (value: unknown) => (Array.isArray(value) ? value : [value]).map(String)
   return {
-    ...kind.wish(String(item[kind.name]), own),
+    ...kind.wish(String(own[kind.name]), own),
     kind: kind.name,
-    requires: list(requires),
-    notify: list(notify).map((name) => (/[/:]/.test(name) ? name : `${service.id}/${name}`)),
+    requires: list(requires).map(normalId),
+    notify: list(notify).map((name) => (/[/:]/.test(name) ? normalId(name) : `${service.id}/${name}`)),
     ...(except === 'container' ? { except } : {}),
     ...(cuts_link === true ? { cuts_link } : {}),
     from: [service.id],

@@ -137,6 +137,33 @@ test('secrets are in no manifest', () => {
   )
 })
 
+test('wherever a resource takes a secret, its manifest has a digest: the same for the same, another for another', () => {
+  const places = [
+    "{user: ann, comment: '{{ secrets.token }}'}",
+    "{mount: /mnt/x, device: d, type: cifs, options: 'password={{ secrets.token }}'}",
+    "{kernel_value: kernel.x, value: '{{ secrets.token }}'}",
+    "{git_checkout: /srv/c, repo: 'https://{{ secrets.token }}@host/x'}",
+    `{archive: /srv/a, url: 'https://host/{{ secrets.token }}', sha256: '${'0'.repeat(64)}'}`,
+    "{pip: x, from: 'https://{{ secrets.token }}@host/x'}",
+    "{command: c, run: 'use {{ secrets.token }}'}",
+    "{file: /x, content: 'key {{ secrets.token }}', notify: told}",
+    "{host: h, ip: 10.0.0.1, aliases: ['{{ secrets.token }}']}",
+  ]
+  for (const place of places) {
+    const of = (token: string) =>
+      JSON.stringify(
+        graphOf(
+          `resources: [${place}]\nhandlers: {told: {run: 'tell {{ secrets.token }}'}, other: {run: 'true'}}`,
+          {},
+          { secrets: { token } },
+        ).manifest,
+      )
+    assert.ok(!/canary|7f3a/.test(of('canary-7f3a')), place)
+    assert.equal(of('canary-7f3a'), of('canary-7f3a'))
+    assert.notEqual(of('canary-7f3a'), of('another-7f3a'), place)
+  }
+})
+
 test('addresses of other values are told, not what a service says of itself', () => {
   const node = nodeOf(['nginx'], { nginx: { vhosts: [{ id: 'a', domain: '{{ db.ip }}', routes: [] }] } })
   const graph = compile({ node, catalog, scope: { db: { ip: '10.0.0.2' } }, keys, platformKey })

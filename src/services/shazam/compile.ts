@@ -5,7 +5,7 @@ import { Problem } from '#kit/problem.ts'
 import { addressesIn, hideable, markedTexts, nearest, renderTree, textsIn, withDefaults } from '#language'
 import { checkConfiguration } from '#language/rules.ts'
 import { accessLines } from './access/lines.ts'
-import { checkNotified, handlersOf, unitHandlers } from './compile-handlers.ts'
+import { checkNotified, handlersOf, keptHandlers, unitHandlers } from './compile-handlers.ts'
 import { type Draft, toResource } from './compile-item.ts'
 import { refuseLinesOfOurs, refuseNamed, refuseTold } from './compile-refusals.ts'
 import { expand } from './expand.ts'
@@ -56,7 +56,12 @@ export function compile(input: CompileInput): Graph {
     manifest: resources.map((wish) => {
       const { id, kind, notify, keep } = wish
       const told = withoutSecrets(kindOf(kind).entry(wish, { hide }), hide)
-      const marks = { ...(keep && { keep, from: from(id) }), ...(wish.cuts_link && { cuts_link: true }) }
+      const owed = keptHandlers(notify, handlers, hide)
+      const marks = {
+        ...(keep && { keep, from: from(id) }),
+        ...(wish.cuts_link && { cuts_link: true }),
+        ...(owed.length > 0 && { handlers: owed }),
+      }
       return { id, kind, notify, ...told, ...marks }
     }),
     uses: usesOf(input, services),

@@ -6,10 +6,10 @@ import { addressesIn } from '#language'
 import { type Converged, converge } from './converge.ts'
 import { isAway, NotApplied } from './failures.ts'
 import type { Graph } from './graph.ts'
+import { ownedOf } from './manifest.ts'
 import type { Effort } from './nodes.ts'
 import { consentOf, keepVerdict, refuseUnagreed } from './promised.ts'
 import { bootOf } from './record.ts'
-import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
 import { enter } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
@@ -59,7 +59,7 @@ async function makeMatch(
     const result = await converge({
       connection,
       graph,
-      applied: (record.applied?.manifest ?? []) as Entry[],
+      applied: ownedOf(record) ?? [],
       ...(boot && { boot }),
       onLine: ({ stream, text }) => feed.line(stream, text),
       onPlan: (changes) => {

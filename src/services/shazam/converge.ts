@@ -63,7 +63,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     if (!idle) input.onPlan?.(plan.changes)
     const result: Applied = idle
       ? { outcomes: [], again: false, cut: false }
-      : await apply(connection, graph, plan, { ...input, onLine })
+      : await apply(connection, plan, { ...input, onLine })
     if (result.again && round < ROUNDS) continue
     const after = await factsAfter(input, state, plan, result)
     return summary(input, plan, state, result, after, hide)

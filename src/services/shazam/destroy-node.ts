@@ -2,10 +2,10 @@ import type { NodeRecord } from '#contracts/registry.ts'
 import { converge } from './converge.ts'
 import { isUnreachable } from './failures.ts'
 import { emptyGraph } from './graph.ts'
+import { ownedOf } from './manifest.ts'
 import type { Effort } from './nodes.ts'
 import { rootShell } from './probe.ts'
 import { refuseUnagreed } from './promised.ts'
-import type { Entry } from './resources/kind.ts'
 import type { Connection } from './transport/connection.ts'
 import { farewell } from './welcome.ts'
 
@@ -50,7 +50,7 @@ async function leave(effort: Effort, record: NodeRecord): Promise<number> {
     const result = await converge({
       connection,
       graph: emptyGraph(record.node),
-      applied: (record.applied?.manifest ?? []) as Entry[],
+      applied: ownedOf(record) ?? [],
       // We are not to come back.
       patience: 0,
       onLine: ({ stream, text }) => feed.line(stream, text),

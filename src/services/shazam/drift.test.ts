@@ -97,6 +97,9 @@ const fields: [what: string, Resource, (state: State) => void, string[]][] = [
     wish('unit', 'cron', { enabled: true, running: true }),
     (state) =>
       state.units.set('cron', {
+        id: 'cron.service',
+        ends: false,
+        unmet: false,
         load: 'loaded',
         sub: 'running',
         active: 'inactive',

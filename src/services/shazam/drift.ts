@@ -5,6 +5,7 @@ import { hider } from '#kit/mask.ts'
 import { movedFields } from './drift-fields.ts'
 import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
+import { ownedOf } from './manifest.ts'
 import { planLive } from './plan.ts'
 import { probe, questions } from './probe.ts'
 import { planRecorded } from './recorded.ts'
@@ -27,7 +28,7 @@ export const findDrift =
     if (!node || !record.server || !record.applied) return { fields: [] }
     const wishes = await openWishes(infrastructure, { commit })
     const graph = await wishes(node)
-    const applied = record.applied.manifest as Entry[]
+    const applied = ownedOf(record) ?? []
     const state = await probe(enter(shazam, record, record.server), questions(graph, applied), signal)
     return { fields: driftOf(graph, state, applied) }
   }

@@ -39,4 +39,6 @@ export interface Handler {
   run?: string
   /** A shell line that must succeed first. */
   check?: string
+  /** Its service, or the last that named it, has left: it has a say only where its unit still runs. */
+  left?: boolean
 }

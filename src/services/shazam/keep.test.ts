@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { compile } from './compile.ts'
 import { planRecorded } from './recorded.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
-import { graphOf } from './testing/graphs.ts'
+import { graphOf, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
 import { offerPackages } from './testing/packages.ts'
 
 let node: Converging
@@ -88,6 +89,33 @@ test('purge takes the data, also long after the service has left', async () => {
   assert.deepEqual(there(), [''])
   assert.equal(node.sh(`dpkg-query -W -f '\${db:Status-Status}' db db-16 2>/dev/null || true`), '')
   assert.deepEqual([node.applied, told(purge)], [[], []])
+})
+
+test('data that two services keep leave when both are purged, and not with one of them', async () => {
+  const of = (id: string, more = '') =>
+    serviceOf(id, `resources: [{directory: /srv/shared, keep: true}${more}]`)
+  const services = [of('a', ', {file: /srv/shared/a, content: x, keep: true}'), of('b')]
+  const graph = (ids: string[], purge: string[]) =>
+    compile({ node: { ...nodeOf(ids), purge }, catalog: services, scope: {}, keys, platformKey })
+  await node.made(graph(['a', 'b'], []))
+  node.sh('echo theirs >/srv/shared/data')
+  await node.made(graph([], ['a']))
+  assert.equal(node.sh('ls /srv/shared'), 'data\n')
+  await node.made(graph([], ['b']))
+  assert.equal(node.sh('ls /srv/shared'), 'data\n')
+  await node.made(graph([], ['a', 'b']))
+  assert.equal(node.sh('ls -d /srv/shared 2>/dev/null || echo gone'), 'gone\n')
+})
+
+test('a folder that was there before us stays with all that is in it, though its service leaves and is purged at once', async () => {
+  node.sh('mkdir -p /srv/theirs/deep; echo theirs >/srv/theirs/deep/file; chmod 750 /srv/theirs')
+  await node.made(graphOf('resources: [{directory: /srv/theirs, keep: true}]'))
+  const { changes } = await node.made(graphOf(nothing, {}, {}, ['x']))
+  assert.deepEqual(
+    changes.map(({ summary }) => summary),
+    ['directory /srv/theirs, as it was before: mode 755 -> 750'],
+  )
+  assert.equal(node.sh('cat /srv/theirs/deep/file; stat -c %a /srv/theirs'), 'theirs\n750\n')
 })
 
 test('a package is brought to a version, up or down, and held there until the hold is taken back', async () => {

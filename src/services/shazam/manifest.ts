@@ -1,10 +1,16 @@
+import type { NodeRecord } from '#contracts/registry.ts'
 import type { Outcome } from './apply.ts'
 import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { staysKnown } from './keep.ts'
+import { normalEntries } from './normal.ts'
 import type { Plan } from './plan.ts'
 import { kindOf } from './resources/index.ts'
 import type { Entry } from './resources/kind.ts'
+
+/** What we own on a node, by its record; null when nothing was ever applied. Former spellings of ids are read as today's. */
+export const ownedOf = (record?: Pick<NodeRecord, 'applied'>): Entry[] | null =>
+  record?.applied ? normalEntries(record.applied.manifest as Entry[]) : null
 
 /**
  * What we own after an apply: all that is wished and there, and of what failed what may have been left behind. Nothing

@@ -2,7 +2,7 @@ import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
 import { cutsLink } from './cuts.ts'
 import type { State } from './facts/state.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, Handler } from './graph.ts'
 import { purgeHint, purges } from './keep.ts'
 import { kindOf } from './resources/index.ts'
 import type { Entry, Resource, Step } from './resources/kind.ts'
@@ -29,6 +29,8 @@ export interface Plan {
   /** One for each resource, and for each that leaves. */
   changes: Change[]
   actions: Action[]
+  /** Those of the graph, and those that only what leaves still names. */
+  handlers: Handler[]
   /** Handlers that a former apply owes. */
   pending: string[]
 }
@@ -38,7 +40,9 @@ export function planLive(graph: Graph, state: State, applied: readonly Entry[]):
   const hide = hider(graph.secrets)
   const owned = new Map(applied.map((entry) => [entry.id, entry]))
   const wished = new Set(graph.resources.map(({ id }) => id))
-  const plan: Plan = { changes: [], actions: [], pending: pendingHandlers(graph, state) }
+  const handlers = handlersOf(graph, applied)
+  const pending = handlers.map(({ id }) => id).filter((id) => state.pending.has(id))
+  const plan: Plan = { changes: [], actions: [], handlers, pending }
   for (const entry of applied.toReversed()) {
     if (!wished.has(entry.id)) add(plan, hide, entry, removal(graph, entry, state), true)
   }
@@ -112,6 +116,9 @@ function add(
   })
 }
 
-function pendingHandlers(graph: Graph, state: State): string[] {
-  return graph.handlers.map(({ id }) => id).filter((id) => state.pending.has(id))
+/** A handler is owed by what leaves though nothing that stays names it: what was dropped must be out of force. */
+function handlersOf(graph: Graph, applied: readonly Entry[]): Handler[] {
+  const byId = new Map(applied.flatMap(({ handlers = [] }) => handlers.map((one) => [one.id, one])))
+  for (const { id } of graph.handlers) byId.delete(id)
+  return [...graph.handlers, ...[...byId.values()].map((handler) => ({ ...handler, left: true }))]
 }

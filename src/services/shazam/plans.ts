@@ -5,10 +5,10 @@ import type { Change, NodePlan } from '#contracts/shazam.ts'
 import { Problem } from '#kit/problem.ts'
 import { digestOf, digestOfWish } from './digest.ts'
 import { emptyGraph, type Graph } from './graph.ts'
+import { ownedOf } from './manifest.ts'
 import { planLive } from './plan.ts'
 import { fetchContents, probe, questions } from './probe.ts'
 import { planRecorded } from './recorded.ts'
-import type { Entry } from './resources/kind.ts'
 import { serverVerdict } from './servers.ts'
 import { enter, type Shazam } from './shazam.ts'
 import { openGate } from './transport/gate.ts'
@@ -72,9 +72,9 @@ function planDestroy(record: NodeRecord): NodePlan {
 }
 
 /** Only what is on a machine that outlives its node is worth a line each. */
-function removals({ node, server, applied }: NodeRecord): Change[] {
-  if (server?.provider !== 'ssh') return []
-  return planRecorded(emptyGraph(node), applied?.manifest as Entry[])
+function removals(record: NodeRecord): Change[] {
+  if (record.server?.provider !== 'ssh') return []
+  return planRecorded(emptyGraph(record.node), ownedOf(record))
 }
 
 async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<NodePlan> {
@@ -89,7 +89,7 @@ async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<No
       return { ...plan, verdict, changes: planRecorded(graph, null), digest, ...linkHint(node, verdict) }
     }
     if (look.asked.live && record) return await planOnServer(look, graph, record, resize)
-    return { ...plan, ...judged([...resize, ...planRecorded(graph, manifestOf(record))]) }
+    return { ...plan, ...judged([...resize, ...planRecorded(graph, ownedOf(record))]) }
   } catch (error) {
     if (look.signal.aborted) throw error
     return {
@@ -123,8 +123,6 @@ const linkHint = (node: Node, verdict: string) =>
     ? { reason: `waits to be linked: devops link ${node.id}` }
     : {}
 
-const manifestOf = (record?: NodeRecord) => (record?.applied?.manifest ?? null) as Entry[] | null
-
 async function planOnServer(
   { shazam, signal }: Look,
   graph: Graph,
@@ -133,7 +131,7 @@ async function planOnServer(
 ): Promise<NodePlan> {
   if (!record.server) throw new Problem('not_found', { what: `server of ${record.node}` })
   const connection = enter(shazam, record, record.server)
-  const applied = manifestOf(record) ?? []
+  const applied = ownedOf(record) ?? []
   const state = await probe(connection, questions(graph, applied), signal)
   await fetchContents(connection, graph, state)
   const live = planLive(graph, state, applied)

@@ -63,6 +63,7 @@ const silent = new Set([
   'from',
   'before',
   'cuts_link',
+  'handlers',
   'kept',
 ])
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import type { Graph, Handler } from './graph.ts'
+import type { Handler } from './graph.ts'
 import { undoText } from './guard.ts'
 import type { Action, Plan } from './plan.ts'
 import { prelude } from './prelude.ts'
@@ -14,11 +14,11 @@ export interface Job {
   handler?: Handler
 }
 
-export function listJobs(graph: Graph, plan: Plan): Job[] {
+export function listJobs(plan: Plan): Job[] {
   const jobs: Job[] = []
   const notified = new Set(plan.pending)
   const handlers = () =>
-    graph.handlers
+    plan.handlers
       .filter(({ id }) => notified.has(id))
       .map((handler) => ({ name: `handler:${handler.id}`, script: handlerScript(handler), handler }))
   for (const [at, action] of plan.actions.entries()) {
@@ -49,11 +49,15 @@ function bulkScript(actions: Action[]): string {
   return [...notes, `install_packages ${targets.join(' ')}`].join('\n')
 }
 
-export function handlerScript({ unit, do: act, run, check }: Handler): string {
+export function handlerScript({ unit, do: act, run, check, left }: Handler): string {
   const lines = check ? [check] : []
   if (unit) lines.push(`${act === 'restart' ? 'restart' : 'reload'}_unit ${quote(unit)}`)
   if (run) lines.push(run)
-  return lines.join('\n')
+  if (!left) return lines.join('\n')
+  // The program may have left as well: then nothing has to be told to it.
+  return unit
+    ? [`systemctl is-active --quiet -- ${quote(unit)} || exit 0`, ...lines].join('\n')
+    : `(\n${lines.join('\n')}\n) || :`
 }
 
 /** Handlers that make this one needless: a restart of the same unit, or the same act under another name. */
@@ -79,11 +83,11 @@ export interface ScriptOptions {
   patience: number
 }
 
-export function applyScript(graph: Graph, jobs: Job[], plan: Plan, options: ScriptOptions): string {
+export function applyScript(jobs: Job[], plan: Plan, options: ScriptOptions): string {
   const { nonce, secret, patience } = options
   const cuts = patience > 0 ? jobs.findIndex(({ action }) => action?.cuts) : -1
   const bodies = jobs.map(({ script }, at) => `action_${at}() {\n${script || ':'}\n}`)
-  const lines = lineForEach(graph, jobs)
+  const lines = lineForEach(plan, jobs)
   if (cuts >= 0) lines.splice(cuts, 0, arming(jobs, patience, secret))
   const start = plan.pending.map((id) => `notified="$notified"${quote(`${id} `)}`)
   const main = ['main() {', 'enter', ...start, ...lines, 'leave', '}'].join('\n')
@@ -99,14 +103,14 @@ export function applyScript(graph: Graph, jobs: Job[], plan: Plan, options: Scri
 const quick = new Set(['file', 'directory', 'link', 'line', 'host', 'group', 'membership', 'flush'])
 
 /** What `main` does for each job. */
-function lineForEach(graph: Graph, jobs: Job[]): string[] {
+function lineForEach(plan: Plan, jobs: Job[]): string[] {
   const numbers = new Map(
     jobs.flatMap(({ action }, at) => (action && !action.removes ? [[action.resource, at] as const] : [])),
   )
   return jobs.map(({ action, handler }, at) => {
     if (handler) {
       const sources = jobs.flatMap((job, i) => (i < at && job.action?.notify.includes(handler.id) ? [i] : []))
-      const words = [String(at), handler.id, overruling(handler, graph.handlers).join(' '), sources.join(' ')]
+      const words = [String(at), handler.id, overruling(handler, plan.handlers).join(' '), sources.join(' ')]
       return `handle ${quote(words)}`
     }
     if (!action) return `bulk ${at}`

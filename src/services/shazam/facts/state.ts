@@ -102,12 +102,18 @@ export interface PackageFact {
 }
 
 export interface UnitFact {
+  /** Its own name, where it was asked for by an alias. */
+  id: string
   load: string
   active: string
   sub: string
   /** `enabled`, `disabled`, `static`, `masked` …; empty when there is no unit file. */
   enabled: string
   needs_reload: boolean
+  /** Runs to its end when it is started, and is not active afterwards. */
+  ends: boolean
+  /** It was started, and a condition of its own says that it has nothing to do on this node. */
+  unmet: boolean
 }
 
 export interface UserFact {

@@ -60,6 +60,7 @@ export const directoryKind: Kind<Directory> = {
     const changes = past ? differences(past, state.files.get(path) as FileFact) : []
     if (past && changes.length > 0)
       return change(`directory ${path}, as it was before: ${changes.join(', ')}`, own(past, path))
+    // What was there before us is never purged, whoever says so.
     if (owned.keep && purge && !owned.present_before)
       return change(
         `remove directory ${path} with all that is in it`,

@@ -1,5 +1,6 @@
 import type Type from 'typebox'
 import type { Questions, State } from '../facts/state.ts'
+import type { Handler } from '../graph.ts'
 
 export type Verdict = 'no change' | 'change' | 'unknown until it runs' | 'skipped'
 
@@ -39,6 +40,8 @@ export interface Entry {
   kept?: boolean
   cuts_link?: boolean
   notify: string[]
+  /** What `notify` names: it is owed when this leaves, also when nothing else names it any more. */
+  handlers?: Handler[]
   [key: string]: unknown
 }
 

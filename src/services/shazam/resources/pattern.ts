@@ -1,8 +1,9 @@
 import Type from 'typebox'
 
 /** What may stand in a resource. Nothing with a control character: ids are kept on lines of their own. */
+export const PATH = '^/[^\\x00-\\x1f\\x7f]*[^/\\x00-\\x1f\\x7f]$'
 export const Path = Type.String({
-  pattern: '^/[^\\x00-\\x1f\\x7f]*[^/\\x00-\\x1f\\x7f]$',
+  pattern: PATH,
   description: 'absolute path',
 })
 export const Account = Type.String({

@@ -10,7 +10,9 @@ export interface Unit extends Resource {
   running?: boolean
 }
 
-const on = new Set(['enabled', 'enabled-runtime', 'static', 'alias', 'indirect', 'generated', 'linked'])
+/** Of these nothing is enabled or disabled: they have no section for it, or something else makes them at each boot. */
+const fixed = new Set(['static', 'alias', 'indirect', 'generated', 'transient'])
+const on = new Set([...fixed, 'enabled', 'linked'])
 
 export const unitKind: Kind<Unit> = {
   name: 'unit',
@@ -26,11 +28,11 @@ export const unitKind: Kind<Unit> = {
     ...(running === undefined ? {} : { running: running as boolean }),
   }),
   ask: (wish, questions) => void questions.units.add(wish.name as string),
-  plan(wish, state, { stale }) {
+  plan(wish, state, { stale, owned }) {
     // A package may start and enable its unit, so with one on its way both are said outright.
     const found = stale ? undefined : state.units.get(wish.name)
-    const { steps, said } = difference(wish, found)
-    if (steps.length === 0) return unchanged(`unit ${wish.name} is as wished`)
+    const { steps, said } = difference(wish, found, owned !== undefined && !owned.incomplete)
+    if (steps.length === 0) return settled(wish, found)
     const reload =
       !found || found.needs_reload || found.load === 'not-found' ? ['systemctl daemon-reload'] : []
     const lines = steps.map((step) => doing(step, wish.name))
@@ -45,7 +47,11 @@ export const unitKind: Kind<Unit> = {
   before({ id, name }, state) {
     const found = state.units.get(name)
     if (isGone(found) || state.made.has(id)) return { absent: true }
-    return { enabled: on.has(found.enabled), running: runs(found) }
+    return {
+      enabled: on.has(found.enabled),
+      running: runs(found),
+      ...(isMasked(found) ? { masked: true } : {}),
+    }
   },
   entry: ({ name, enabled, running }) => ({
     name,
@@ -60,6 +66,10 @@ export const unitKind: Kind<Unit> = {
     // What came with us runs for us, whoever started it; its files are about to leave.
     if (before.absent) return stopped(name, found)
     const { steps, said } = difference({ name, ...touched(owned, before) } as Unit, found)
+    if (before.masked && !isMasked(found)) {
+      steps.push('mask')
+      said.push('masked false -> true')
+    }
     if (steps.length === 0) return unchanged(`unit ${name} is as it was before`)
     const lines = steps.map((step) => doing(step, name))
     return change(`unit ${name}: ${said.join(', ')}`, lines.join('\n'))
@@ -94,6 +104,7 @@ const opposite: Record<string, string> = {
   start: 'stop',
   stop: 'start',
   unmask: 'mask',
+  mask: 'unmask',
 }
 
 /** Only what was wished by us is given back. */
@@ -106,7 +117,26 @@ const touched = (owned: Entry, before: Record<string, unknown>) => ({
 const runs = ({ active, sub }: UnitFact) =>
   ['active', 'activating', 'reloading'].includes(active) && sub !== 'auto-restart'
 
-function difference(wish: Unit, found: UnitFact | undefined): { steps: string[]; said: string[] } {
+const isMasked = ({ enabled, load }: UnitFact) => load === 'masked' || enabled.startsWith('masked')
+
+/** Nothing is to be done, or nothing can be. */
+function settled(wish: Unit, found: UnitFact | undefined): Step {
+  if (wish.running === true && found?.unmet && !runs(found))
+    return {
+      verdict: 'skipped',
+      summary: `unit ${wish.name} is started, and a condition of its own says that it is not for this node`,
+    }
+  if (wish.enabled === false && found && fixed.has(found.enabled))
+    return unchanged(`unit ${wish.name} is ${found.enabled}: there is nothing to disable`)
+  return unchanged(`unit ${wish.name} is as wished`)
+}
+
+/** With `started`, a former apply has started it: one that ends by itself need not run any more. */
+function difference(
+  wish: Unit,
+  found: UnitFact | undefined,
+  started = false,
+): { steps: string[]; said: string[] } {
   const steps: string[] = []
   const said: string[] = []
   const step = (name: string, attribute: string, was: unknown, is: unknown) => {
@@ -115,10 +145,13 @@ function difference(wish: Unit, found: UnitFact | undefined): { steps: string[];
   }
   const enabled = found ? on.has(found.enabled) : '?'
   const running = found ? runs(found) : '?'
-  if (wish.enabled === true && found?.enabled === 'masked') step('unmask', 'masked', true, false)
-  if (wish.enabled !== undefined && wish.enabled !== enabled)
+  if ((wish.enabled === true || wish.running === true) && found && isMasked(found))
+    step('unmask', 'masked', true, false)
+  if (wish.enabled !== undefined && wish.enabled !== enabled && !(found && fixed.has(found.enabled)))
     step(wish.enabled ? 'enable' : 'disable', 'enabled', enabled, wish.enabled)
-  if (wish.running !== undefined && wish.running !== running)
+  const done = found && wish.running === true && ((found.ends && started) || found.unmet)
+  const failed = found?.active === 'failed'
+  if (wish.running !== undefined && wish.running !== running && (!done || failed))
     step(wish.running ? 'start' : 'stop', 'running', running, wish.running)
   return { steps, said }
 }

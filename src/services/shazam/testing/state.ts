@@ -18,7 +18,16 @@ export interface WrittenState {
 }
 
 const file = { type: 'file', mode: '644', owner: 'root', group: 'root', size: 0, to: '' }
-const unit = { load: 'loaded', active: 'active', sub: 'running', enabled: 'enabled', needs_reload: false }
+const unit = {
+  id: '',
+  load: 'loaded',
+  active: 'active',
+  sub: 'running',
+  enabled: 'enabled',
+  needs_reload: false,
+  ends: false,
+  unmet: false,
+}
 const user = { uid: 1000, gid: 1000, comment: '', home: '', shell: '/bin/bash', groups: [] }
 
 export function stateFrom(written: WrittenState = {}): State {

@@ -40,6 +40,8 @@ export interface ApplyOptions {
   signal?: AbortSignal
   /** Seconds that the node waits for us after a change that may have cut the link. */
   patience?: number
+  /** More follows at once: handlers are owed to that, but for those of what may cut the link. */
+  more?: boolean
 }
 
 /**
@@ -49,12 +51,13 @@ export interface ApplyOptions {
 export async function apply(
   connection: Connection,
   plan: Plan,
-  { onLine, signal, patience = PATIENCE }: ApplyOptions,
+  { onLine, signal, patience = PATIENCE, more = false }: ApplyOptions,
 ): Promise<Applied> {
   const nonce = randomBytes(12).toString('hex')
-  const jobs = listJobs(plan)
+  const jobs = listJobs(plan, more)
   const watch = new Watch(jobs, onLine)
-  const script = applyScript(jobs, plan, { nonce, secret: randomBytes(6).toString('hex'), patience })
+  const secret = randomBytes(6).toString('hex')
+  const script = applyScript(jobs, plan, { nonce, secret, patience, more })
   const lost = await runScript(connection, script, nonce, watch, signal)
   if (!watch.armed || signal?.aborted) return watch.result(lost)
   const verdict = await confirm(connection, patience, onLine)

@@ -9,7 +9,7 @@ const refusal = (act: () => unknown): string => {
   try {
     act()
   } catch (error) {
-    return String((error as { data?: { reason?: string } }).data?.reason)
+    return String((error as { data?: { reason?: string } }).data?.reason ?? error)
   }
   return 'accepted'
 }
@@ -67,14 +67,14 @@ test('folders, owners and packages come first without being named', () => {
 
 test('mistakes are told with what would be right', () => {
   const of = (text: string) => refusal(() => graphOf(`resources: [${text}]`))
-  assert.match(of('{pakage: nginx}'), /names no kind of resource, did you mean "package"\?/)
-  assert.match(of('{file: /x, contnt: y}'), /file has no "contnt", did you mean "content"\?/)
-  assert.match(of('{file: relative, content: x}'), /file .*\(absolute path\)/)
+  assert.match(of('{pakage: nginx}'), /unknown kind of resource .*did you mean "package"\?/)
+  assert.match(of('{file: /x, contnt: y}'), /unknown key of file "contnt", did you mean "content"\?/)
+  assert.match(of('{file: relative, content: x}'), /file must be: absolute path/)
   assert.match(of('{file: "/a\\nb", content: x}'), /absolute path/)
   assert.match(of('{package: "nginx; id"}'), /package name/)
   assert.match(of('{file: /x, content: x, mode: "rw"}'), /mode .*octal/)
-  assert.match(of('{file: /x, template: none}'), /there is no file templates\/none/)
-  assert.match(of('{file: /x, content: x, notify: relod}'), /notifies x\/relod, which is no handler/)
+  assert.match(of('{file: /x, template: none}'), /unknown template "none"; it would be templates\/none/)
+  assert.match(of('{file: /x, content: x, notify: relod}'), /unknown handler "relod"/)
   assert.match(of('{file: /x, content: x, requires: "file:/y"}'), /requires file:\/y, which is not there/)
   assert.match(of('{for: x of y, file: /x}'), /for is written as `name in list`/)
   assert.match(

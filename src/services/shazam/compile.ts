@@ -8,6 +8,7 @@ import { accessLines } from './access/lines.ts'
 import { checkNotified, handlersOf, keptHandlers, unitHandlers } from './compile-handlers.ts'
 import { type Draft, toResource } from './compile-item.ts'
 import { refuseLinesOfOurs, refuseNamed, refuseTold } from './compile-refusals.ts'
+import { packagesFirst } from './early.ts'
 import { expand } from './expand.ts'
 import type { Graph } from './graph.ts'
 import { inOrder } from './order.ts'
@@ -40,7 +41,9 @@ export function compile(input: CompileInput): Graph {
   const scope = serviceScope(input, configuration)
   const drafts = new Map<string, Draft>()
   for (const service of services) compileService(service, scope, drafts)
-  const resources = inOrder(withImplied([...drafts.values()].map(({ from: _, ...resource }) => resource)))
+  const resources = inOrder(
+    packagesFirst(withImplied([...drafts.values()].map(({ from: _, ...resource }) => resource))),
+  )
   const from = (id: string) => drafts.get(id)?.from ?? []
   const hide = hider(secrets)
   const handlers = [...services.flatMap((service) => handlersOf(service, scope)), ...unitHandlers(resources)]
@@ -136,12 +139,20 @@ function compileService(service: Service, scope: Tree, drafts: Map<string, Draft
   const placed: string[] = []
   const written: string[] = []
   const flushed: string[] = []
+  const steps: string[] = []
   for (const item of expand(service, scope)) {
     const draft = toResource(service, item)
     const { id, kind } = draft
+    const bare = draft.requires.length === 0
+    if (kind === 'package')
+      draft.requires.push(...steps, ...(bare ? [] : placedBefore(draft, placed, drafts)))
+    // A command that needs nothing stands where it is written: what it prepares may be the next package.
+    if (kind === 'command' && bare) steps.push(id)
     const twin = drafts.get(id)
     // What another item describes already has its place: only a repository that it may come from is new to it.
-    const before = twin ? packages.filter((other) => other.startsWith('apt_repository:')) : packages
+    // Packages come together, and one that fails is no reason against another.
+    const alone = twin !== undefined || kind === 'package'
+    const before = alone ? packages.filter((other) => other.startsWith('apt_repository:')) : packages
     draft.requires.push(...before.filter((other) => other !== id))
     // A unit is started when its files are in place.
     if (kind === 'unit') draft.requires.push(...placed)
@@ -154,6 +165,12 @@ function compileService(service: Service, scope: Tree, drafts: Map<string, Draft
     if (kind === 'file' || kind === 'link' || kind === 'absent') placed.push(id)
     drafts.set(id, twin ? merge(twin, draft) : draft)
   }
+}
+
+/** A package that needs more than packages keeps its place: after the files that are written before it. */
+function placedBefore(draft: Draft, placed: readonly string[], drafts: ReadonlyMap<string, Draft>): string[] {
+  if (draft.requires.every((need) => /^(package|apt_repository):/.test(need))) return []
+  return placed.filter((file) => !drafts.get(file)?.requires.includes(draft.id))
 }
 
 function merge(first: Draft, second: Draft): Draft {

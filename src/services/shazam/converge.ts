@@ -6,8 +6,9 @@ import { digestOf } from './digest.ts'
 import { type Boot, noQuestions, type State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { nextManifest } from './manifest.ts'
+import { filesOf } from './places.ts'
 import { type Plan, planLive } from './plan.ts'
-import { probe, questions } from './probe.ts'
+import { lookAt, probe, questions } from './probe.ts'
 import { factsOf } from './record.ts'
 import type { Entry } from './resources/kind.ts'
 import type { Connection } from './transport/connection.ts'
@@ -52,22 +53,104 @@ const ROUNDS = 5
 /** Makes a node match a graph: one round trip when there is nothing to do. Throws only when nothing was begun. */
 export async function converge(input: ConvergeInput): Promise<Converged> {
   const { connection, graph, applied, boot, signal } = input
-  const asked = questions(graph, applied, boot)
   const hide = hider(graph.secrets)
-  const onLine = (line: OutputLine) => input.onLine({ ...line, text: hide(line.text) })
+  const quiet: ConvergeInput = {
+    ...input,
+    onLine: (line: OutputLine) => input.onLine({ ...line, text: hide(line.text) }),
+  }
   for (let round = 1; ; round++) {
-    const state = await probe(connection, asked, signal)
+    const state = await lookAt(connection, graph, applied, { boot, signal })
     const plan = planLive(graph, state, applied)
     input.consent?.(digestOf(graph, state, plan, applied), plan.changes)
     const idle = plan.actions.length === 0 && plan.pending.length === 0
     if (!idle) input.onPlan?.(plan.changes)
-    const result: Applied = idle
-      ? { outcomes: [], again: false, cut: false }
-      : await apply(connection, plan, { ...input, onLine })
-    if (result.again && round < ROUNDS) continue
-    const after = await factsAfter(input, state, plan, result)
-    return summary(input, plan, state, result, after, hide)
+    const done = takesMore(plan, graph) ? await inTwo(quiet, plan, state) : await atOnce(quiet, plan, state)
+    if (done.result.again && round < ROUNDS) continue
+    const after = await factsAfter(input, done.state, done.plan, done.result)
+    return summary(input, done.plan, done.state, done.result, after, hide)
   }
+}
+
+interface Done {
+  plan: Plan
+  /** That the last of it was planned by. */
+  state: State
+  result: Applied
+}
+
+async function atOnce(input: ConvergeInput, plan: Plan, state: State): Promise<Done> {
+  if (plan.actions.length === 0 && plan.pending.length === 0)
+    return { plan, state, result: { outcomes: [], again: false, cut: false } }
+  return { plan, state, result: await apply(input.connection, plan, input) }
+}
+
+/** What leaves may take more along than can be known before: the rest is planned by a second look. */
+async function inTwo(input: ConvergeInput, plan: Plan, state: State): Promise<Done> {
+  const { connection, graph, applied, signal } = input
+  const leaving = {
+    ...plan,
+    actions: plan.actions.filter(({ removes, first }) => removes || first),
+    pending: [],
+  }
+  const first = await apply(connection, leaving, { ...input, more: true })
+  if (first.again || first.cut || first.lost !== undefined) return { plan, state, result: first }
+  try {
+    const stays = applied.filter(({ id }) => graph.resources.some((one) => one.id === id))
+    const now = await probe(connection, questions(graph, stays, state.system), signal)
+    const rest = planLive(graph, now, applied, plan)
+    const known = new Set(plan.changes.map(told))
+    const news = rest.changes.filter((change) => !known.has(told(change)))
+    if (news.length > 0) input.onPlan?.(news)
+    const removals = plan.changes.filter(({ resource }) => !graph.resources.some(({ id }) => id === resource))
+    const begun = new Set(leaving.actions.map(({ resource }) => resource))
+    const former = plan.changes.filter(({ resource }) => begun.has(resource))
+    const whole = {
+      ...plan,
+      changes: [
+        ...removals,
+        ...rest.changes.map(
+          (change) => former.find(({ resource }) => resource === change.resource) ?? change,
+        ),
+      ],
+      actions: [...leaving.actions, ...rest.actions],
+    }
+    const { result } = await atOnce(input, rest, now)
+    return {
+      plan: whole,
+      state: now,
+      result: { ...result, outcomes: [...first.outcomes, ...result.outcomes] },
+    }
+  } catch (error) {
+    // Something has left already: that must be recorded.
+    return { plan, state, result: { ...first, lost: error instanceof Error ? error.message : String(error) } }
+  }
+}
+
+const told = ({ resource, verdict, summary }: Change) => `${resource} ${verdict} ${summary}`
+
+/** Kinds that leave alone, and take nothing along. */
+const leaveAlone = new Set([
+  'file',
+  'link',
+  'line',
+  'host',
+  'hostname',
+  'kernel_value',
+  'group',
+  'apt_repository',
+  'certificate',
+])
+
+/** Whether something leaves that may have more to do with what stays than its own name says. */
+function takesMore({ actions }: Plan, graph: Graph): boolean {
+  const removals = actions.filter(({ removes }) => removes)
+  const simple = removals.every(
+    ({ kind, script }) =>
+      (leaveAlone.has(kind) && !/^(retire|renew)_unit /m.test(script)) || script.startsWith('remove_folder '),
+  )
+  if (!simple) return true
+  const touched = new Set(removals.flatMap(({ paths }) => paths))
+  return graph.resources.some((one) => filesOf(one).some((path) => touched.has(path)))
 }
 
 function summary(

@@ -7,7 +7,7 @@ import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { ownedOf } from './manifest.ts'
 import { planLive } from './plan.ts'
-import { probe, questions } from './probe.ts'
+import { lookAt } from './probe.ts'
 import { planRecorded } from './recorded.ts'
 import type { Entry } from './resources/kind.ts'
 import { enter, type Shazam } from './shazam.ts'
@@ -29,7 +29,7 @@ export const findDrift =
     const wishes = await openWishes(infrastructure, { commit })
     const graph = await wishes(node)
     const applied = ownedOf(record) ?? []
-    const state = await probe(enter(shazam, record, record.server), questions(graph, applied), signal)
+    const state = await lookAt(enter(shazam, record, record.server), graph, applied, { signal })
     return { fields: driftOf(graph, state, applied) }
   }
 

@@ -54,7 +54,10 @@ test('what holds data stays when its service leaves: the program goes, data and 
     changes.map(({ resource, verdict }) => `${verdict} ${resource}`),
     expected,
   )
-  assert.match(changes.at(-1)?.summary ?? '', /keep its configuration and data; `purge: \[x\]` in the node/)
+  assert.match(
+    changes.at(-1)?.summary ?? '',
+    /keep its configuration and data; with it db-16, which nothing else needs; `purge: \[x\]` in the node/,
+  )
   assert.deepEqual(there(), ['etc/db.conf', 'home/shop', 'srv/data/key', 'var/lib/db/data'])
 })
 

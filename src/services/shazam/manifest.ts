@@ -24,23 +24,28 @@ export function nextManifest(
   outcomes: readonly Outcome[],
 ): Entry[] {
   const owned = applied.filter(({ skipped }) => !skipped)
-  const before = new Map(owned.map((entry) => [entry.id, entry]))
+  const before = new Map([...owned.map((entry) => [entry.id, entry] as const), ...plan.twins])
   const results = new Map(outcomes.map(({ resource, result }) => [resource, result]))
   const actions = new Map(plan.actions.map((action) => [action.resource, action]))
   const verdicts = new Map(plan.changes.map(({ resource, verdict }) => [resource, verdict]))
   const done = (id: string) =>
     !actions.has(id) || results.get(id) === 'changed' || results.get(id) === 'unchanged'
   const wished = new Set(graph.manifest.map(({ id }) => id))
-  const leaving = owned.filter(({ id }) => !wished.has(id))
+  const twins = new Set([...plan.twins.values()].map(({ id }) => id))
+  const waiting = new Set(plan.waiting)
+  const leaving = owned.filter(({ id }) => !wished.has(id) && !twins.has(id))
   const leftOver = leaving.filter(({ id }) => !done(id))
   const kept = leaving
-    .filter((entry) => done(entry.id) && staysKnown(graph, entry, verdicts.get(entry.id)))
-    .map((entry): Entry => ({ ...entry, kept: true }))
+    .filter((entry) => done(entry.id))
+    .flatMap((entry): Entry[] => {
+      if (waiting.has(entry.id)) return [emptied(entry)]
+      return staysKnown(graph, entry, verdicts.get(entry.id)) ? [{ ...entry, kept: true }] : []
+    })
   const wishes = graph.manifest.flatMap((entry): Entry[] => {
     const old = before.get(entry.id)
     if (verdicts.get(entry.id) === 'skipped') return [old ?? { ...entry, skipped: true }]
     const made = actions.get(entry.id)?.made === true
-    const past = { ...presence(entry.id, old, state, made), ...beforeOf(graph, entry, old, state) }
+    const past = { ...presence(graph, entry, old, state, made), ...beforeOf(graph, entry, old, state) }
     const whole = { ...entry, ...past }
     if (done(entry.id)) return [whole]
     // Not tried: as it was. Tried: it may be half there, so it must be known when it is wished no more.
@@ -48,17 +53,24 @@ export function nextManifest(
       return old ? [{ ...old, incomplete: true }] : []
     return [{ ...(old ?? whole), ...past, incomplete: true }]
   })
-  return [...wishes, ...kept, ...leftOver]
+  // What waits for others to leave was there before them: it leaves after them.
+  return [...kept, ...leftOver, ...wishes]
 }
 
+/** What it held has left or is described otherwise: it leaves when it is empty. */
+const emptied = ({ keep: _, from: __, kept: ___, ...entry }: Entry): Entry => entry as Entry
+
 function presence(
-  id: string,
+  graph: Graph,
+  { id, kind }: Entry,
   old: Entry | undefined,
   state: State,
   made: boolean,
 ): { present_before?: true } {
   if (old) return old.present_before ? { present_before: true } : {}
-  return made || state.made.has(id) ? {} : { present_before: true }
+  const wish = graph.resources.find((resource) => resource.id === id)
+  const brought = wish && kindOf(kind).brought?.(wish, state)
+  return made || brought || state.made.has(id) ? {} : { present_before: true }
 }
 
 function beforeOf(

@@ -4,8 +4,12 @@ import { cutsLink } from './cuts.ts'
 import type { State } from './facts/state.ts'
 import type { Graph, Handler } from './graph.ts'
 import { purgeHint, purges } from './keep.ts'
+import { leavingOf } from './leaving.ts'
+import { filesOf, type Place, placesIn, stayingPlaces } from './places.ts'
+import { listed } from './resources/directory.ts'
 import { kindOf } from './resources/index.ts'
 import type { Entry, Resource, Step } from './resources/kind.ts'
+import { twinsOf } from './twins.ts'
 
 /** One thing to do, in order. */
 export interface Action {
@@ -19,6 +23,10 @@ export interface Action {
   made: boolean
   /** The resource leaves. */
   removes: boolean
+  /** Done before anything leaves. */
+  first: boolean
+  /** Files that it is written to. */
+  paths: string[]
   /** It can cut the link to the node. */
   cuts: boolean
   /** Lines for sh that take it back, beyond giving back files. */
@@ -33,19 +41,23 @@ export interface Plan {
   handlers: Handler[]
   /** Handlers that a former apply owes. */
   pending: string[]
+  /** What is owned under another name: id of what is described -> entry. */
+  twins: Map<string, Entry>
+  /** Ids of what cannot leave yet. */
+  waiting: string[]
+  /** Paths that nothing that leaves may take along. */
+  staying: string[]
 }
 
-/** Wish minus state. Pure. */
-export function planLive(graph: Graph, state: State, applied: readonly Entry[]): Plan {
+/** Wish minus state. Pure. With `former`, what leaves has left by that plan already. */
+export function planLive(graph: Graph, state: State, applied: readonly Entry[], former?: Plan): Plan {
   const hide = hider(graph.secrets)
-  const owned = new Map(applied.map((entry) => [entry.id, entry]))
-  const wished = new Set(graph.resources.map(({ id }) => id))
-  const handlers = handlersOf(graph, applied)
+  const twins = former?.twins ?? twinsOf(graph, state, applied)
+  const owned = new Map([...applied.map((entry) => [entry.id, entry] as const), ...twins])
+  const handlers = former?.handlers ?? handlersOf(graph, applied)
   const pending = handlers.map(({ id }) => id).filter((id) => state.pending.has(id))
-  const plan: Plan = { changes: [], actions: [], handlers, pending }
-  for (const entry of applied.toReversed()) {
-    if (!wished.has(entry.id)) add(plan, hide, entry, removal(graph, entry, state), true)
-  }
+  const plan: Plan = { changes: [], actions: [], handlers, pending, twins, waiting: [], staying: [] }
+  if (!former) planRemovals(plan, graph, state, applied)
   const moving = new Set<string>()
   for (const wish of graph.resources) {
     const stale = wish.requires.some((id) => moving.has(id))
@@ -59,7 +71,20 @@ export function planLive(graph: Graph, state: State, applied: readonly Entry[]):
     if (step.script && changesOthers.has(wish.kind)) moving.add(wish.id)
     add(plan, hide, wish, step, false)
   }
-  return plan
+  const first = plan.actions.filter((action) => action.first)
+  return { ...plan, actions: [...first, ...plan.actions.filter((action) => !action.first)] }
+}
+
+function planRemovals(plan: Plan, graph: Graph, state: State, applied: readonly Entry[]): void {
+  const hide = hider(graph.secrets)
+  const leaving = leavingOf(graph, state, applied)
+  const places = stayingPlaces(graph, leaving)
+  for (const entry of leaving) {
+    const step = removal(graph, entry, state, placesIn(places, entry))
+    if (step.waits) plan.waiting.push(entry.id)
+    add(plan, hide, entry, step, true)
+  }
+  plan.staying = [...new Set(places.map(({ path }) => path))]
 }
 
 /** Kinds that may change more on the node than what they name. */
@@ -75,13 +100,15 @@ function stepFor(
   return kindOf(wish.kind).plan(wish, state, context)
 }
 
-function removal(graph: Graph, entry: Entry, state: State): Step {
+function removal(graph: Graph, entry: Entry, state: State, inside: readonly Place[]): Step {
   const kind = kindOf(entry.kind)
   if (entry.skipped) return { verdict: 'no change', summary: 'it never was on this node' }
   if (entry.present_before && kind.keepsBefore)
     return { verdict: 'skipped', summary: 'it was there before us, and stays' }
+  if (entry.kind === 'git_checkout' && inside.length > 0)
+    return { verdict: 'skipped', summary: `${entry.id} stays: ${listed(inside)}`, waits: true }
   const purge = purges(graph, entry)
-  const step = kind.remove?.(entry, state, purge)
+  const step = kind.remove?.(entry, state, purge, inside)
   if (!step) return { verdict: 'no change', summary: `${entry.id} is owned no more` }
   const keeps = entry.keep && !purge && step.verdict !== 'no change'
   return keeps ? { ...step, summary: `${step.summary}${purgeHint(entry)}` } : step
@@ -111,6 +138,8 @@ function add(
     notify,
     made: step.creates === true,
     removes,
+    paths: filesOf(of),
+    first: step.first === true,
     cuts: cutsLink(of),
     ...(step.undo === undefined ? {} : { undo: step.undo }),
   })

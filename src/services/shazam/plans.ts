@@ -7,7 +7,7 @@ import { digestOf, digestOfWish } from './digest.ts'
 import { emptyGraph, type Graph } from './graph.ts'
 import { ownedOf } from './manifest.ts'
 import { planLive } from './plan.ts'
-import { fetchContents, probe, questions } from './probe.ts'
+import { fetchContents, lookAt } from './probe.ts'
 import { planRecorded } from './recorded.ts'
 import { serverVerdict } from './servers.ts'
 import { enter, type Shazam } from './shazam.ts'
@@ -132,7 +132,7 @@ async function planOnServer(
   if (!record.server) throw new Problem('not_found', { what: `server of ${record.node}` })
   const connection = enter(shazam, record, record.server)
   const applied = ownedOf(record) ?? []
-  const state = await probe(connection, questions(graph, applied), signal)
+  const state = await lookAt(connection, graph, applied, { signal })
   await fetchContents(connection, graph, state)
   const live = planLive(graph, state, applied)
   const digest = digestOf(graph, state, live, applied)

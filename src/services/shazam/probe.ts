@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { Problem } from '#kit/problem.ts'
 import { facts } from './facts/index.ts'
+import { readRemovals, removalsScript } from './facts/removals.ts'
 import { type Boot, blankState, noQuestions, type Questions, type State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
+import { packagesLeaving } from './leaving.ts'
 import { quote } from './quote.ts'
 import { kindOf } from './resources/index.ts'
 import type { Entry } from './resources/kind.ts'
@@ -45,6 +47,22 @@ export async function probe(connection: Connection, asked: Questions, signal?: A
   const state = readProbe(result.stdout, asked, nonce)
   if (asked.units.size > 0 && !state.system.systemd)
     throw new Problem('no_systemd', { node: connection.target.node })
+  return state
+}
+
+/** All that a plan is made of: the state, and where packages leave also what apt says to that. */
+export async function lookAt(
+  connection: Connection,
+  graph: Graph,
+  applied: readonly Entry[],
+  { boot, signal }: { boot?: Boot | undefined; signal?: AbortSignal | undefined } = {},
+): Promise<State> {
+  const state = await probe(connection, questions(graph, applied, boot), signal)
+  const leaving = packagesLeaving(graph, state, applied)
+  if (leaving) {
+    const { stdout } = await asRoot(connection, removalsScript(leaving), signal)
+    state.removals = readRemovals(stdout, leaving)
+  }
   return state
 }
 

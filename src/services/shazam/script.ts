@@ -14,7 +14,8 @@ export interface Job {
   handler?: Handler
 }
 
-export function listJobs(plan: Plan): Job[] {
+/** With `more`, only the handlers of what may cut the link: the undo must see what they do. */
+export function listJobs(plan: Plan, more = false): Job[] {
   const jobs: Job[] = []
   const notified = new Set(plan.pending)
   const handlers = () =>
@@ -23,13 +24,13 @@ export function listJobs(plan: Plan): Job[] {
       .map((handler) => ({ name: `handler:${handler.id}`, script: handlerScript(handler), handler }))
   for (const [at, action] of plan.actions.entries()) {
     const bulk = bulkAt(plan.actions, at)
-    if (bulk.length > 1) jobs.push({ name: 'packages', script: bulkScript(bulk) })
+    if (bulk.length > 1) jobs.push({ name: 'packages', script: bulkScript(bulk, numbersOf(jobs)) })
     if (action.kind === 'flush') {
       jobs.push(...handlers())
       notified.clear()
     }
     jobs.push({ name: action.resource, script: action.script, action })
-    for (const id of action.notify) notified.add(id)
+    for (const id of action.notify) if (!more || action.cuts) notified.add(id)
   }
   return [...jobs, ...handlers()]
 }
@@ -43,10 +44,15 @@ function bulkAt(actions: Action[], at: number): Action[] {
 }
 
 /** One apt-get for all is much faster than one for each; should it fail, each is tried by itself. */
-function bulkScript(actions: Action[]): string {
-  const targets = actions.map(({ script }) => (script.split('\n')[0] ?? '').replace('install_packages ', ''))
-  const notes = actions.filter(({ made }) => made).map(({ resource }) => `note_made ${quote(resource)}`)
-  return [...notes, `install_packages ${targets.join(' ')}`].join('\n')
+function bulkScript(actions: Action[], numbers: ReadonlyMap<string, number>): string {
+  const lines = actions.map(({ script, made, resource, requires }) => {
+    const target = (script.split('\n')[0] ?? '').replace('install_packages ', '')
+    const needs = requires.map((id) => numbers.get(id)).filter((number) => number !== undefined)
+    const note = made ? `note_made ${quote(resource)}; ` : ''
+    const take = `${note}set -- "$@" ${target}`
+    return needs.length === 0 ? take : `if able ${quote(needs.join(' '))}; then ${take}; fi`
+  })
+  return ['set --', ...lines, '[ $# -lt 2 ] || install_packages "$@"'].join('\n')
 }
 
 export function handlerScript({ unit, do: act, run, check, left }: Handler): string {
@@ -81,16 +87,20 @@ export interface ScriptOptions {
   secret: string
   /** Seconds that the node waits for us after a change that may have cut the link; 0: it does not take it back. */
   patience: number
+  /** What is owed stays so: another apply follows. */
+  more: boolean
 }
 
 export function applyScript(jobs: Job[], plan: Plan, options: ScriptOptions): string {
-  const { nonce, secret, patience } = options
+  const { nonce, secret, patience, more } = options
   const cuts = patience > 0 ? jobs.findIndex(({ action }) => action?.cuts) : -1
   const bodies = jobs.map(({ script }, at) => `action_${at}() {\n${script || ':'}\n}`)
   const lines = lineForEach(plan, jobs)
   if (cuts >= 0) lines.splice(cuts, 0, arming(jobs, patience, secret))
   const start = plan.pending.map((id) => `notified="$notified"${quote(`${id} `)}`)
-  const main = ['main() {', 'enter', ...start, ...lines, 'leave', '}'].join('\n')
+  const stays = plan.actions.some(({ removes }) => removes) ? [staying(plan.staying)] : []
+  const end = more ? 'leave more' : 'leave'
+  const main = ['main() {', 'enter', ...stays, ...start, ...lines, end, '}'].join('\n')
   const slow = jobs.flatMap(({ action }, at) => (action && quick.has(action.kind) ? [] : [at]))
   const titles = slow.map((at) => `${at}) echo ${quote(jobs[at]?.name ?? '')} ;;`)
   const title = `title() {\ncase $1 in\n${titles.join('\n')}\nesac\n}`
@@ -102,11 +112,14 @@ export function applyScript(jobs: Job[], plan: Plan, options: ScriptOptions): st
 /** Kinds whose jobs end in a moment and start nothing that goes on: they are not worth a lock of their own. */
 const quick = new Set(['file', 'directory', 'link', 'line', 'host', 'group', 'membership', 'flush'])
 
-/** What `main` does for each job. */
-function lineForEach(plan: Plan, jobs: Job[]): string[] {
-  const numbers = new Map(
+const numbersOf = (jobs: Job[]): Map<string, number> =>
+  new Map(
     jobs.flatMap(({ action }, at) => (action && !action.removes ? [[action.resource, at] as const] : [])),
   )
+
+/** What `main` does for each job. */
+function lineForEach(plan: Plan, jobs: Job[]): string[] {
+  const numbers = numbersOf(jobs)
   return jobs.map(({ action, handler }, at) => {
     if (handler) {
       const sources = jobs.flatMap((job, i) => (i < at && job.action?.notify.includes(handler.id) ? [i] : []))
@@ -120,6 +133,8 @@ function lineForEach(plan: Plan, jobs: Job[]): string[] {
     return action.removes ? `${run}\n[ $code != 0 ] || forget_made ${quote(action.resource)}` : run
   })
 }
+
+const staying = (paths: string[]) => `printf '%s\\n' ${quote(paths)} >"$STAYING"`
 
 function arming(jobs: Job[], patience: number, secret: string): string {
   const undo = gzipSync(undoText(jobs, secret)).toString('base64')

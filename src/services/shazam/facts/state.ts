@@ -27,6 +27,12 @@ export interface State {
   /** A path that is absent here is absent on the node. */
   files: Map<string, FileFact>
   packages: Map<string, PackageFact>
+  /** dpkg's name for the node's own architecture; empty when nothing was asked about packages. */
+  native: string
+  /** All packages with apt's mark of a dependency. */
+  autos: Set<string>
+  /** What apt says of the packages that leave, when some do. */
+  removals?: Removals
   units: Map<string, UnitFact>
   users: Map<string, UserFact>
   groups: Map<string, GroupFact>
@@ -99,6 +105,22 @@ export interface PackageFact {
   version: string
   /** apt must not move it. */
   held: boolean
+  /** apt's mark of what only came because something else needs it. */
+  auto: boolean
+  /** There is no package of this name: these stand in for it. */
+  by?: string[]
+}
+
+/** What becomes of packages that leave, by a simulation of apt. */
+export interface Removals {
+  /** They can leave, in this order. */
+  leave: string[]
+  /** They cannot: each with what would leave too, or come in its place, and must not. */
+  blocked: Map<string, string[]>
+  /** What leaves with them: it came with them, and nothing that stays needs it. */
+  along: string[]
+  /** Purging these would take what is kept: the path. */
+  guards: Map<string, string>
 }
 
 export interface UnitFact {
@@ -172,6 +194,8 @@ export const blankState = (): State => ({
   },
   files: new Map(),
   packages: new Map(),
+  native: '',
+  autos: new Set(),
   units: new Map(),
   users: new Map(),
   groups: new Map(),

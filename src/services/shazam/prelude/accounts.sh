@@ -8,7 +8,16 @@ $2" runuser -w devops_run -s /bin/sh -l -- "$1" -c "$take_text"
 
 remove_user() {
   pkill -KILL -u "$1" || :
-  userdel --remove -- "$1"
+  home=$(getent passwd "$1" | cut -d: -f6)
+  # What stays in its home is spared; a folder that is not its own was never its home.
+  [ "$(stat -c %U -- "$home" 2>/dev/null)" = "$1" ] || home=
+  if [ -n "$home" ] && [ -z "$(spared_in "$home")" ]; then
+    userdel --remove -- "$1"
+  else
+    userdel -- "$1"
+    rm -f -- "/var/mail/$1"
+    [ -z "$home" ] || purge_folder "$home"
+  fi
 }
 
 # move_home USER OLD NEW: what is in the old home comes along when it is the user's own; a new home that is in use already

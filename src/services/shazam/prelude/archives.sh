@@ -90,7 +90,7 @@ judge_archive() {
 
 remove_archive() {
   if cd -P -- "$1" 2>/dev/null; then
-    xargs -0 -r rm -f -- <"$2.files"
+    but_staying "$1" <"$2.files" | xargs -0 -r rm -f --
     sort -z -r -u "$2.folders" | xargs -0 -r rmdir --ignore-fail-on-non-empty -- 2>/dev/null || :
     cd /
     rmdir --ignore-fail-on-non-empty -- "$1" || :

@@ -179,6 +179,38 @@ unset_line() {
   rm -f -- "$before" "$before.new" "$before.open"
 }
 
+# Paths that nothing that leaves may take along, a line each.
+STAYING=/run/devops/staying
+
+# spared_in FOLDER: what of them is there or below, and what is mounted there.
+spared_in() {
+  {
+    cat -- "$STAYING" 2>/dev/null || :
+    awk '{ gsub(/\\040/, " ", $2); gsub(/\\011/, "\t", $2); gsub(/\\134/, "\\", $2); print $2 }' /proc/self/mounts
+  } | folder=$1 awk '$0 == ENVIRON["folder"] || index($0, ENVIRON["folder"] "/") == 1' | sort -u
+}
+
+# purge_folder FOLDER: with all that is in it, but what stays.
+purge_folder() {
+  spared=$(spared_in "$1")
+  [ -n "$spared" ] || { rm -rf --one-file-system -- "$1"; return; }
+  top=$1
+  set -- -false
+  while IFS= read -r each; do
+    set -- "$@" -o -path "$(printf %s "$each" | sed 's/[][*?\\]/\\&/g')"
+  done <<SPARED
+$spared
+SPARED
+  find "$top" -xdev \( "$@" \) -prune -o ! -type d -exec rm -f -- {} +
+  find "$top" -xdev \( "$@" \) -prune -o -type d -print0 | sort -rz | xargs -0 -r rmdir --ignore-fail-on-non-empty --
+}
+
+# but_staying FOLDER: of names relative to it, NUL after each, those that may leave.
+but_staying() {
+  [ -s "$STAYING" ] || { cat; return; }
+  tr '\n\0' '\1\n' | folder=$1 awk 'FNR == NR { stays[$0]; next } !(ENVIRON["folder"] substr($0, 2) in stays)' "$STAYING" - | tr '\n\1' '\0\n'
+}
+
 # make_certificate CERTIFICATE KEY OWNER:GROUP DAYS NAME ALTERNATIVES [keep]: both are there or none.
 make_certificate() {
   work=$(mktemp -d /run/devops/certificate.XXXXXX)
@@ -217,6 +249,8 @@ remove_folder() {
   rmdir --ignore-fail-on-non-empty -- "$1"
   note=/var/lib/devops/folders/$(digest_of "$1")
   [ -f "$note" ] || return 0
-  while read -r above; do rmdir --ignore-fail-on-non-empty -- "$above" || :; done <"$note"
+  while read -r above; do
+    [ -n "$(spared_in "$above")" ] || rmdir --ignore-fail-on-non-empty -- "$above" || :
+  done <"$note"
   rm -f -- "$note"
 }

@@ -22,58 +22,140 @@ apt() {
     -o Dpkg::Options::=--force-confold "$@"
 }
 
-# What an interrupted dpkg left half done is finished first; one that is at work is waited for.
+# What an interrupted dpkg left half done is finished first; one that is at work is waited for. What somebody installed
+# without all that it needs gets that, or leaves: else no package could be installed or removed any more.
 repair_packages() {
   wait_for_apt
+  [ ! /run/devops/hopeless -nt /run/devops/began ] || [ "$(dpkg --audit)" != "$(cat /run/devops/hopeless)" ] || return 0
   tries=60
   while [ -n "$(dpkg --audit)" ] || [ -n "$(find /var/lib/dpkg/updates -type f)" ]; do
     said=$(dpkg --force-confdef --force-confold --configure -a 2>&1) && return 0
     tries=$((tries - 1))
-    case $said in *lock*) [ $tries -gt 0 ] ;; *) false ;; esac || { printf '%s\n' "$said"; return 1; }
+    case $said in *lock*) [ $tries -gt 0 ] ;; *) false ;; esac || { complete_packages "$said"; return; }
     sleep 2
   done
 }
+
+# complete_packages REASON: never fails: what is asked for is judged by itself.
+complete_packages() {
+  printf '%s\n' "$1" | grep -v '^$' | tail -n 12
+  broken_packages >/run/devops/broken
+  echo "packages are not whole: $(tr '\n' ' ' </run/devops/broken)"
+  [ -n "$(find /run/devops/refreshed -mmin -1440 2>/dev/null)" ] || refresh_packages
+  installed_packages >/run/devops/before
+  apt --fix-broken install --no-install-recommends || :
+  installed_packages | comm -13 /run/devops/before - | comm -23 - /run/devops/broken >>/var/lib/devops/brought
+  for each in $(broken_packages | comm -12 - /run/devops/broken); do
+    echo "$each cannot be made whole, and is taken back"
+    dpkg --force-remove-reinstreq --remove -- "$each" || :
+  done
+  dpkg --audit >/run/devops/hopeless
+}
+
+# Not those whose own script fails: apt tries them again, and others do without them.
+broken_packages() {
+  dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' | sed -n 's/^\(unpacked\|half-installed\) //p' | plain_names
+}
+
+# As apt names them: without the architecture where it is the node's own.
+plain_names() { sed "s/:$(dpkg --print-architecture)\$//; s/:all\$//" | sort -u; }
 
 refresh_packages() {
   if apt update; then touch /run/devops/refreshed; else echo 'apt-get update failed: going on with the lists that are there'; fi
 }
 
-installed_packages() { dpkg-query -W -f '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | sort -u; }
+installed_packages() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' | sed -n 's/^installed //p' | plain_names; }
 
 # Names with a version are always left to apt.
 missing_packages() {
   for name; do
     case $name in *=*) echo "$name" && continue ;; esac
-    [ "$(dpkg-query -W -f '${db:Status-Status}' -- "$name" 2>/dev/null)" = installed ] || echo "$name"
+    [ "$(dpkg-query -W -f '${db:Status-Status}' -- "$name" 2>/dev/null)" = installed ] || provided "$name" || echo "$name"
+  done
+}
+
+# provided NAME: there is no package of that name, and something stands in for it.
+provided() {
+  dpkg-query -W -f '${db:Status-Status}, ${Provides},\n' | sed -n 's/ (= [^)]*)//g; /^installed,/p' | grep -qF -e " $1," || return
+  ! apt-cache policy -- "$1" | grep 'Candidate:' | grep -qvF '(none)'
+}
+
+# What came as a dependency a moment ago is wanted for itself.
+want_packages() {
+  autos=$(apt-mark showauto | plain_names)
+  for name; do
+    name=${name%%=*}
+    case "
+$autos
+" in *"
+$name
+"*) apt-mark -q manual -- "$name" ;; esac
   done
 }
 
 install_packages() {
-  [ -n "$(missing_packages "$@")" ] || return 0
+  [ -n "$(missing_packages "$@")" ] || { want_packages "$@"; return 0; }
   repair_packages
   [ -n "$(find /run/devops/refreshed -mmin -1440 2>/dev/null)" ] || refresh_packages
   installed_packages >/run/devops/before
-  if ! apt install --no-install-recommends --allow-downgrades --allow-change-held-packages -- "$@"; then
-    [ ! /run/devops/refreshed -nt /run/devops/began ] || return 1
+  if ! apt_install "$@" && ! done_anyway "$@"; then
+    [ ! /run/devops/refreshed -nt /run/devops/began ] || { note_brought; return 1; }
     refresh_packages
-    apt install --no-install-recommends --allow-downgrades --allow-change-held-packages -- "$@"
+    apt_install "$@" || done_anyway "$@" || { note_brought; return 1; }
   fi
-  installed_packages | comm -13 /run/devops/before - >>/var/lib/devops/brought
+  note_brought
+  want_packages "$@"
+}
+apt_install() { apt install --no-install-recommends --allow-downgrades --allow-change-held-packages -- "$@"; }
+note_brought() { installed_packages | comm -13 /run/devops/before - >>/var/lib/devops/brought; }
+
+# The script of another package may fail in the same run: what was asked for is judged by itself.
+done_anyway() {
+  case " $* " in *=*) return 1 ;; esac
+  [ -z "$(missing_packages "$@")" ]
 }
 
-# remove_package NAME [keep]: with its configuration, and with those of its dependencies that came with it and that
-# nothing else needs. With keep, configurations and data stay, and who left them is noted for a later removal.
+# would_remove WHAT…: what an apt-get would remove.
+would_remove() {
+  apt-get -s -q -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=false \
+    --allow-change-held-packages "$@" | sed -n 's/^Remv \([^ ]*\).*/\1/p' | plain_names
+}
+
+# The script of another package may fail in the same run.
+taken_away() {
+  for each; do
+    case $(dpkg-query -W -f '${db:Status-Status}' -- "$each" 2>/dev/null) in '' | not-installed | config-files) ;; *) return 1 ;; esac
+  done
+}
+
+# remove_package NAME purge|keep LEAVE ALONG: with its configuration, and with those of its dependencies that came with
+# it and that nothing else needs. Only what the plan has named leaves: LEAVE has a turn of its own, ALONG has none. With
+# keep, configurations and data stay, and who left them is noted for a later removal.
 remove_package() {
+  name=$1 leave=" $1 ${3-} " along=" ${4-} "
   repair_packages
-  kept=/var/lib/devops/kept/$1
-  how=purge also=
-  if [ "${2-}" = keep ]; then how=remove; else also=$(cat -- "$kept" 2>/dev/null || :); fi
-  apt $how --allow-change-held-packages -- "$1" $also
+  kept=/var/lib/devops/kept/$name
+  also=
+  if [ "$2" = purge ]; then also=$(cat -- "$kept" 2>/dev/null || :); fi
+  with=$(would_remove remove -- "$name") alone=yes
+  for each in $with; do
+    case "$leave$along" in *" $each "*) ;; *) echo "$each would leave with $name, and must stay"; return 1 ;; esac
+    [ "$each" = "$name" ] || alone=
+    case $along in *" $each "*) also="$also $each" ;; esac
+  done
+  # What leaves with it has its own word on its data.
+  [ "$2$alone" = purgeyes ] || [ -z "$with" ] || apt remove --allow-change-held-packages -- "$name" || taken_away "$name"
+  [ "$2" = keep ] || apt purge --allow-change-held-packages -- "$name" $also || taken_away "$name" $also
+  how=purge
+  [ "$2" = purge ] || how=remove
   # What some package of the node merely suggests (iproute2 suggests python3) is no reason to leave ours behind.
-  apt-get -s -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=false autoremove |
-    sed -n 's/^Remv \([^ :]*\).*/\1/p' | sort -u >/run/devops/unneeded
-  rest=$(sort -u /var/lib/devops/brought 2>/dev/null | comm -12 - /run/devops/unneeded)
-  [ -z "$rest" ] || apt $how -- $rest
+  would_remove autoremove >/run/devops/unneeded
+  rest=$(printf '%s\n' ${4-} | sort -u | comm -12 - /run/devops/unneeded)
+  [ -z "$rest" ] || apt $how -- $rest || taken_away $rest
+  # One that somebody installs later is theirs.
+  installed_packages >/run/devops/installed
+  sort -u /var/lib/devops/brought 2>/dev/null | comm -12 - /run/devops/installed >/run/devops/brought
+  cat /run/devops/brought >/var/lib/devops/brought
   [ $how = remove ] || { rm -f -- "$kept"; return 0; }
   mkdir -p -m 0755 /var/lib/devops/kept
   printf '%s\n' $rest >>"$kept"

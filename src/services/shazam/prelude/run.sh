@@ -99,6 +99,13 @@ write_down() {
   [ -z "$unguarded" ] && mkdir -p -m 0700 -- "$undo"
 }
 
+# able ACTIONS: none of them has failed.
+able() {
+  for need in $1; do
+    case $failed in *" $need "*) return 1 ;; esac
+  done
+}
+
 # Several packages at once: a failure here is no failure, for each is tried by itself afterwards.
 bulk() {
   undo=
@@ -212,8 +219,10 @@ settle_guard() {
   while [ "$(confirm_change)" = wait ]; do sleep 1; done
 }
 
+# leave [more]: what follows at once runs the handlers that are owed.
 leave() {
-  if [ -z "$left" ]; then true >"$PENDING"
+  if [ -n "${1-}" ]; then :
+  elif [ -z "$left" ]; then true >"$PENDING"
   # Where it cannot be written, more handlers than these are still noted there.
   elif printf %s "$left" >"$PENDING.new"; then mv -fT "$PENDING.new" "$PENDING"; fi
   [ ! -e /run/devops/undo ] && [ ! -e "$ACTS" ] || rm -rf /run/devops/undo "$ACTS"

@@ -1,7 +1,8 @@
 import Type from 'typebox'
 import type { FileFact } from '../facts/state.ts'
+import { MOUNTS, mountsBelow } from '../places.ts'
 import { quote } from '../quote.ts'
-import { change, type Kind, type Resource, unchanged } from './kind.ts'
+import { change, type Inside, type Kind, type Resource, type Step, unchanged } from './kind.ts'
 import { above, differences, type Owned, own, ownerIds, pastOf, plainMode } from './owner.ts'
 import { Account, Mode, Path } from './pattern.ts'
 
@@ -30,7 +31,10 @@ export const directoryKind: Kind<Directory> = {
     }
   },
   implies: (wish) => [...above(wish.path), ...ownerIds(wish)],
-  ask: (wish, questions) => void questions.paths.add(wish.path as string),
+  ask(wish, questions) {
+    questions.paths.add(wish.path as string)
+    if (wish.keep) questions.texts.add(MOUNTS)
+  },
   plan(wish, state) {
     const found = state.files.get(wish.path)
     if (!found) {
@@ -51,7 +55,7 @@ export const directoryKind: Kind<Directory> = {
   },
   before: ({ path }, state) => pastOf(state.files.get(path), 'directory'),
   entry: ({ path, owner, group, mode }) => ({ path, owner, group, mode }),
-  remove(owned, state, purge) {
+  remove(owned, state, purge, inside) {
     const path = owned.path as string
     if (state.files.get(path)?.type === 'link')
       return { verdict: 'skipped', summary: `${path} is a link: left alone` }
@@ -61,13 +65,30 @@ export const directoryKind: Kind<Directory> = {
     if (past && changes.length > 0)
       return change(`directory ${path}, as it was before: ${changes.join(', ')}`, own(past, path))
     // What was there before us is never purged, whoever says so.
-    if (owned.keep && purge && !owned.present_before)
-      return change(
-        `remove directory ${path} with all that is in it`,
-        `rm -rf --one-file-system -- ${quote(path)}`,
-      )
+    if (owned.keep && purge && !owned.present_before) return emptied(path, inside, mountsBelow(state, path))
     if (owned.keep || owned.present_before)
       return { verdict: 'skipped', summary: `directory ${path} is kept with what is in it` }
+    if (inside.length > 0)
+      return { verdict: 'skipped', summary: `directory ${path} stays: ${listed(inside)}`, waits: true }
     return change(`remove directory ${path} if it is empty`, `remove_folder ${quote(path)}`)
   },
+}
+
+/** With all that is in it, but not what stays, and not what is on another disk. */
+function emptied(path: string, inside: readonly Inside[], mounts: string[]): Step {
+  const script = `purge_folder ${quote(path)}`
+  const spared = [
+    ...(inside.length > 0 ? [listed(inside)] : []),
+    ...mounts.map((mount) => `${mount} is mounted`),
+  ]
+  if (spared.length === 0) return change(`remove directory ${path} with all that is in it`, script)
+  return change(`remove what is in directory ${path}, but ${spared.join(', ')}`, script, { waits: true })
+}
+
+/** Says what stays, and why. */
+export const listed = (inside: readonly Inside[]): string => {
+  const shown = inside
+    .slice(0, 3)
+    .map(({ path, id }) => (id.endsWith(`:${path}`) ? `${id} stays` : `${path} of ${id} stays`))
+  return [...shown, ...(inside.length > 3 ? [`and ${inside.length - 3} more`] : [])].join(', ')
 }

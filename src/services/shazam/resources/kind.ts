@@ -57,6 +57,16 @@ export interface Step {
   creates?: boolean
   /** Lines for sh that take back what giving back files does not. */
   undo?: string
+  /** Done before anything leaves: apt must know what is wanted. */
+  first?: boolean
+  /** It could not leave yet: it stays known, as something that leaves when it is empty. */
+  waits?: boolean
+}
+
+/** What stays though something around it leaves. */
+export interface Inside {
+  path: string
+  id: string
 }
 
 /** How one kind of resource is wished, looked at, made and removed. All pure. */
@@ -78,8 +88,13 @@ export interface Kind<R extends Resource = Resource> {
   entry(wish: R, context: Pick<Context, 'hide'>): Record<string, unknown>
   /** What was there before us is not removed (files are given back instead). */
   keepsBefore?: boolean
-  /** Undefined: nothing is left behind by this kind. Of what has `keep`, data stay unless `purge`. */
-  remove?(owned: Entry & Partial<R>, state: State, purge: boolean): Step
+  /** Our own hand brought it, though by way of something else. */
+  brought?(wish: R, state: State): boolean
+  /**
+   * Undefined: nothing is left behind by this kind. Of what has `keep`, data stay unless `purge`. What stays `inside` of it
+   * is spared.
+   */
+  remove?(owned: Entry & Partial<R>, state: State, purge: boolean, inside: readonly Inside[]): Step
 }
 
 export interface Context {

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 
 /** What may stand in a resource. Nothing with a control character: ids are kept on lines of their own. */
-export const PATH = '^/[^\\x00-\\x1f\\x7f]*[^/\\x00-\\x1f\\x7f]$'
+export const PATH = '^/[^\\x00-\\x1f\\x7f]*[^/\\x00-\\x1f\\x7f]/*$'
 export const Path = Type.String({
   pattern: PATH,
   description: 'absolute path',

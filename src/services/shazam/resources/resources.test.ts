@@ -6,13 +6,14 @@ import { parse } from 'yaml'
 import { hider } from '#kit/mask.ts'
 import { stateFrom, type WrittenState } from '../testing/state.ts'
 import { kindOf, kinds } from './index.ts'
-import type { Entry, Resource, Step } from './kind.ts'
+import type { Entry, Inside, Resource, Step } from './kind.ts'
 
 interface Case {
   title: string
   item?: Record<string, unknown>
   owned?: Entry
   purge?: boolean
+  inside?: Inside[]
   state?: WrittenState
   stale?: boolean
   notified?: string[]
@@ -62,12 +63,13 @@ function planned(
   })
 }
 
-function removed({ owned, state, purge = false }: Case): Step {
+function removed({ owned, state, purge = false, inside = [] }: Case): Step {
   assert.ok(owned)
   const step = kindOf(owned.kind).remove?.(
     { ...owned, requires: [], notify: [] } as Entry & Resource,
     stateFrom(state),
     purge,
+    inside,
   )
   assert.ok(step)
   return step

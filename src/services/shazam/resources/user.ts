@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import type { UserFact } from '../facts/state.ts'
 import { quote } from '../quote.ts'
+import { listed } from './directory.ts'
 import { change, type Entry, type Kind, type Resource, unchanged } from './kind.ts'
 import { Account, Line, Path } from './pattern.ts'
 
@@ -51,7 +52,7 @@ export const userKind: Kind<User> = {
     return found && written(found)
   },
   entry: (wish) => ({ name: wish.name, system: wish.system, ...written(wish) }),
-  remove(owned, state, purge) {
+  remove(owned, state, purge, inside) {
     const name = owned.name as string
     const found = state.users.get(name)
     if (!found) return unchanged(`user ${name} is gone`)
@@ -60,7 +61,8 @@ export const userKind: Kind<User> = {
       return given ?? { verdict: 'skipped', summary: `user ${name} was there before us, and stays` }
     }
     if (owned.keep && !purge) return { verdict: 'skipped', summary: `user ${name} is kept with its home` }
-    return change(`remove user ${name} with its home`, `remove_user ${quote(name)}`)
+    const spared = inside.length > 0 ? `, but ${listed(inside)}` : ''
+    return change(`remove user ${name} with its home${spared}`, `remove_user ${quote(name)}`)
   },
 }
 

@@ -5,6 +5,7 @@ export interface LocalPackage {
   name: string
   version?: string
   depends?: string
+  provides?: string
   /** Path -> content; those below /etc are configuration. */
   files?: Record<string, string>
   /** `postinst`, `postrm` … -> lines for sh. */
@@ -28,7 +29,7 @@ until apt-get -q update -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/local.li
 done
 touch /run/devops/refreshed`
 
-function build({ name, version = '1.0', depends, files = {}, scripts = {} }: LocalPackage): string {
+function build({ name, version = '1.0', depends, provides, files = {}, scripts = {} }: LocalPackage): string {
   const root = `/tmp/build-${name}`
   const put = (path: string, text: string, mode: string) =>
     `install -D -m ${mode} /dev/stdin ${quote(`${root}${path}`)} <<'END'\n${text}\nEND`
@@ -38,6 +39,7 @@ function build({ name, version = '1.0', depends, files = {}, scripts = {} }: Loc
     'Architecture: all',
     'Maintainer: test',
     ...(depends ? [`Depends: ${depends}`] : []),
+    ...(provides ? [`Provides: ${provides}`] : []),
     'Description: made by a test',
   ].join('\n')
   const conffiles = Object.keys(files).filter((path) => path.startsWith('/etc/'))

@@ -12,6 +12,13 @@ export interface WrittenState {
   answers?: Record<string, string>
   checks?: Record<string, boolean>
   late?: string[]
+  removals?: {
+    leave?: string[]
+    blocked?: Record<string, string[]>
+    along?: string[]
+    guards?: Record<string, string>
+  }
+  autos?: string[]
   made?: string[]
   pending?: string[]
   contents?: Record<string, string>
@@ -37,7 +44,7 @@ export function stateFrom(written: WrittenState = {}): State {
   }
   Object.assign(state.system, written.system)
   fill(state.files, written.files, file)
-  fill(state.packages, written.packages, { status: 'installed', version: '1', held: false })
+  fill(state.packages, written.packages, { status: 'installed', version: '1', held: false, auto: false })
   fill(state.units, written.units, unit)
   fill(state.users, written.users, user)
   fill(state.groups, written.groups, { gid: 1000, members: [], primary_of: [] })
@@ -46,6 +53,16 @@ export function stateFrom(written: WrittenState = {}): State {
   for (const [path, lines] of Object.entries(written.texts ?? {})) state.texts.set(path, lines)
   for (const [id, text] of Object.entries(written.answers ?? {})) state.answers.set(id, text.trim())
   state.late = new Set(written.late)
+  if (written.removals) {
+    const { leave = [], blocked = {}, along = [], guards = {} } = written.removals
+    state.removals = {
+      leave,
+      blocked: new Map(Object.entries(blocked)),
+      along,
+      guards: new Map(Object.entries(guards)),
+    }
+  }
+  state.autos = new Set(written.autos)
   state.made = new Set(written.made)
   state.pending = new Set(written.pending)
   return state

@@ -52,7 +52,7 @@ simulate remove -- $(cat leave) && ok=$(cat leave) || for each in $(cat leave); 
 done
 [ -n "$ok" ] || exit 0
 printf 'leave %s\\n' $ok
-simulate remove -- $ok
+[ -z "$blocked" ] || simulate remove -- $ok
 comm -23 removed leave >along
 marks $blocked
 simulate autoremove -- $ok || :

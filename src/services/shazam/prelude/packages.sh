@@ -82,7 +82,7 @@ provided() {
 
 # What came as a dependency a moment ago is wanted for itself.
 want_packages() {
-  autos=$(apt-mark showauto | plain_names)
+  autos=$(awk '/^Package: / { name = $2 } /^Architecture: / { at = $2 } /^Auto-Installed: 1/ { print name ":" at }' /var/lib/apt/extended_states 2>/dev/null | plain_names)
   for name; do
     name=${name%%=*}
     case "
@@ -149,7 +149,8 @@ remove_package() {
   how=purge
   [ "$2" = purge ] || how=remove
   # What some package of the node merely suggests (iproute2 suggests python3) is no reason to leave ours behind.
-  would_remove autoremove >/run/devops/unneeded
+  [ -z "${4-}" ] || would_remove autoremove >/run/devops/unneeded
+  [ -n "${4-}" ] || : >/run/devops/unneeded
   rest=$(printf '%s\n' ${4-} | sort -u | comm -12 - /run/devops/unneeded)
   [ -z "$rest" ] || apt $how -- $rest || taken_away $rest
   # One that somebody installs later is theirs.

@@ -3,7 +3,9 @@ import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask.ts'
 import type { Graph } from './graph.ts'
 import { purgeHint, purges } from './keep.ts'
+import { type Place, placesIn, stayingPlaces } from './places.ts'
 import { unified } from './resources/difference.ts'
+import { listed } from './resources/directory.ts'
 import type { Entry } from './resources/kind.ts'
 
 /** What would change, judged by what was last recorded: no look at the node. Null: nothing was ever applied. */
@@ -12,19 +14,27 @@ export function planRecorded(graph: Graph, applied: readonly Entry[] | null): Ch
   const owned = new Map((applied ?? []).map((entry) => [entry.id, entry]))
   const wished = new Set(graph.manifest.map(({ id }) => id))
   const leaving = (applied ?? []).toReversed().filter(({ id, skipped }) => !wished.has(id) && !skipped)
+  const places = stayingPlaces(graph, leaving)
   return [
-    ...leaving.map((entry) => leave(graph, entry)),
+    ...leaving.map((entry) => leave(graph, entry, placesIn(places, entry))),
     ...graph.manifest.map((wish) => compare(wish, owned.get(wish.id), hide)),
   ]
 }
 
-function leave(graph: Graph, entry: Entry): Change {
+function leave(graph: Graph, entry: Entry, inside: readonly Place[]): Change {
   const { id, kind, present_before, kept } = entry
   if (present_before)
     return { resource: id, verdict: 'change', summary: `give up ${id}, which was there before` }
+  const said = inside.length > 0 ? listed(inside) : ''
+  if (said && !entry.keep && (kind === 'directory' || kind === 'git_checkout'))
+    return { resource: id, verdict: 'skipped', summary: `${id} stays: ${said}` }
   if (!entry.keep) return { resource: id, verdict: 'change', summary: `remove ${id}` }
   if (purges(graph, entry))
-    return { resource: id, verdict: 'change', summary: `remove ${id} with all that it holds` }
+    return {
+      resource: id,
+      verdict: 'change',
+      summary: `remove ${id} with all that it holds${said && `, but ${said}`}`,
+    }
   // Of a package that holds data only the program leaves.
   return kind === 'package' && !kept
     ? { resource: id, verdict: 'change', summary: `remove ${id}, and keep its data${purgeHint(entry)}` }

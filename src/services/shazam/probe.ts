@@ -21,7 +21,9 @@ const WITHIN = `late=
 within() {
   [ -z "$late" ] || return
   timeout -s KILL 20 "$@"
-  [ $? != 137 ] || late=" $fact"
+  code=$?
+  [ $code != 137 ] || late=" $fact"
+  return $code
 }`
 
 /** What must be known to plan: of all that is wished, and of all that is owned and may have to leave. */

@@ -38,6 +38,7 @@ export const packages: Fact = {
 /** dpkg knows names that are no package from those that are, so its exit code says nothing. */
 const recordsOf = (group: string[]) =>
   `found=$(within dpkg-query -W -f '${record}' -- $(printf '%s\\n' ${quote(group)} | sed "s/:$native\\$//"))
+[ $? != 137 ] || late=" $fact"
 printf '%s\\n' "$found"
 [ "$(printf '%s\\n' "$found" | grep -c '\tinstalled\t')" -ge ${group.length} ] || {\n${provided(group)}\n}`
 

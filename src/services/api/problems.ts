@@ -57,7 +57,9 @@ export const errorHandler =
   (log: Log) => (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     const problem = ofFastify(error, request)
     const { status } = problem
-    if (status >= 500) log.error({ err: error, url: request.url.split('?')[0] }, problem.message)
+    // Who watches asks often, and what is wrong has its own entries.
+    if (status >= 500 && problem.code !== 'not_ready')
+      log.error({ err: error, url: request.url.split('?')[0] }, problem.message)
     return sendProblem(reply, problem)
   }
 

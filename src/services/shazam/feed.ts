@@ -12,6 +12,11 @@ export interface Feed {
   room(): Promise<void>
   /** Resolves when the logger has all that was given. Rejects when it refuses. */
   flush(): Promise<void>
+  /**
+   * Forgets what the logger does not have yet, takes no more, and resolves when nothing is on its way: whoever takes over
+   * looks at what the logger has, and goes on from there.
+   */
+  drop(): Promise<void>
 }
 
 /** Milliseconds in which so many appends go at once; more wait and go together, unless a whole batch is there. */
@@ -21,8 +26,10 @@ const BATCH = 500
 const ROOM = 4 * BATCH
 /** Characters; a longer line comes in pieces. */
 const LONGEST = 16 * 1024
-/** How long a logger that does not answer is waited for. */
+/** Milliseconds that a logger which refuses is tried. */
 const PATIENCE = 60_000
+/** Milliseconds for one answer: a question that is given up may be carried out all the same, and lines would come twice. */
+const ANSWER = 3_600_000
 
 interface FeedParts {
   bus: Bus
@@ -32,8 +39,8 @@ interface FeedParts {
 
 /**
  * Lines to the logger while they happen: the first ones go at once, what comes in quick succession goes together. One
- * append at a time, so the order is kept. A failed append is repeated until it is durable: a line may then come twice, but
- * none is missing.
+ * append at a time, so the order is kept. A failed append is repeated until it is durable. One that is slow is not: the logger
+ * answers when the lines are durable or refused, so that none is missing and none comes twice.
  */
 export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
   const queue: NewLine[] = []
@@ -41,6 +48,7 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
   let pump: Promise<void> | undefined
   let hurry = false
   let failure: unknown
+  const dropping = new AbortController()
   /** When the last appends were made, the oldest first. */
   const made: number[] = []
 
@@ -75,18 +83,20 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
   }
 
   async function append(lines: NewLine[]): Promise<void> {
-    const end = clock.steady() + PATIENCE
+    let end: number | undefined
     for (let wait = 100; ; wait = Math.min(wait * 2, 5000)) {
       try {
-        await bus.ask('logger.append', { lines })
+        await bus.ask('logger.append', { lines }, { deadline: ANSWER })
         return
       } catch (error) {
-        if (clock.steady() + wait > end) throw error
+        end ??= clock.steady() + PATIENCE
+        if (dropping.signal.aborted || clock.steady() + wait > end) throw error
         log.warn(
           { err: error, lines: lines.length },
           'lines could not be handed to the logger, will try again',
         )
-        await sleep(clock, wait)
+        await sleep(clock, wait, dropping.signal)
+        if (dropping.signal.aborted) throw error
       }
     }
   }
@@ -106,6 +116,7 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
 
   return {
     line(stream, text, level = stream === 'stderr' ? 'warn' : 'info') {
+      if (dropping.signal.aborted) return
       const at = clock.now()
       for (const piece of pieces(text)) queue.push({ ...about, at, stream, level, text: piece })
       tell()
@@ -121,6 +132,13 @@ export function openFeed({ bus, clock, log }: FeedParts, about: About): Feed {
       while (pump) await pump
       hurry = false
       if (failure !== undefined) throw failure
+    },
+    async drop() {
+      dropping.abort()
+      queue.length = 0
+      hurry = true
+      tell()
+      while (pump) await pump
     },
   }
 }

@@ -8,6 +8,7 @@ import { describeWithNode } from './lines.ts'
 import { toRuns, toWorks } from './read.ts'
 import { createRun } from './runs/create.ts'
 import * as decisions from './runs/decisions.ts'
+import { announceEnd } from './runs/finish.ts'
 import { skipPending } from './runs/steps.ts'
 import { cancelRun } from './runs/stop.ts'
 import { cancelWork, hasEnded } from './states.ts'
@@ -112,6 +113,7 @@ async function cancelWaiting({ turns }: Tasker, work: WorkRow, by: string): Prom
   await turns.take(async (turn) => {
     await cancelWork(turn, work, by)
     await skipPending(turn, work.id)
+    if (work.kind === 'run') await announceEnd(turn, work, `cancelled by ${by}`)
     const text = `${describeWithNode(work)} was cancelled by ${by}`
     turn.note({ repo: work.repo, work: work.id, level: 'warn', text })
   })

@@ -9,8 +9,9 @@ import { type Feed, openFeed } from '../feed.ts'
 import { keepServers } from '../servers.ts'
 import { enter, type Shazam } from '../shazam.ts'
 import type { Burials } from './burials.ts'
-import { countLogged, startLine } from './logged.ts'
+import { countLogged, saidBefore, startLine } from './logged.ts'
 import { type StepOutput, stepOutput } from './output.ts'
+import { createTurns } from './turns.ts'
 import { advance, failed, mayHaveBegun, type Outcome, type StepText, type Walk } from './walk.ts'
 
 /** Milliseconds that an unreachable node is waited for: before its step is started, and after. */
@@ -33,48 +34,71 @@ const FAILURES = 5
  * The worker of `shazam.steps`. A step is started at most once for an attempt; a job that comes again looks at what the
  * node knows of it and goes on from there. What cannot be known is told as `unknown`.
  */
-export const workOnStep =
-  (shazam: Shazam, burials: Burials, patient: Patience = patience) =>
-  async (job: StepJob, lease: Lease) => {
-    const { bus } = shazam
-    const { repo, run, task, step, node, attempt } = job
-    const feed = openFeed(shazam, { repo, node, task, work: run, step })
-    const { signal } = lease
-    const learn = once(async () => {
-      const logged = await countLogged(bus, job)
-      // Durable before any line of its output: the feed keeps the order.
-      if (!logged.started) feed.line('platform', startLine(job))
-      walk.text = await bus.ask('tasker.step_script', { repo, run, step, node })
-      const { step_log_megabytes } = await bus.ask('git.get_settings', { repo })
-      walk.output = stepOutput(feed, logged, walk.text.secrets, step_log_megabytes)
-    })
-    const walk: Walk = {
-      job,
-      learn,
-      signal,
-      progress: () => lease.progress(),
-      shazam,
-      fresh: lease.attempt === 1,
-      begun: false,
-      seen: false,
-      ...unknownText(feed),
-    }
-    const { warning, ...ending } = await endOf(walk, lease, patient)
-    walk.output.end()
-    const hide = hider(walk.text.secrets)
-    ending.error &&= hide(ending.error)
-    if (warning) feed.line('platform', warning, 'warn')
-    if (ending.error) feed.line('platform', ending.error, 'error')
-    await feed.flush()
-    const written = Object.entries(ending.outputs ?? {})
-    const outputs = Object.fromEntries(written.map(([name, value]) => [name, hide(value)]))
-    const data = { repo, run, step, node, attempt, ...ending, outputs, stdout: walk.output.tail() }
-    const id = `${run}/${step}/${node}/${attempt}`
-    await lease.once(
-      async (tx) => void (await bus.publish('step.finished', { id, subject: `${run}/${node}`, data }, tx)),
+export const workOnStep = (shazam: Shazam, burials: Burials, patient: Patience = patience) => {
+  const inTurn = createTurns()
+  // Who has lost the job still has lines on their way: whoever takes it over waits for that before looking at the log.
+  return (job: StepJob, lease: Lease) =>
+    inTurn(`${job.run}/${job.step}/${job.node}/${job.attempt}`, () =>
+      takeStep({ shazam, burials, patient }, job, lease),
     )
-    if (walk.connection) burials.add(walk.connection, job)
+}
+
+interface Means {
+  shazam: Shazam
+  burials: Burials
+  patient: Patience
+}
+
+async function takeStep(means: Means, job: StepJob, lease: Lease): Promise<void> {
+  const { repo, node, task, run, step } = job
+  const feed = openFeed(means.shazam, { repo, node, task, work: run, step })
+  try {
+    await runToEnd(means, job, lease, feed)
+  } finally {
+    await feed.drop()
   }
+}
+
+async function runToEnd({ shazam, burials, patient }: Means, job: StepJob, lease: Lease, feed: Feed) {
+  const { bus } = shazam
+  const { repo, run, step, node, attempt } = job
+  const { signal } = lease
+  const learn = once(async () => {
+    const logged = await countLogged(bus, job)
+    // Durable before any line of its output: the feed keeps the order.
+    if (!logged.started) feed.line('platform', startLine(job))
+    walk.text = await bus.ask('tasker.step_script', { repo, run, step, node })
+    const { step_log_megabytes } = await bus.ask('git.get_settings', { repo })
+    walk.output = stepOutput(feed, logged, walk.text.secrets, step_log_megabytes)
+  })
+  const walk: Walk = {
+    job,
+    learn,
+    signal,
+    progress: () => lease.progress(),
+    shazam,
+    fresh: lease.attempt === 1,
+    begun: false,
+    seen: false,
+    ...unknownText(feed),
+  }
+  const { warning, ...ending } = await endOf(walk, lease, patient)
+  walk.output.end()
+  const hide = hider(walk.text.secrets)
+  ending.error &&= hide(ending.error)
+  const said = lease.attempt > 1 ? await saidBefore(bus, job) : new Set()
+  if (warning && !said.has(warning)) feed.line('platform', warning, 'warn')
+  if (ending.error && !said.has(ending.error)) feed.line('platform', ending.error, 'error')
+  await feed.flush()
+  const written = Object.entries(ending.outputs ?? {})
+  const outputs = Object.fromEntries(written.map(([name, value]) => [name, hide(value)]))
+  const data = { repo, run, step, node, attempt, ...ending, outputs, stdout: walk.output.tail() }
+  const id = `${run}/${step}/${node}/${attempt}`
+  await lease.once(
+    async (tx) => void (await bus.publish('step.finished', { id, subject: `${run}/${node}`, data }, tx)),
+  )
+  if (walk.connection) burials.add(walk.connection, job)
+}
 
 /** Tries again what failed of ours, then gives the step up. Throws only when the job is not ours any more. */
 async function endOf(walk: Walk, lease: Lease, patient: Patience): Promise<Outcome> {

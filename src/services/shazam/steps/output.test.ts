@@ -10,6 +10,7 @@ function memoryFeed() {
     line: (stream, text) => void lines.push({ stream, text }),
     async room() {},
     async flush() {},
+    async drop() {},
   }
   const of = (stream: NewLine['stream']) =>
     lines.filter((line) => line.stream === stream).map(({ text }) => text)

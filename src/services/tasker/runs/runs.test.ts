@@ -145,6 +145,8 @@ test('a run that waits is cancelled at once; one that runs is stopped, and its n
   await world.stepJob(1)
   const cancel = (run: Run) => world.bus.ask('tasker.cancel', { repo: REPO, work: run.id, by: 'bob' })
   assert.equal((await cancel(second)).state, 'cancelled')
+  const told = await until(() => world.events.find(({ type }) => type === 'task.t.run.error'))
+  assert.partialDeepStrictEqual(told.data, { run: second.id, error: 'cancelled by bob' })
   assert.equal((await cancel(first)).state, 'cancelled')
   assert.deepEqual(states(await world.run(first.id)), ['0 web stopped', '1 web skipped'])
   assert.deepEqual(states(await world.run(second.id)), ['0 web skipped', '1 web skipped'])

@@ -1,13 +1,23 @@
 import type { BusEvent } from '#bus'
 import type { Message } from './sse.ts'
 
+/** Events of one repository, and characters of all repositories together. */
 const KEPT = 1000
+const MOST = 16 * 1024 * 1024
 
 interface Kept {
   id: string
+  size: number
   type: string
   time: number
   data: Record<string, unknown>
+}
+
+interface Ring {
+  /** Number of the first of `events`. */
+  first: number
+  events: Kept[]
+  followers: number
 }
 
 /** The latest events of each repository, and who waits for more. */
@@ -24,14 +34,30 @@ export interface EventLog {
 /** Calls back after a while of silence; returns its undo. */
 export type Quiet = (act: () => void) => () => void
 
-export function createEventLog(kept = KEPT): EventLog {
-  const rings = new Map<string, { first: number; events: Kept[] }>()
+export function createEventLog(kept = KEPT, most = MOST): EventLog {
+  /** The one that something came to longest ago is first. */
+  const rings = new Map<string, Ring>()
+  let held = 0
   const waiting = new Map<string, Set<() => void>>()
 
   const ringOf = (repo: string) => {
-    const ring = rings.get(repo) ?? { first: 0, events: [] }
+    const ring = rings.get(repo) ?? { first: 0, events: [], followers: 0 }
     rings.set(repo, ring)
     return ring
+  }
+
+  const forget = (ring: Ring, count: number) => {
+    for (const { size } of ring.events.splice(0, count)) held -= size
+    ring.first += count
+  }
+
+  /** Whoever follows a repository keeps its ring, so that its numbers go on; what was in it may go. */
+  const shrink = (latest: Ring) => {
+    for (const [repo, ring] of rings) {
+      if (held <= most) return
+      forget(ring, ring === latest ? ring.events.length - 1 : ring.events.length)
+      if (ring.events.length === 0 && ring.followers === 0) rings.delete(repo)
+    }
   }
 
   const wake = (repo: string) => {
@@ -44,35 +70,55 @@ export function createEventLog(kept = KEPT): EventLog {
       if (typeof data.repo !== 'string') return
       const ring = ringOf(data.repo)
       if (ring.events.some(({ id }) => id === event.id)) return
-      ring.events.push({ id: event.id, type: event.type, time: event.time, data })
-      if (ring.events.length > kept) {
-        ring.events.shift()
-        ring.first++
-      }
+      rings.delete(data.repo)
+      rings.set(data.repo, ring)
+      const size = JSON.stringify(data).length
+      ring.events.push({ id: event.id, size, type: event.type, time: event.time, data })
+      held += size
+      if (ring.events.length > kept) forget(ring, 1)
+      // The next one of this name is another repository.
+      if (event.type === 'repo.deleted') forget(ring, ring.events.length - 1)
+      shrink(ring)
       wake(data.repo)
     },
 
     async *follow(repo, after, signal, quiet) {
       const ring = ringOf(repo)
-      const found = ring.events.findIndex(({ id }) => id === after)
-      let position = ring.first + (after === undefined ? ring.events.length : found + 1)
-      if (after !== undefined && found < 0) yield gap(after)
-      while (!signal.aborted) {
-        if (position < ring.first) {
-          yield gap(undefined)
-          position = ring.first
-        }
-        const event = ring.events[position - ring.first]
-        if (event) {
-          position++
-          yield {
-            id: event.id,
-            event: event.type,
-            data: { type: event.type, time: event.time, ...event.data },
-          }
-        } else if (!(await change(repo, signal, quiet))) yield {}
+      ring.followers++
+      try {
+        yield* followRing(ring, repo, after, signal, quiet)
+      } finally {
+        ring.followers--
+        if (ring.followers === 0 && ring.events.length === 0) rings.delete(repo)
       }
     },
+  }
+
+  async function* followRing(
+    ring: Ring,
+    repo: string,
+    after: string | undefined,
+    signal: AbortSignal,
+    quiet: Quiet,
+  ): AsyncGenerator<Message> {
+    const found = ring.events.findIndex(({ id }) => id === after)
+    let position = ring.first + (after === undefined ? ring.events.length : found + 1)
+    if (after !== undefined && found < 0) yield gap(after)
+    while (!signal.aborted) {
+      if (position < ring.first) {
+        yield gap(undefined)
+        position = ring.first
+      }
+      const event = ring.events[position - ring.first]
+      if (event) {
+        position++
+        yield {
+          id: event.id,
+          event: event.type,
+          data: { type: event.type, time: event.time, ...event.data },
+        }
+      } else if (!(await change(repo, signal, quiet))) yield {}
+    }
   }
 
   /** True when an event came; false after a while of silence, or when the signal aborts. */

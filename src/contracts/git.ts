@@ -21,7 +21,7 @@ export const calls = {
   /** All repositories, or one owner's. */
   'git.list_repositories': call(strict({ owner: Type.Optional(Name) }), Type.Array(Repository)),
   'git.get_repository': call(strict({ repo: RepoId }), Repository),
-  /** Refused with `conflict` while the repository has nodes on record. */
+  /** Refused with `conflict` while the repository has servers on record, or anything of it runs. */
   'git.delete_repository': call(strict({ repo: RepoId, by: Type.String() }), Nothing),
   /** The checked descriptors at a commit; at the active branch's tip when absent. Cached by commit. */
   'git.infrastructure': call(strict({ repo: RepoId, commit: Type.Optional(CommitId) }), Infrastructure),
@@ -55,7 +55,8 @@ export const Agreed = strict({ destroy: Type.Array(Type.String()), replace: Type
 
 export const events = {
   'repo.created': strict({ repo: RepoId, by: Type.String() }),
-  'repo.deleted': strict({ repo: RepoId, by: Type.String() }),
+  /** `at`: later than all that was done in it, and earlier than another of its name; absent in events of a former version. */
+  'repo.deleted': strict({ repo: RepoId, by: Type.String(), at: Type.Optional(Time) }),
   /** The active branch moved. Subject: the repository. */
   'repo.pushed': strict({
     repo: RepoId,

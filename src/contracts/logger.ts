@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { call, nullable, strict } from './define.ts'
+import { call, Nothing, nullable, strict } from './define.ts'
 import { Name, RepoId, Time } from './ids.ts'
 
 export const levels = ['debug', 'info', 'warn', 'error'] as const
@@ -54,6 +54,11 @@ export const LineFilter = {
 }
 
 export const calls = {
+  /**
+   * Everything that belongs to a repository that was deleted at this time (milliseconds) leaves, or is hidden for good;
+   * to do it twice changes nothing. Announced as well (`repo.deleted`); asked before a repository of the same name is made.
+   */
+  'logger.forget_repository': call(strict({ repo: RepoId, at: Time }), Nothing),
   /** Durable when answered. `last`: the highest sequence number given. */
   'logger.append': call(
     strict({ lines: Type.Array(NewLine, { maxItems: 10_000 }) }),

@@ -182,6 +182,11 @@ export const calls = {
   ),
   /** Repositories that a user owns or collaborates on, sorted; none when the user is not known. */
   'profiles.collaborations': call(strict({ user: Name }), Type.Array(Collaborator)),
+  /**
+   * Everything that belongs to a repository that was deleted at this time (milliseconds) leaves, or is hidden for good;
+   * to do it twice changes nothing. Announced as well (`repo.deleted`); asked before a repository of the same name is made.
+   */
+  'profiles.forget_repository': call(strict({ repo: RepoId, at: Time }), Nothing),
   'profiles.set_collaborator': call(Collaborator, Collaborator),
   'profiles.remove_collaborator': call(strict({ repo: RepoId, user: Name }), Nothing),
   'profiles.list_collaborators': call(strict({ repo: RepoId }), Type.Array(Collaborator)),

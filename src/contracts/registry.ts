@@ -148,6 +148,10 @@ export const calls = {
       applied: Type.Optional(nullable(Applied)),
       created_at: Type.Optional(nullable(Time)),
       fence: Type.Optional(Fence),
+      /** Only while the node still has the server of this id: else `conflict`, and nothing is written. */
+      only_if: Type.Optional(Type.String()),
+      /** When the writer began (milliseconds): not of a node or repository that has gone since. Without a fence only. */
+      begun: Type.Optional(Time),
       /** Addresses that the configuration of this node used at compile time. */
       uses: Type.Optional(Type.Array(Type.String())),
     }),
@@ -164,6 +168,11 @@ export const calls = {
   ),
   /** Fenced like `record_node`; the fence outlives the record. */
   'registry.forget_node': call(strict({ repo: RepoId, node: Name, fence: Type.Optional(Fence) }), Nothing),
+  /**
+   * Everything that belongs to a repository that was deleted at this time (milliseconds) leaves, or is hidden for good;
+   * to do it twice changes nothing. Announced as well (`repo.deleted`); asked before a repository of the same name is made.
+   */
+  'registry.forget_repository': call(strict({ repo: RepoId, at: Time }), Nothing),
   'registry.set_variable': call(
     strict({
       ...VariableKey.properties,

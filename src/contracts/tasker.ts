@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { call, nullable, strict } from './define.ts'
+import { call, Nothing, nullable, strict } from './define.ts'
 import { Approval } from './descriptors.ts'
 import { CommitId, Name, RepoId, Time } from './ids.ts'
 import { Drift, NodePlan } from './shazam.ts'
@@ -206,6 +206,18 @@ export const calls = {
     }),
     Type.Array(Work),
   ),
+  /**
+   * Everything that belongs to a repository that was deleted at this time (milliseconds) leaves, or is hidden for good;
+   * to do it twice changes nothing. Announced as well (`repo.deleted`); asked before a repository of the same name is made.
+   */
+  'tasker.forget_repository': call(strict({ repo: RepoId, at: Time }), Nothing),
+  /**
+   * Starts nothing of a repository for a minute, in which it may be deleted. Throws `conflict` with what runs, as that may
+   * be making a server.
+   */
+  'tasker.close_repository': call(strict({ repo: RepoId }), Nothing),
+  /** It was not deleted after all. */
+  'tasker.reopen_repository': call(strict({ repo: RepoId }), Nothing),
   'tasker.node_statuses': call(strict({ repo: RepoId }), Type.Array(NodeStatus)),
 }
 

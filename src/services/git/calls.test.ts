@@ -102,3 +102,44 @@ test('a repository with servers cannot be deleted; without them it is gone for g
   await bus.ask('git.create_repository', { repo, by: 'ann' })
   assert.deepEqual((await bus.ask('git.log', { repo, limit: 1 })).commits, [])
 })
+
+test('a repository of which anything runs cannot be deleted, and one that could not be deleted is open again', async () => {
+  await using fixture = await startFixture()
+  const { bus, world } = fixture
+  world.running = 'sync of 1234567 on web'
+  await assert.rejects(
+    bus.ask('git.delete_repository', { repo, by: 'ann' }),
+    (error) => isProblem(error, 'conflict') && /sync of 1234567 on web/.test(error.message),
+  )
+  world.running = undefined
+  world.servers.add('ann/infra/web')
+  await assert.rejects(bus.ask('git.delete_repository', { repo, by: 'ann' }), /still has servers/)
+  assert.equal(world.closed, false)
+  world.servers.clear()
+  await bus.ask('git.delete_repository', { repo, by: 'ann' })
+})
+
+test('a name is given again only when everybody has forgotten the former repository, and the next is younger', async () => {
+  await using fixture = await startFixture()
+  const { bus, world } = fixture
+  const former = await bus.ask('git.get_repository', { repo })
+  await bus.ask('git.delete_repository', { repo, by: 'ann' })
+  world.remembers = 'logger'
+  await assert.rejects(
+    bus.ask('git.create_repository', { repo, by: 'bob' }),
+    (error) =>
+      isProblem(error, 'unanswered') &&
+      /whether all of the former ann\/infra is gone: .*the disk is full/.test(error.message),
+  )
+  await assert.rejects(bus.ask('git.get_repository', { repo }), (error) => isProblem(error, 'not_found'))
+  world.remembers = undefined
+  world.forgotten.length = 0
+  const next = await bus.ask('git.create_repository', { repo, by: 'bob' })
+  const deleted = await until(() => fixture.events.find((event) => event.pattern === 'repo.deleted'))
+  const { at = 0 } = deleted.data as { at?: number }
+  assert.ok(former.created_at < at && at < next.created_at)
+  assert.deepEqual(
+    world.forgotten.toSorted(),
+    ['logger', 'profiles', 'registry', 'tasker'].map((service) => [service, repo, at]),
+  )
+})

@@ -51,4 +51,14 @@ export const migrations: readonly Migration[] = [
       await db.schema.alterTable('git_repositories').addColumn('agreed', 'text').execute()
     },
   },
+  {
+    id: 'git/0005-deleted',
+    async up(db) {
+      await db.schema
+        .createTable('git_deleted')
+        .addColumn('repo', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]

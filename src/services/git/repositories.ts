@@ -5,9 +5,9 @@ import type { Repository } from '#contracts/git.ts'
 import { answered } from '#kit/answered.ts'
 import type { Clock } from '#kit/clock.ts'
 import { newId } from '#kit/ids.ts'
-import { Problem } from '#kit/problem.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import { stillMay } from '#kit/still-may.ts'
-import type { Store } from '#store'
+import type { Store, Tx } from '#store'
 import type { Git } from './git.ts'
 import type { Lanes } from './lanes.ts'
 import { type Places, repositoryPath } from './places.ts'
@@ -38,7 +38,9 @@ export function createRepositories(parts: Parts) {
     if (twin === repo) throw new Problem('exists', { what: `Repository ${repo}` })
     if (twin)
       throw new Problem('conflict', { reason: `${repo} differs from ${twin} by upper and lower case only` })
-    const row = newRow(repo, by, clock.now())
+    const deleted = await deletedAt(store.db, repo)
+    if (deleted !== null) await forgetFormer(bus, repo, deleted)
+    const row = newRow(repo, by, Math.max(clock.now(), (deleted ?? 0) + 1))
     await initialise(parts, repo)
     await store.transaction(async (tx) => {
       await tx.db.insertInto('git_repositories').values(row).execute()
@@ -48,14 +50,27 @@ export function createRepositories(parts: Parts) {
   }
 
   async function remove(repo: string, by: string): Promise<void> {
-    await getRepository(store.db, repo)
-    await refuseWhileServersStand(bus, repo)
-    await stillMay(bus, by, 'repo.delete', repo)
-    await store.transaction(async (tx) => {
-      await tx.db.deleteFrom('git_marks').where('repo', '=', repo).execute()
-      await tx.db.deleteFrom('git_repositories').where('repo', '=', repo).execute()
-      await bus.publish('repo.deleted', { subject: repo, data: { repo, by } }, tx)
-    })
+    const { created_at } = await getRepository(store.db, repo)
+    // Closed before the registry is asked: what starts in between could make a server that nobody would know of.
+    const closed = clock.steady()
+    await answerable(`whether ${repo} is being worked on`, bus.ask('tasker.close_repository', { repo }))
+    try {
+      await refuseWhileServersStand(bus, repo)
+      await stillMay(bus, by, 'repo.delete', repo)
+      if (clock.steady() - closed > CLOSED)
+        throw new Problem('conflict', { reason: `It took too long to see what ${repo} still has` })
+      const at = Math.max(clock.now(), Number(created_at) + 1)
+      await store.transaction(async (tx) => {
+        await tx.db.deleteFrom('git_marks').where('repo', '=', repo).execute()
+        await tx.db.deleteFrom('git_repositories').where('repo', '=', repo).execute()
+        await rememberDeleted(tx, repo, at)
+        await bus.publish('repo.deleted', { subject: repo, data: { repo, by, at } }, tx)
+      })
+    } catch (error) {
+      // It opens by itself as well, after a while.
+      await bus.ask('tasker.reopen_repository', { repo }).catch(() => {})
+      throw error
+    }
     await discard(places, repo)
   }
 
@@ -66,6 +81,45 @@ export function createRepositories(parts: Parts) {
     get: async (repo: string) => toRepository(await getRepository(store.db, repo)),
     list: async (owner?: string) => (await listRepositories(store.db, owner)).map(toRepository),
   }
+}
+
+/** Milliseconds; the tasker keeps a repository closed for twice as long. */
+const CLOSED = 30_000
+
+/** A refusal stays what it is; what could not be asked is no answer. */
+const answerable = async <T>(question: string, asked: Promise<T>): Promise<T> =>
+  asked.catch((error: unknown) => {
+    if (isProblem(error, 'conflict')) throw error
+    return answered(question, Promise.reject(error))
+  })
+
+async function deletedAt(db: Store<Tables>['db'], repo: string): Promise<number | null> {
+  const row = await db.selectFrom('git_deleted').select('at').where('repo', '=', repo).executeTakeFirst()
+  return row ? Number(row.at) : null
+}
+
+const rememberDeleted = (tx: Tx<Tables>, repo: string, at: number) =>
+  tx.db
+    .insertInto('git_deleted')
+    .values({ repo, at })
+    .onConflict((conflict) => conflict.column('repo').doUpdateSet({ at }))
+    .execute()
+
+/**
+ * Everybody hears of a deletion by its event, which may be late. Before the name is given again they are asked, so that
+ * nothing of the former repository is seen in the next, and nothing of the next is taken for the former's.
+ */
+async function forgetFormer(bus: Bus, repo: string, at: number): Promise<void> {
+  const question = `whether all of the former ${repo} is gone`
+  await answered(
+    question,
+    Promise.all([
+      bus.ask('registry.forget_repository', { repo, at }),
+      bus.ask('tasker.forget_repository', { repo, at }),
+      bus.ask('profiles.forget_repository', { repo, at }),
+      bus.ask('logger.forget_repository', { repo, at }),
+    ]),
+  )
 }
 
 const newRow = (repo: string, by: string, now: number): RepositoryRow => {

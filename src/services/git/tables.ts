@@ -26,7 +26,14 @@ export interface MarkRow {
   at: number
 }
 
+/** A name that a repository had, and when the last one of that name was deleted. */
+export interface DeletedRow {
+  repo: string
+  at: number
+}
+
 export interface Tables {
+  git_deleted: DeletedRow
   git_repositories: RepositoryRow
   git_marks: MarkRow
 }

@@ -1,6 +1,7 @@
 import type { NewLine } from '#contracts/logger.ts'
 import { createPump } from '#kit/pump.ts'
 import type { Store, Tx } from '#store'
+import { withoutForgotten } from './forget.ts'
 import type { Tables } from './tables.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -76,25 +77,28 @@ async function insertLines(tx: Tx<Tables>, lines: readonly NewLine[]): Promise<n
     .returning('last')
     .executeTakeFirstOrThrow()
   const first = last - lines.length + 1
-  const rows = lines.map(({ repo, at, node, task, work, step, service, stream, level, text }, i) => ({
-    repo,
-    seq: first + i,
-    at,
-    node: node ?? null,
-    task: task ?? null,
-    work: work ?? null,
-    step: step ?? null,
-    service: service ?? null,
-    stream,
-    level,
-    text,
-  }))
+  const kept = await withoutForgotten(tx.db, lines)
+  const rows = [...lines.entries()]
+    .filter(([, line]) => kept.has(line))
+    .map(([i, { repo, at, node, task, work, step, service, stream, level, text }]) => ({
+      repo,
+      seq: first + i,
+      at,
+      node: node ?? null,
+      task: task ?? null,
+      work: work ?? null,
+      step: step ?? null,
+      service: service ?? null,
+      stream,
+      level,
+      text,
+    }))
   for (let i = 0; i < rows.length; i += ROWS)
     await tx.db
       .insertInto('logger_lines')
       .values(rows.slice(i, i + ROWS))
       .execute()
-  for (const [repo, group] of Map.groupBy(lines, (line) => line.repo)) await countIn(tx, repo, group)
+  for (const [repo, group] of Map.groupBy(kept, (line) => line.repo)) await countIn(tx, repo, group)
   return last
 }
 

@@ -1,6 +1,8 @@
 import { answerAll } from '#kit/answers.ts'
 import { defineService } from '#kit/service.ts'
+import type { Tx } from '#store'
 import { createAppend } from './append.ts'
+import { forgetRepository } from './forget.ts'
 import { startForwarder } from './forward/forwarder.ts'
 import type { Sink } from './forward/sink.ts'
 import { migrations } from './migrations.ts'
@@ -36,7 +38,17 @@ export const logger = defineService<LoggerOptions>({
     parts.stack.use(createRetention(parts, options))
     parts.stack.use(textIndex)
     parts.stack.defer(idle)
+    parts.stack.defer(
+      parts.bus.on('logger', ['repo.deleted'], async (event, delivery) => {
+        const { repo, at = event.time } = event.data
+        await delivery.once((tx) => forgetRepository(tx as Tx<Tables>, repo, at))
+      }),
+    )
     answerAll(parts, {
+      'logger.forget_repository': async ({ repo, at }) => {
+        await store.transaction((tx) => forgetRepository(tx, repo, at))
+        return {}
+      },
       'logger.append': async ({ lines }) => ({ last: await append(lines) }),
       'logger.query': createTail(new Reads(store, traffic), parts.clock, wakes),
     })

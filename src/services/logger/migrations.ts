@@ -57,6 +57,17 @@ export const migrations: readonly Migration[] = [
       await sql`update logger_indexed set last = 0`.execute(db)
     },
   },
+  {
+    id: 'logger/0004-forgotten',
+    async up(db) {
+      await db.schema
+        .createTable('logger_forgotten')
+        .addColumn('repo', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('until', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]
 
 async function createCounter(db: Kysely<unknown>, name: string): Promise<void> {

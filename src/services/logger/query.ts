@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Input, Output } from '#contracts'
 import { type Line, levels } from '#contracts/logger.ts'
+import { hiddenUntil } from './forget.ts'
 import type { Tables } from './tables.ts'
 import { containing, matching, trigramsOf } from './text.ts'
 
@@ -22,7 +23,10 @@ export async function findLines(db: Db, query: Query): Promise<Output<'logger.qu
   const { last: newest } = await db.selectFrom('logger_sequence').select('last').executeTakeFirstOrThrow()
   const { after, before, limit } = query
   const forward = after !== undefined
-  const range = { from: (after ?? 0) + 1, to: Math.min(newest, (before ?? Infinity) - 1) }
+  const range = {
+    from: Math.max(after ?? 0, await hiddenUntil(db, query.repo)) + 1,
+    to: Math.min(newest, (before ?? Infinity) - 1),
+  }
   const rows = await findRows(db, query, range, forward)
   if (!forward) rows.reverse()
   const full = rows.length === limit

@@ -4,6 +4,7 @@ import { defaultSettings, type Settings } from '#contracts/settings.ts'
 import { isProblem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
+import { sweepForgotten } from './forget.ts'
 import type { Tables } from './tables.ts'
 import { removeFromIndex } from './text.ts'
 
@@ -66,6 +67,7 @@ export function createRetention(
   }
 
   async function sweepAll(): Promise<void> {
+    while (!stopping.signal.aborted && (await sweepForgotten(store)));
     for (const repo of await findRepos(store)) {
       const keep = await keepOf(repo)
       const { signal } = stopping

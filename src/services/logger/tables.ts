@@ -38,6 +38,12 @@ export interface Tables {
     /** The newest sequence number that was removed; 0 while none was. */
     removed_until: number
   }
+  /** Repositories that were deleted, when, and up to which line all are theirs: those are shown to nobody. */
+  logger_forgotten: {
+    repo: string
+    at: number
+    until: number
+  }
   /** How far each forwarder has got. */
   logger_forwards: {
     name: string

@@ -107,11 +107,11 @@ export class Watch {
     const { interval } = this.#options
     const outcome = await this.#look(entry)
     if (!this.#follows(entry)) return
-    await this.#report(entry.node, outcome)
+    if (outcome) await this.#report(entry.node, outcome)
     if (this.#follows(entry)) this.#schedule(entry, interval * (0.9 + 0.2 * Math.random()))
   }
 
-  async #look(entry: Entry): Promise<Outcome> {
+  async #look(entry: Entry): Promise<Outcome | undefined> {
     const { timeout, outbound, doubt } = this.#options
     const { signal } = this.#stopping
     const outcome = await probe(entry.node, this.#clock, timeout, signal, outbound)
@@ -123,9 +123,9 @@ export class Watch {
       entry.known = reason === undefined
       return reason === undefined ? outcome : { reason }
     } catch {
-      // Asked again the next time.
+      // Who answers may be anybody: nothing is said of the node until it can be asked, the next time.
       entry.known = false
-      return outcome
+      return undefined
     }
   }
 

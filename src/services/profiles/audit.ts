@@ -5,6 +5,7 @@ import type { Seal } from '#kit/seal.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
 import { createChainCheck, type Fault, hashOf, headOf, ROOT, toEntry } from './audit-chain.ts'
+import { findForgotten } from './collaborators.ts'
 import type { Tables } from './tables.ts'
 
 type Db = Store<Tables>['db']
@@ -53,10 +54,12 @@ export function createAudit({ clock, log, store: any }: Parts, seal: Seal): Audi
     async list(filter) {
       const { since = 0, before = Infinity, limit } = filter
       const end = Math.min(before, ((await newest(store.db))?.seq ?? 0) + 1)
+      // Nobody reads through a name what was done under it in another repository. The whole audit has it.
+      const hidden = filter.repo === undefined ? 0 : await hiddenUntil(store.db, filter.repo)
       const found: AuditEntry[] = []
-      for (let to = end; to > 1 && found.length < limit; to -= STRETCH) {
-        const range = { from: Math.max(1, to - STRETCH), to }
-        const rows = await findEntries(store.db, { ...filter, limit: limit - found.length }, range)
+      for (let to = end; to > hidden + 1 && found.length < limit; to -= STRETCH) {
+        const range = { from: Math.max(hidden + 1, to - STRETCH), to }
+        const rows = await findEntries(store.db, { ...filter, limit: limit - found.length }, range, hidden)
         found.push(...rows.map(toEntry))
         // What is older is older than `since` too.
         if (since > 0 && ((await entryAt(store.db, range.from))?.at ?? since) < since) break
@@ -123,13 +126,20 @@ export function createAudit({ clock, log, store: any }: Parts, seal: Seal): Audi
   }
 }
 
+/** The newest entry about a former repository of this name; 0: there was none. */
+const hiddenUntil = async (db: Db, repo: string): Promise<number> =>
+  Number((await findForgotten(db, repo))?.audited ?? 0)
+
 /** Newest first, of the entries from `from` to before `to`. */
 function findEntries(
   db: Db,
   { repo, actor, action, since, limit }: Input<'profiles.list_audit'>,
   { from, to }: { from: number; to: number },
+  hidden: number,
 ) {
   let query = db.selectFrom('profiles_audit').selectAll().where('seq', '>=', from).where('seq', '<', to)
+  // The end of what is hidden is hidden too.
+  if (hidden > 0) query = query.where((eb) => eb.or([eb('of', 'is', null), eb('of', '>', hidden)]))
   if (repo !== undefined) query = query.where('repo', '=', repo)
   if (actor !== undefined) query = query.where('actor', '=', actor)
   if (action !== undefined) query = query.where('action', '=', action)

@@ -36,10 +36,29 @@ export async function dropCollaborationsOf(bus: Bus, tx: Tx<Tables>, user: strin
 }
 
 /** For a repository that was deleted: a later one of the same name starts without its people and tokens. */
-export async function forgetRepository(tx: Tx<Tables>, repo: string): Promise<void> {
-  await tx.db.deleteFrom('profiles_collaborators').where('repo', '=', repo).execute()
-  await tx.db.deleteFrom('profiles_tokens').where('repo', '=', repo).execute()
+export async function forgetRepository({ db }: Tx<Tables>, repo: string, at: number): Promise<void> {
+  const former = await findForgotten(db, repo)
+  if (former && Number(former.at) >= at) return
+  await db.deleteFrom('profiles_collaborators').where('repo', '=', repo).execute()
+  await db.deleteFrom('profiles_tokens').where('repo', '=', repo).execute()
+  const newest = await db
+    .selectFrom('profiles_audit')
+    .select(({ fn }) => fn.max('seq').as('seq'))
+    .executeTakeFirst()
+  const audited = Number(newest?.seq ?? 0)
+  await db
+    .insertInto('profiles_forgotten')
+    .values({ repo, at, audited })
+    .onConflict((conflict) => conflict.column('repo').doUpdateSet({ at, audited }))
+    .execute()
 }
+
+/** Of the last repository of this name that was deleted. */
+export const findForgotten = (
+  db: Store<Tables>['db'],
+  repo: string,
+): Promise<Tables['profiles_forgotten'] | undefined> =>
+  db.selectFrom('profiles_forgotten').selectAll().where('repo', '=', repo).executeTakeFirst()
 
 export function createCollaborators({ bus, store: any }: Parts) {
   const store = any.as<Tables>()

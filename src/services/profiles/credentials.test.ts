@@ -166,3 +166,52 @@ test('a credential by which a server was made stays until the server is gone', a
   await unset()
   await assert.rejects(unset(), /There is no credential cloud of ann/)
 })
+
+test('a credential is not taken away while a sync makes a server with it, nor when it was handed out a moment ago', async () => {
+  await using plane = await start()
+  const { bus, clock } = plane
+  plane.owned.push('ann/shop')
+  await set(plane)
+  let running = true
+  let meanwhile = async () => {}
+  bus.answer('tasker.list_works', async ({ states }) => {
+    assert.deepEqual(states, ['running'])
+    await meanwhile()
+    const cause = { kind: 'push' as const, by: 'ann', detail: '', depth: 0 }
+    const times = { created_at: 0, started_at: 0, ended_at: null }
+    const work = {
+      id: 'w',
+      repo: 'ann/shop',
+      kind: 'sync' as const,
+      nodes: ['web'],
+      state: 'running' as const,
+    }
+    const rest = { waits_for: null, commit: 'a'.repeat(40), task: null, attempt: 1, cause, error: null }
+    return running ? [{ ...work, ...rest, ...times }] : []
+  })
+  bus.answer('git.infrastructure', async ({ repo, commit = null }) => ({
+    ...{ repo, commit, tasks: [], scripts: {}, services: [] },
+    nodes: [
+      {
+        id: 'web',
+        type: 'server' as const,
+        provider: { name: 'cloud', credential: 'cloud' },
+        services: {},
+        configuration: {},
+        vars: {},
+      },
+    ],
+  }))
+  const unset = () => bus.ask('profiles.unset_credential', { user: 'ann', name: 'cloud' })
+  await assert.rejects(unset(), /Node web in ann\/shop is being synced with it: wait for the end/)
+  running = false
+  meanwhile = async () => {
+    meanwhile = async () => {}
+    await clock.advance(5)
+    await use(plane)
+  }
+  await assert.rejects(unset(), /Credential cloud has been used just now: try again/)
+  await use(plane)
+  await unset()
+  await assert.rejects(use(plane), (error) => isProblem(error, 'provider'))
+})

@@ -31,6 +31,46 @@ export function createCredentials(
   const openFields = (row: Row): CredentialFields =>
     JSON.parse(seal.open(row.sealed, contextOf(row)).reveal()) as CredentialFields
 
+  /** A server that is being made is on no record yet, but the sync that makes it runs. */
+  async function refuseWhileMaking(user: string, name: string): Promise<void> {
+    for (const { repo } of await bus.ask('git.list_repositories', { owner: user })) {
+      const works = await bus.ask('tasker.list_works', { repo, states: ['running'], limit: 1000 })
+      for (const {
+        kind,
+        commit,
+        nodes: [node],
+      } of works) {
+        if (kind !== 'sync' || commit === null) continue
+        const { nodes } = await bus.ask('git.infrastructure', { repo, commit })
+        if (!nodes.some(({ id, provider }) => id === node && provider.credential === name)) continue
+        throw new Problem('conflict', {
+          reason: `Node ${node} in ${repo} is being synced with it: wait for the end, or set the credential anew`,
+        })
+      }
+    }
+  }
+
+  /**
+   * Before it is handed out, so that nobody takes it away in between unseen. False: it is gone. A disk that is full keeps
+   * nobody from using it: then it cannot be taken away either.
+   */
+  async function noteUse({ user, name, used_at }: Row): Promise<boolean> {
+    try {
+      const { numUpdatedRows } = await store.transaction((tx) =>
+        tx.db
+          .updateTable('profiles_credentials')
+          .set({ used_at: Math.max(clock.now(), (used_at ?? 0) + 1) })
+          .where('user', '=', user)
+          .where('name', '=', name)
+          .executeTakeFirst(),
+      )
+      return numUpdatedRows === 1n
+    } catch (error) {
+      log.warn({ err: error, credential: name }, 'the use of a credential could not be noted')
+      return true
+    }
+  }
+
   return {
     async set({
       user,
@@ -87,7 +127,7 @@ export function createCredentials(
     },
 
     async unset({ user, name }: Input<'profiles.unset_credential'>): Promise<Record<string, never>> {
-      await requireCredential(store.db, user, name)
+      const { used_at } = await requireCredential(store.db, user, name)
       const made = (await bus.ask('registry.list_nodes', {})).find(
         ({ repo, server }) => ownerOf(repo) === user && server?.made_from.credential === name,
       )
@@ -95,11 +135,17 @@ export function createCredentials(
         throw new Problem('conflict', {
           reason: `The server of node ${made.node} in ${made.repo} was made with it: remove the node first, or set the credential anew`,
         })
-      await store.db
-        .deleteFrom('profiles_credentials')
-        .where('user', '=', user)
-        .where('name', '=', name)
-        .execute()
+      await refuseWhileMaking(user, name)
+      await store.transaction(async (tx) => {
+        const { numDeletedRows } = await tx.db
+          .deleteFrom('profiles_credentials')
+          .where('user', '=', user)
+          .where('name', '=', name)
+          .where('used_at', 'is', used_at)
+          .executeTakeFirst()
+        if (numDeletedRows === 0n)
+          throw new Problem('conflict', { reason: `Credential ${name} has been used just now: try again` })
+      })
       return {}
     },
 
@@ -118,23 +164,19 @@ export function createCredentials(
       if (!row || refusal !== undefined)
         throw new Problem('provider', { provider, reason: refusal, kind: 'credentials' })
       const fields = openFields(row)
-      await store.db
-        .updateTable('profiles_credentials')
-        .set({ used_at: clock.now() })
-        .where('user', '=', user)
-        .where('name', '=', name)
-        .execute()
-        .catch((error) =>
-          log.warn({ err: error, credential: name }, 'the use of a credential could not be noted'),
-        )
+      if (!(await noteUse(row)))
+        throw new Problem('provider', { provider, reason: gone(use), kind: 'credentials' })
       log.info({ repo, node: use.node, credential: name }, 'a credential was handed out')
       return { fields }
     },
   }
 }
 
+const gone = ({ repo, name }: Pick<Use, 'repo' | 'name'>): string =>
+  `${ownerOf(repo)} has no credential ${name} for ${repo}`
+
 function refusalOf(row: Row | undefined, { repo, name, provider }: Use): string | undefined {
-  if (!row || !isFor(row, repo)) return `${ownerOf(repo)} has no credential ${name} for ${repo}`
+  if (!row || !isFor(row, repo)) return gone({ repo, name })
   if (row.provider !== provider) return `credential ${name} is for provider ${row.provider}`
   return undefined
 }

@@ -1,6 +1,7 @@
 import { answerAll } from '#kit/answers.ts'
 import type { Seal } from '#kit/seal.ts'
 import { defineService } from '#kit/service.ts'
+import type { Tx } from '#store'
 import { createAudit } from './audit.ts'
 import { createAuthentication } from './authentication.ts'
 import { createAuthorization } from './authorization.ts'
@@ -11,6 +12,7 @@ import { migrations } from './migrations.ts'
 import { createPasswordChange } from './password-change.ts'
 import { createPasswordCheck } from './password-check.ts'
 import type { Cost } from './passwords.ts'
+import type { Tables } from './tables.ts'
 import { createTokens } from './tokens.ts'
 import { createUsers } from './users.ts'
 
@@ -56,6 +58,10 @@ export const profiles = defineService<ProfilesOptions>({
       'profiles.verify_audit': audit.verify,
       'profiles.authorize': createAuthorization(parts),
       'profiles.collaborations': collaborators.of,
+      'profiles.forget_repository': async ({ repo, at }) => {
+        await parts.store.transaction((tx) => forgetRepository(tx as Tx<Tables>, repo, at))
+        return {}
+      },
       'profiles.set_collaborator': collaborators.set,
       'profiles.remove_collaborator': collaborators.remove,
       'profiles.list_collaborators': collaborators.list,
@@ -63,7 +69,8 @@ export const profiles = defineService<ProfilesOptions>({
     })
     parts.stack.defer(
       parts.bus.on('profiles', ['repo.deleted'], async (event, delivery) => {
-        await delivery.once((tx) => forgetRepository(tx, event.data.repo))
+        const { repo, at = event.time } = event.data
+        await delivery.once((tx) => forgetRepository(tx as Tx<Tables>, repo, at))
       }),
     )
   },

@@ -148,4 +148,15 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'profiles/0009-forgotten',
+    async up(db) {
+      await db.schema
+        .createTable('profiles_forgotten')
+        .addColumn('repo', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('audited', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]

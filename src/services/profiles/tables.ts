@@ -70,6 +70,8 @@ export interface Tables {
     of: number | null
     hash: string
   }
+  /** Repositories that were deleted, when, and the newest entry of the audit that is about them. */
+  profiles_forgotten: { repo: string; at: number; audited: number }
   /** One row: `SEQ:HASH` of the newest entry, sealed with the master key. */
   profiles_audit_head: { id: number; sealed: string }
   /** Who was refused how often: `user:NAME` and `from:ADDRESS`. */

@@ -106,6 +106,7 @@ export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
         await tx.db.deleteFrom('profiles_tokens').where('user', '=', name).execute()
         await tx.db.deleteFrom('profiles_credentials').where('user', '=', name).execute()
         await tx.db.deleteFrom('profiles_users').where('name', '=', name).execute()
+        await tx.db.deleteFrom('profiles_sign_ins').where('key', '=', `user:${name}`).execute()
         await changed(name, tx)
       })
       return {}

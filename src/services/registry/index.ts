@@ -2,6 +2,7 @@ import type { Service } from '#contracts/descriptors.ts'
 import { answerAll } from '#kit/answers.ts'
 import { checkSeal, type Seal } from '#kit/seal.ts'
 import { defineService } from '#kit/service.ts'
+import type { Tx } from '#store'
 import { migrations } from './migrations.ts'
 import { createNodes } from './nodes.ts'
 import { createPasswords } from './passwords.ts'
@@ -41,6 +42,10 @@ export const registry = defineService<RegistryOptions>({
       'registry.record_node': nodes.record,
       'registry.note_uses': nodes.noteUses,
       'registry.forget_node': nodes.forget,
+      'registry.forget_repository': async ({ repo, at }) => {
+        await store.transaction((tx) => forgetRepository(tx, repo, at))
+        return {}
+      },
       'registry.set_variable': variables.set,
       'registry.unset_variable': variables.unset,
       'registry.list_variables': variables.list,
@@ -60,7 +65,8 @@ export const registry = defineService<RegistryOptions>({
     parts.stack.defer(parts.bus.on('registry.pushes', ['repo.pushed'], createPushes(resolving)))
     parts.stack.defer(
       parts.bus.on('registry', ['repo.deleted'], async (event, delivery) => {
-        await delivery.once((tx) => forgetRepository(tx, event.data.repo))
+        const { repo, at = event.time } = event.data
+        await delivery.once((tx) => forgetRepository(tx as Tx<Tables>, repo, at))
       }),
     )
   },

@@ -103,4 +103,14 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    id: 'registry/0006-forgotten',
+    async up(db) {
+      await db.schema
+        .createTable('registry_forgotten')
+        .addColumn('repo', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]

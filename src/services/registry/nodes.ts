@@ -1,16 +1,19 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Input, Output } from '#contracts'
 import type { Applied, NodeRecord, Server } from '#contracts/registry.ts'
+import { wasMadeBy } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store } from '#store'
 import { movedBetween } from './addresses.ts'
 import { announceMoved } from './announce.ts'
+import { refuseForgotten } from './repositories.ts'
 import type { Tables } from './tables.ts'
 import { addUses, replaceUses, unknownUses } from './uses.ts'
 
 type Db = Store<Tables>['db']
 type Row = Tables['registry_nodes']
+type Asked = Input<'registry.record_node'>
 type Fence = NonNullable<Input<'registry.record_node'>['fence']>
 
 const emptyRecord = (repo: string, node: string): NodeRecord => ({
@@ -68,6 +71,16 @@ function passFence(
   return { fence_work: fence.work, fence_attempt: fence.attempt }
 }
 
+/** A node that was destroyed while somebody was about to record it stays gone. */
+function refuseGone(row: Row | undefined, begun: number | undefined): void {
+  if (begun === undefined || row?.forgotten !== 1 || row.fence_work === null) return
+  if (!wasMadeBy(row.fence_work, begun))
+    throw new Problem('conflict', { reason: `Node ${row.node} was destroyed meanwhile` })
+}
+
+const anotherServer = (node: string) =>
+  new Problem('conflict', { reason: `Node ${node} has another server now, or none` })
+
 /** What of a record has an address. */
 const addressable = ({ server, facts }: NodeRecord): Record<string, unknown> => ({
   ...(server && { ip: server.host }),
@@ -106,11 +119,14 @@ export function createNodes({ bus, store: any }: Parts) {
 
     list: ({ repo }: Input<'registry.list_nodes'>): Promise<NodeRecord[]> => findNodes(store.db, repo),
 
-    record: ({ repo, node, fence, uses, ...written }: Input<'registry.record_node'>): Promise<NodeRecord> =>
+    record: ({ repo, node, fence, uses, only_if, begun, ...written }: Asked): Promise<NodeRecord> =>
       store.transaction(async (tx) => {
+        await refuseForgotten(tx.db, repo, { work: fence?.work, begun })
         const row = await findRow(tx.db, repo, node)
         const kept = passFence(row, fence)
+        refuseGone(row, begun)
         const before = row ? toRecord(row) : emptyRecord(repo, node)
+        if (only_if !== undefined && before.server?.id !== only_if) throw anotherServer(node)
         const given = Object.entries(written).filter(([, value]) => value !== undefined)
         const after = { ...before, ...Object.fromEntries(given) } as NodeRecord
         await saveRow(tx.db, after, { ...kept, forgotten: 0 })
@@ -133,6 +149,7 @@ export function createNodes({ bus, store: any }: Parts) {
     }: Input<'registry.note_uses'>): Promise<Output<'registry.note_uses'>> {
       if ((await unknownUses(store.db, repo, node, uses)).length === 0) return { fresh: false }
       return store.transaction(async (tx) => {
+        await refuseForgotten(tx.db, repo, { work: fence?.work })
         passFence(await findRow(tx.db, repo, node), fence)
         return { fresh: await addUses(tx.db, repo, node, uses) }
       })
@@ -141,6 +158,7 @@ export function createNodes({ bus, store: any }: Parts) {
     /** The row stays for its fence: a worker that was overtaken must not bring the node back. */
     async forget({ repo, node, fence }: Input<'registry.forget_node'>): Promise<Record<string, never>> {
       await store.transaction(async (tx) => {
+        await refuseForgotten(tx.db, repo, { work: fence?.work })
         const row = await findRow(tx.db, repo, node)
         const kept = passFence(row, fence)
         if (!row && !fence) return

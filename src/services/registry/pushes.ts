@@ -4,6 +4,7 @@ import type { Parts } from '#kit/service.ts'
 import type { Tx } from '#store'
 import { movedBetween } from './addresses.ts'
 import type { Tree } from './leaves.ts'
+import { forgottenAt } from './repositories.ts'
 import { createResolve, type ResolveParts } from './resolve.ts'
 import type { Tables } from './tables.ts'
 import { findDependents } from './uses.ts'
@@ -17,13 +18,15 @@ export function createPushes(parts: ResolveParts & Pick<Parts, 'clock' | 'log'>)
   const { bus, clock, log } = parts
   const resolve = createResolve(parts)
 
-  return async ({ data }: BusEvent<'repo.pushed'>, delivery: Delivery): Promise<void> => {
+  return async ({ data, time }: BusEvent<'repo.pushed'>, delivery: Delivery): Promise<void> => {
     const { repo, before, after, by } = data
     if (after === null) return
     const was = before === null ? [] : await writtenAt(repo, before)
     const is = await writtenAt(repo, after)
     const [old, now] = before === null ? [] : await Promise.all([nodesAt(repo, before), nodesAt(repo, after)])
     await delivery.once(async (tx) => {
+      // Read before the repository was deleted: another of its name has nothing to do with it.
+      if ((await forgottenAt((tx as Tx<Tables>).db, repo)) >= time) return
       const change = { set_at: clock.now(), set_by: by, source: { kind: 'commit', id: after } as const }
       if (was && is) await rememberWritten((tx as Tx<Tables>).db, repo, was, is, change)
       if (!old || !now) return

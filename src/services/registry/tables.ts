@@ -59,6 +59,11 @@ export interface Tables {
     set_at: number
     set_by: string
   }
+  /** Repositories that were deleted, and when: what began before writes nothing. */
+  registry_forgotten: {
+    repo: string
+    at: number
+  }
   registry_platform_keys: {
     repo: string
     public_key: string

@@ -1,6 +1,6 @@
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { Facts } from '#contracts/facts.ts'
-import type { NodeRecord } from '#contracts/registry.ts'
+import type { NodeRecord, Server } from '#contracts/registry.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { addressesIn } from '#language'
 import { type Converged, converge } from './converge.ts'
@@ -137,9 +137,18 @@ async function makeServer(effort: Effort, node: Node): Promise<Reached> {
   feed.line('platform', `creates a server at ${node.provider.name}`)
   const server = await servers.create(place, node.provider)
   // At once: what exists and costs money must not be known to this process alone.
-  const record = await write(effort, { server })
+  const record = await write(effort, { server }).catch(async (error: unknown) => {
+    if (isProblem(error, 'not_found')) await takeBack(effort, server)
+    throw error
+  })
   feed.line('platform', `server ${server.id.slice(0, 12)} is made: ${server.host}`)
   return { record, connection: await servers.reach(place, server, 'made', signal), answered: true }
+}
+
+/** Its repository was deleted while it was made: nothing would ever show it or remove it. */
+async function takeBack({ feed, servers, job }: Effort, server: Server): Promise<void> {
+  await servers.destroy({ repo: job.repo, node: job.node }, server, 'remove')
+  feed.line('platform', `server ${server.id.slice(0, 12)} is destroyed again: its repository was deleted`)
 }
 
 /** It does not answer: it may have moved, or be gone. A linked one can only be waited for. */

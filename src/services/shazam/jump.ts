@@ -43,7 +43,8 @@ function bastion(
     async pin(hostKey) {
       const pinned = { ...server, jump: { ...jump, host_keys: [hostKey] } }
       const { server: recorded } = await shazam.bus.ask('registry.get_node', { repo, node })
-      if (recorded) await shazam.bus.ask('registry.record_node', { repo, node, server: pinned })
+      if (recorded?.id === server.id)
+        await shazam.bus.ask('registry.record_node', { repo, node, server: pinned, only_if: server.id })
     },
   }
 }

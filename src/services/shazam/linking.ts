@@ -24,6 +24,7 @@ export const linkNode =
   (shazam: Shazam) =>
   async (written: Asked): Promise<Output<'shazam.link'>> => {
     const { bus, transport } = shazam
+    const begun = shazam.clock.now()
     const asked = { ...written, host: readHost(written.host) }
     const { repo, node, host, port } = asked
     const { made_from, former } = await describedProvider(shazam, asked)
@@ -53,7 +54,7 @@ export const linkNode =
     // The way there may have pinned its own key meanwhile.
     const { server: now } = await bus.ask('registry.get_node', { repo, node })
     const jump = now?.id === server.id && now.jump ? { jump: now.jump } : {}
-    await bus.ask('registry.record_node', { repo, node, server: { ...server, ...jump } })
+    await bus.ask('registry.record_node', { repo, node, begun, server: { ...server, ...jump } })
     return told
   }
 

@@ -48,7 +48,7 @@ export function keepServers(shazam: Shazam): ServerKeeper {
     if (server.provider === 'ssh') return undefined
     const found = await find({ repo, node }, server)
     if (!found || found.host === server.host) return undefined
-    await bus.ask('registry.record_node', { repo, node, server: found })
+    await bus.ask('registry.record_node', { repo, node, server: found, only_if: server.id })
     return found
   }
 

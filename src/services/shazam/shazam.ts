@@ -54,7 +54,8 @@ export function addressOf(shazam: Shazam, { repo, node }: Place, server: Server,
       return new Secret(private_key)
     },
     async pin(hostKey) {
-      await bus.ask('registry.record_node', { repo, node, server: { ...server, host_keys: [hostKey] } })
+      const pinned = { ...server, host_keys: [hostKey] }
+      await bus.ask('registry.record_node', { repo, node, server: pinned, only_if: server.id })
     },
     ...(server.jump && { jump: () => jumpAddress(shazam, { repo, node }, server, length) }),
   }

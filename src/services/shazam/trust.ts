@@ -18,6 +18,6 @@ export const trustKey =
       transport.close(repo, node)
       throw error
     }
-    await bus.ask('registry.record_node', { repo, node, server: trusted })
+    await bus.ask('registry.record_node', { repo, node, server: trusted, only_if: server.id })
     return { before: server.host_keys }
   }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
+import { closedRepositories } from './deletions.ts'
 import { share } from './dispatch.ts'
 import { clockTime, describeWork } from './lines.ts'
 import { readPlaces } from './places.ts'
@@ -83,7 +84,9 @@ async function startDueWorks(turn: Turn, limit: number): Promise<number | null> 
   for (const work of await wakeDue(turn)) await withholdUnapproved(turn, work)
   const places = await readPlaces(turn.db, limit)
   if (places.running < limit) {
-    const chosen = share(await findCandidates(turn.db), places)
+    const closed = await closedRepositories(turn)
+    const candidates = (await findCandidates(turn.db)).filter(({ repo }) => !closed.has(repo))
+    const chosen = share(candidates, places)
     const works = await findWorks(
       turn.db,
       chosen.map(({ work }) => work),

@@ -3,7 +3,7 @@ import * as answers from './answers.ts'
 import { onCollaborator, onProfile, onVariable } from './changes.ts'
 import { listSchedules } from './crons/schedules.ts'
 import { createTicker } from './crons/ticker.ts'
-import { onDeleted } from './deletions.ts'
+import { closeRepository, forgetRepository, onDeleted, reopenRepository } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
 import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
@@ -61,6 +61,13 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.answer('tasker.step_script', stepScript(self)))
     stack.defer(bus.answer('tasker.node_statuses', ({ repo }) => readStatuses(self, repo)))
 
+    const nothing = async (act: Promise<unknown>) => {
+      await act
+      return {}
+    }
+    stack.defer(bus.answer('tasker.close_repository', ({ repo }) => nothing(closeRepository(self, repo))))
+    stack.defer(bus.answer('tasker.reopen_repository', ({ repo }) => nothing(reopenRepository(self, repo))))
+    stack.defer(bus.answer('tasker.forget_repository', (input) => nothing(forgetRepository(self, input))))
     stack.defer(bus.on('tasker.deletions', ['repo.deleted'], onDeleted(turns)))
     stack.defer(bus.on('tasker.limits', ['repo.settings_changed'], onLimits(turns)))
     stack.defer(bus.on('tasker.variables', ['var.changed'], onVariable(self)))

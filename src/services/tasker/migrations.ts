@@ -94,6 +94,14 @@ export const migrations: readonly Migration[] = [
       await index('tasker_plans_age').column('expires_at').execute()
     },
   },
+  {
+    id: 'tasker/0012-closed',
+    async up(db) {
+      const tips = db.schema.alterTable('tasker_tips')
+      await tips.addColumn('closed_until', 'bigint', (column) => column.notNull().defaultTo(0)).execute()
+      await tips.addColumn('forgotten_at', 'bigint', (column) => column.notNull().defaultTo(0)).execute()
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {

@@ -1,6 +1,7 @@
 import type { BusEvent, Delivery } from '#bus'
 import { defaultSettings } from '#contracts/settings.ts'
 import { isProblem } from '#kit/problem.ts'
+import { isForgotten } from './deletions.ts'
 import { recordLook } from './drift.ts'
 import { latestSlot } from './slots.ts'
 import type { NodeRow, WatchRow } from './tables.ts'
@@ -194,6 +195,7 @@ export const onSettings =
     const { repo, settings } = event.data
     const watch = { interval: settings.drift_interval, heal: settings.heal ? (1 as const) : (0 as const) }
     await tasker.turns.once(delivery, async ({ db }) => {
+      if (await isForgotten(db, repo, event.time)) return
       await db
         .insertInto('tasker_watches')
         .values({ repo, ...watch })

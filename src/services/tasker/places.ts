@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { BusEvent, Delivery } from '#bus'
 import { defaultSettings, type Settings } from '#contracts/settings.ts'
+import { isForgotten } from './deletions.ts'
 import type { Tables } from './tables.ts'
 import type { Turns } from './turn.ts'
 
@@ -54,6 +55,7 @@ export const onLimits =
     const { runs_at_once, node_works_at_once } = settings
     const limits = { runs_at_once, node_works_at_once }
     await turns.once(delivery, async ({ db }) => {
+      if (await isForgotten(db, repo, event.time)) return
       await db
         .insertInto('tasker_limits')
         .values({ repo, ...limits })

@@ -246,16 +246,3 @@ test('a locked node gets no work, and the store itself refuses a second lock', a
   await world.clock.advance(SWEEP)
   await world.nodeJob(1)
 })
-
-test('a deleted repository cancels what waits and forgets its nodes', async () => {
-  await using world = await World.open()
-  await world.push(tip(1, ['web']))
-  await world.nodeJob(1)
-  await world.bus.ask('tasker.sync', { repo: REPO, by: 'ann' })
-  await world.bus.publish('repo.deleted', { subject: REPO, data: { repo: REPO, by: 'ann' } })
-  await until(async () => (await world.status('web')) === undefined)
-  assert.deepEqual(
-    (await world.works()).map(({ state }) => state),
-    ['cancelled', 'running'],
-  )
-})

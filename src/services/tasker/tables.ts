@@ -93,8 +93,12 @@ export interface TipRow {
   repo: string
   /** Grows with each other commit, and when the repository is deleted. */
   version: number
-  /** Null: the repository was deleted. */
+  /** Null: the repository was deleted, or nothing was queued for it yet. */
   commit: string | null
+  /** Until then nothing of it is started: it is about to be deleted. */
+  closed_until: number
+  /** When one of this name was deleted; 0: never. */
+  forgotten_at: number
 }
 
 export interface RunRow {

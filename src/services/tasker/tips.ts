@@ -93,7 +93,7 @@ const findTip = (db: Turn['db'] | Tasker['db'], repo: string): Promise<TipRow | 
 export async function moveTip({ db }: Turn, repo: string, commit: string | null): Promise<void> {
   await db
     .insertInto('tasker_tips')
-    .values({ repo, version: 1, commit })
+    .values({ repo, version: 1, commit, closed_until: 0, forgotten_at: 0 })
     .onConflict((conflict) =>
       conflict.column('repo').doUpdateSet((eb) => ({ version: eb('tasker_tips.version', '+', 1), commit })),
     )

@@ -12,6 +12,12 @@ export interface World {
   forbidden: Set<string>
   /** `owner/repo/node` on record. */
   servers: Set<string>
+  /** What runs of every repository. */
+  running: string | undefined
+  closed: boolean
+  /** A service that cannot forget. */
+  remembers: string | undefined
+  forgotten: [service: string, repo: string, at: number][]
   /** Instead of its answer on what is on record. */
   registry: ((signal: AbortSignal) => Promise<never>) | undefined
   /** Names of those that are set. */
@@ -28,6 +34,10 @@ export const emptyWorld = (): World => ({
   forbidden: new Set(),
   servers: new Set(),
   registry: undefined,
+  running: undefined,
+  closed: false,
+  remembers: undefined,
+  forgotten: [],
   secrets: [],
   plan: async ({ next }) =>
     (next?.nodes ?? []).map((one) => ({ node: one.id, verdict: 'create', changes: [], as_of: null })),
@@ -64,6 +74,21 @@ export function answerFor(bus: Bus, world: World): void {
       return record(world, `${owner}/${name}`, node)
     })
   })
+  bus.answer('tasker.close_repository', async () => {
+    if (world.running) throw new Problem('conflict', { reason: `it is being worked on (${world.running})` })
+    world.closed = true
+    return {}
+  })
+  bus.answer('tasker.reopen_repository', async () => {
+    world.closed = false
+    return {}
+  })
+  for (const service of ['registry', 'tasker', 'profiles', 'logger'] as const)
+    bus.answer(`${service}.forget_repository`, async ({ repo, at }) => {
+      if (world.remembers === service) throw new Problem('internal', { reason: 'the disk is full' })
+      world.forgotten.push([service, repo, at])
+      return {}
+    })
   bus.answer('registry.list_variables', async () => [])
   bus.answer('registry.list_secrets', async () =>
     world.secrets.map((name) => ({ name, version: 1, set_at: 0, set_by: 'ann' })),

@@ -26,6 +26,8 @@ export interface Desk extends AsyncDisposable {
   events: BusEvent[]
   /** Texts that nothing may show. */
   secrets: string[]
+  /** Why the registry records nothing. */
+  refuse: (() => Problem) | undefined
   texts(stream?: NewLine['stream']): string[]
   /** The first event that fits, also when it came already. */
   event(fits: (event: BusEvent) => boolean): Promise<BusEvent>
@@ -107,9 +109,14 @@ export async function openDesk(
     const trees = infrastructure.nodes.map(({ id }) => [id, { configuration: {}, vars: {} }])
     return { vars: {}, secrets: {}, $unresolved: [unresolved], ...Object.fromEntries(trees) }
   })
-  bus.answer('registry.record_node', async ({ node, repo: _r, fence: _f, uses: _u, ...what }) =>
-    keep(node, what as Partial<NodeRecord>),
-  )
+  bus.answer('registry.record_node', async (asked) => {
+    const { node, repo: _r, fence: _f, uses: _u, only_if, begun: _b, ...what } = asked
+    const refusal = desk.refuse?.()
+    if (refusal) throw refusal
+    if (only_if !== undefined && records.get(node)?.server?.id !== only_if)
+      throw new Problem('conflict', { reason: `Node ${node} has another server now, or none` })
+    return keep(node, what as Partial<NodeRecord>)
+  })
   bus.answer('registry.note_uses', async () => ({ fresh: false }))
   bus.answer('registry.forget_node', async ({ node }) => {
     records.delete(node)
@@ -143,8 +150,9 @@ export async function openDesk(
     for (const look of waiting) look()
   })
   const undo = stack.move()
-  return {
+  const desk: Desk = {
     bus,
+    refuse: undefined,
     infrastructure,
     records,
     lines,
@@ -170,4 +178,5 @@ export async function openDesk(
       ),
     [Symbol.asyncDispose]: () => undo.disposeAsync(),
   }
+  return desk
 }

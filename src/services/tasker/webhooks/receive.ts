@@ -139,6 +139,7 @@ const aboutOf = ({ task }: Hook, incoming: Incoming): NewDelivery => ({
 async function refuse(tasker: Tasker, hook: Hook, incoming: Incoming, problem: Problem): Promise<void> {
   const reason = problem.message
   await tasker.turns.take(async (turn) => {
+    await holdTip(turn, hook.seen)
     await insertDelivery(turn, { ...aboutOf(hook, incoming), status: problem.status, reason })
     await pruneDeliveries(turn, incoming.repo)
     const text = `a delivery to ${incoming.path} from ${incoming.from} was refused: ${reason}`

@@ -1,9 +1,11 @@
 import type { NewLine } from '#contracts/logger.ts'
 import { createPump } from '#kit/pump.ts'
 import type { Store, Tx } from '#store'
-import { withoutForgotten } from './forget.ts'
 import type { Tables } from './tables.ts'
 import type { Traffic } from './traffic.ts'
+
+/** Which of some lines are written; the others are dropped. */
+type Keep = (db: Tx<Tables>['db'], lines: readonly NewLine[]) => Promise<ReadonlySet<NewLine>>
 
 /** Rows a statement: eleven values each, and SQLite takes 32,766. */
 const ROWS = 200
@@ -24,6 +26,7 @@ export function createAppend(
   store: Store<Tables>,
   traffic: Traffic,
   onCommit: (repos: ReadonlySet<string>) => void,
+  keep: Keep = async (_, lines) => new Set(lines),
 ) {
   let waiting: Waiting[] = []
   const writer = createPump(() => traffic.pass(writeAll))
@@ -56,7 +59,7 @@ export function createAppend(
   async function writeBatch(batch: readonly Waiting[]): Promise<void> {
     const lines = batch.flatMap((each) => each.lines)
     try {
-      let last = await store.transaction((tx) => insertLines(tx, lines))
+      let last = await store.transaction((tx) => insertLines(tx, lines, keep))
       onCommit(new Set(lines.map(({ repo }) => repo)))
       for (const each of batch.toReversed()) {
         each.resolve(last)
@@ -69,7 +72,7 @@ export function createAppend(
 }
 
 /** The counter's row is locked until the commit: sequence numbers become visible in order. */
-async function insertLines(tx: Tx<Tables>, lines: readonly NewLine[]): Promise<number> {
+async function insertLines(tx: Tx<Tables>, lines: readonly NewLine[], keep: Keep): Promise<number> {
   const { last } = await tx.db
     .updateTable('logger_sequence')
     .set((row) => ({ last: row('last', '+', lines.length) }))
@@ -77,7 +80,7 @@ async function insertLines(tx: Tx<Tables>, lines: readonly NewLine[]): Promise<n
     .returning('last')
     .executeTakeFirstOrThrow()
   const first = last - lines.length + 1
-  const kept = await withoutForgotten(tx.db, lines)
+  const kept = await keep(tx.db, lines)
   const rows = [...lines.entries()]
     .filter(([, line]) => kept.has(line))
     .map(([i, { repo, at, node, task, work, step, service, stream, level, text }]) => ({

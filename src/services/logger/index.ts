@@ -2,7 +2,7 @@ import { answerAll } from '#kit/answers.ts'
 import { defineService } from '#kit/service.ts'
 import type { Tx } from '#store'
 import { createAppend } from './append.ts'
-import { forgetRepository } from './forget.ts'
+import { forgetRepository, withoutForgotten } from './forget.ts'
 import { startForwarder } from './forward/forwarder.ts'
 import type { Sink } from './forward/sink.ts'
 import { migrations } from './migrations.ts'
@@ -31,10 +31,15 @@ export const logger = defineService<LoggerOptions>({
     const wakes = new Wakes(parts.clock)
     const traffic = new Traffic()
     const textIndex = new TextIndex({ store, log: parts.log, traffic })
-    const { append, idle } = createAppend(store, traffic, (repos) => {
-      wakes.wake(repos)
-      textIndex.wake()
-    })
+    const { append, idle } = createAppend(
+      store,
+      traffic,
+      (repos) => {
+        wakes.wake(repos)
+        textIndex.wake()
+      },
+      withoutForgotten,
+    )
     parts.stack.use(createRetention(parts, options))
     parts.stack.use(textIndex)
     parts.stack.defer(idle)

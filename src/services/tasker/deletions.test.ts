@@ -15,7 +15,7 @@ const conflict = (says: RegExp) => (error: unknown) =>
 async function rowsOf(world: World): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
   const tables = ['works', 'work_nodes', 'nodes', 'triggers', 'limits', 'schedules', 'deliveries'] as const
-  for (const table of [...tables, 'watches', 'looks', 'plans', 'locks', 'queue'] as const) {
+  for (const table of [...tables, 'watches', 'looks', 'plans', 'locks'] as const) {
     const rows = await world.store.db
       .selectFrom(`tasker_${table}`)
       .select('repo')
@@ -23,7 +23,7 @@ async function rowsOf(world: World): Promise<Record<string, number>> {
       .execute()
     if (rows.length > 0) counts[table] = rows.length
   }
-  for (const table of ['runs', 'run_steps'] as const) {
+  for (const table of ['runs', 'run_steps', 'queue'] as const) {
     const rows = await world.store.db.selectFrom(`tasker_${table}`).selectAll().execute()
     if (rows.length > 0) counts[table] = rows.length
   }

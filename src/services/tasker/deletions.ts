@@ -65,7 +65,6 @@ const tables = [
   'tasker_looks',
   'tasker_plans',
   'tasker_nodes',
-  'tasker_queue',
   'tasker_locks',
   'tasker_work_nodes',
   'tasker_works',

@@ -100,6 +100,7 @@ export const migrations: readonly Migration[] = [
       const tips = db.schema.alterTable('tasker_tips')
       await tips.addColumn('closed_until', 'bigint', (column) => column.notNull().defaultTo(0)).execute()
       await tips.addColumn('forgotten_at', 'bigint', (column) => column.notNull().defaultTo(0)).execute()
+      await db.schema.createIndex('tasker_tips_closed').on('tasker_tips').column('closed_until').execute()
     },
   },
 ]

@@ -73,7 +73,7 @@ test('people by the command line', async (t) => {
         'Made ann.\n',
       )
       const short = await run('user password ann --password-stdin', { input: 'short' })
-      assert.match(short.err, /error: The request does not fit: body\/password: /)
+      assert.match(short.err, /error: The request does not fit: field password: /)
       const signed = await run(`login --server ${url} --user ann`, { input: 'correct horse\n', token: '' })
       assert.deepEqual(signed, { code: 0, out: `Signed in to ${url} as ann.\n`, err: 'Password: \n' })
       const wrong = await run('passwd', { input: 'guess\nbattery staple\nbattery staple\n', token: '' })

@@ -164,6 +164,7 @@ remove_package() {
 
 # add_key SOURCE FILE: an address, or a PPA's name; kept without armor, as apt wants a .gpg.
 add_key() {
+  command -v curl >/dev/null || install_packages curl ca-certificates
   raw=/run/devops/key
   case $1 in
   ppa:*)
@@ -176,13 +177,25 @@ add_key() {
   *) curl -fsSL -o "$raw" -- "$1" ;;
   esac || { echo "the key of the repository cannot be fetched: $1"; return 1; }
   mkdir -p -m 0755 /etc/apt/keyrings
-  if grep -q 'BEGIN PGP' "$raw"; then
-    tr -d '\r' <"$raw" | sed -n '/^-----BEGIN/,/^-----END/p' | sed '1,/^$/d; /^=/d; /^-----/d' | base64 -d >"$2.new"
-  else
-    cat "$raw" >"$2.new"
-  fi
-  [ -s "$2.new" ] || { echo "there is no key at $1"; return 1; }
+  key_bytes <"$raw" >"$2.new"
+  # A packet of OpenPGP begins with its highest bit set: a page of a proxy is no key.
+  [ "$(head -c 1 -- "$2.new" | od -An -tu1 | tr -d ' ')" -ge 128 ] 2>/dev/null || { rm -f -- "$2.new"; echo "there is no key of OpenPGP at $1"; return 1; }
   mv -fT -- "$2.new" "$2"
+}
+
+# Out of the armor, each block for itself, or as they are.
+key_bytes() {
+  text=$(base64 -w 0)
+  as_sent() { printf %s "$text" | base64 -d; }
+  if as_sent | grep -qa 'BEGIN PGP'; then
+    as_sent | tr -d '\r' | awk 'BEGIN { head = 1 }
+      /^-----BEGIN PGP/ { body = ""; head = 1; next }
+      /^-----END PGP/ { if (body != "") print body; body = ""; head = 1; next }
+      head { if ($0 == "") head = 0; next }
+      !/^=/ { body = body $0 }' | while read -r body; do printf %s "$body" | base64 -d; done
+  else
+    as_sent
+  fi
 }
 
 # pip refuses to write beside the distribution's own packages unless it is told to.

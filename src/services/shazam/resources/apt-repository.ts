@@ -42,8 +42,10 @@ export const aptRepositoryKind: Kind<AptRepository> = {
     questions.paths.add(key).add(old)
     questions.hashes.add(key)
     questions.texts.add(list)
+    const from = String(wish.key_from ?? '')
+    if (/^https?:/.test(from)) questions.answers.set(wish.id, digestAt(from))
   },
-  plan(wish, state) {
+  plan(wish, state, { owned }) {
     if (isPpa(wish) && state.system.os.id !== 'ubuntu')
       return {
         verdict: 'skipped',
@@ -52,7 +54,7 @@ export const aptRepositoryKind: Kind<AptRepository> = {
     const { list, key, old } = places(wish)
     const text = sources(wish, state)
     const found = textOf(state.texts.get(list))
-    const missing = keyScript(wish, state)
+    const missing = keyScript(wish, state, owned)
     if (found === text && !missing && !state.files.has(old))
       return unchanged(`apt repository ${wish.name} is there`)
     const said = [
@@ -110,8 +112,8 @@ function places({ name }: AptRepository | Entry): { list: string; key: string; o
   }
 }
 
-/** What brings the key, when it is not there. */
-function keyScript(wish: AptRepository, state: State): string | undefined {
+/** What brings the key, when it is not there, or another one is at its address. */
+function keyScript(wish: AptRepository, state: State, owned?: Entry): string | undefined {
   const { key } = places(wish)
   const from = wish.key_from ?? (isPpa(wish) ? wish.name : undefined)
   if (wish.key) {
@@ -119,9 +121,31 @@ function keyScript(wish: AptRepository, state: State): string | undefined {
     if (state.files.get(key)?.sha256 === sha256(bytes)) return undefined
     return `mkdir -p -m 0755 /etc/apt/keyrings\n${nested(writeBytes(key, 'root:root', '644', bytes))}`
   }
-  if (from === undefined || from.startsWith('/') || state.files.has(key)) return undefined
+  if (from === undefined || from.startsWith('/')) return undefined
+  const found = state.files.get(key)
+  const now = state.answers.get(wish.id)
+  const moved = wish.key_from !== undefined && owned !== undefined && owned.key_from !== from
+  // Of an address that does not answer nobody knows: the key that is there goes on.
+  if (found && (now ? now === found.sha256 : !moved)) return undefined
   return `add_key ${quote([from, key])}`
 }
+
+/**
+ * The SHA-256 of the key at an address, so that one that was replaced there comes with the next sync. Nothing is printed
+ * when the address does not answer in time, or with no key of OpenPGP.
+ */
+const digestAt = (address: string) => `text=$(curl -fsSL --max-time 5 -- ${quote(address)} | base64 -w 0)
+as_sent() { printf %s "$text" | base64 -d; }
+bytes() {
+  if as_sent | grep -qa 'BEGIN PGP'; then
+    as_sent | tr -d '\\r' | awk 'BEGIN { head = 1 }
+      /^-----BEGIN PGP/ { body = ""; head = 1; next }
+      /^-----END PGP/ { if (body != "") print body; body = ""; head = 1; next }
+      head { if ($0 == "") head = 0; next }
+      !/^=/ { body = body $0 }' | while read -r body; do printf %s "$body" | base64 -d; done
+  else as_sent; fi
+}
+[ "$(bytes | head -c 1 | od -An -tu1 | tr -d ' ')" -ge 128 ] && bytes | sha256sum | cut -d ' ' -f 1`
 
 /** `write_file` ends by leaving its folder: a shell of its own for each. */
 const nested = (script: string) => `(\n${script}\n)`

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import type { Graph } from './graph.ts'
+import { normalPath } from './normal.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
 import { graphOf } from './testing/graphs.ts'
 import { offerPackages } from './testing/packages.ts'
@@ -11,21 +12,44 @@ const runs = Number(process.env.DEVOPS_PROPERTY_RUNS ?? 4)
 const seed = Number(process.env.DEVOPS_PROPERTY_SEED ?? Date.now() % 2 ** 31)
 
 let node: Converging
+/** A second one that is like it: it gets only what is described in the end. */
+let fresh: Converging
 before(async () => {
-  node = await startConverging()
-  node.sh('apt-get -qq update; apt-get -qq -y install --no-install-recommends cron >/dev/null 2>&1')
-  node.sh(
+  ;[node, fresh] = await Promise.all([startConverging(), startConverging()])
+  for (const each of [node, fresh]) prepare(each)
+})
+after(async () => {
+  await node?.[Symbol.asyncDispose]()
+  await fresh?.[Symbol.asyncDispose]()
+})
+
+/** Packages that need one another, and things of its own. */
+function prepare({ sh }: Converging): void {
+  // Without the distribution's long lists apt is much faster.
+  sh(
+    'apt-get -qq update; apt-get -qq -y install --no-install-recommends cron >/dev/null 2>&1; rm -rf /var/lib/apt/lists/*',
+  )
+  sh(
     offerPackages([
       { name: 'one', files: { '/etc/one.conf': 'x' } },
       { name: 'two', depends: 'three' },
       { name: 'three', files: { '/etc/three.conf': 'y' } },
+      {
+        name: 'four',
+        depends: 'two, five | six',
+        scripts: { postrm: '[ "$1" != purge ] || rm -rf /srv/four' },
+      },
+      { name: 'five' },
+      { name: 'six' },
+      { name: 'own-one', depends: 'own-two' },
+      { name: 'own-two', files: { '/etc/own-two.conf': 'z' } },
     ]),
   )
-  node.sh(`mkdir -p /srv/theirs/deep; echo theirs >/srv/theirs/file; ln -s file /srv/theirs/link; chmod 640 /srv/theirs/file
+  sh('apt-get -qq -y install own-one >/dev/null 2>&1')
+  sh(`mkdir -p /srv/theirs/deep; echo theirs >/srv/theirs/file; ln -s file /srv/theirs/link; chmod 640 /srv/theirs/file
 printf '[Service]\\nExecStart=/bin/sleep 1e6\\n' >/etc/systemd/system/theirs.service; systemctl daemon-reload
 useradd -m warm; groupadd warm2; userdel -r warm 2>/dev/null; groupdel warm2; systemctl enable --now theirs 2>/dev/null; systemctl disable --now theirs 2>/dev/null; true`)
-})
-after(() => node?.[Symbol.asyncDispose]())
+}
 
 const name = fc.constantFrom('a', 'b', 'c', "it's", 'x y', '$(id)', 'é`;')
 const folder = fc.constantFrom('/srv', '/srv/p', '/srv/p/q', '/srv/theirs', '/srv/theirs/deep', '/etc/own/er')
@@ -36,6 +60,9 @@ const text = fc.oneof(
 const owner = fc.constantFrom('root', 'daemon', 'ann', 'bob')
 const mode = fc.constantFrom('0644', '0600', '0755', '0700')
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
+
+/** Described in one way only: keys that are not written are left as they are. */
+const people = [{ user: 'ann' }, { user: 'bob', groups: ['games'], shell: '/bin/sh', system: true }]
 
 const item = fc.oneof(
   fc.record({ directory: folder, owner: maybe(owner), mode: maybe(mode) }),
@@ -52,8 +79,7 @@ const item = fc.oneof(
     { package: 'two' },
     { group: 'ann' },
     { group: 'staff2' },
-    { user: 'ann' },
-    { user: 'bob', groups: ['games'], shell: '/bin/sh', system: true },
+    ...people,
     { cron: 'job', schedule: '@daily', run: 'echo 100%' },
     { sudoers: 'own', content: 'daemon ALL=(ALL) NOPASSWD: ALL\n' },
     { limits: 'own', lines: ['* soft nofile 1000'] },
@@ -72,22 +98,47 @@ const item = fc.oneof(
   ),
 )
 
+/** What overlaps with what leaves: folders in folders that hold data, homes, packages that others need, other names. */
+const overlapping = fc.constantFrom(
+  { package: 'two' },
+  { package: 'three' },
+  { package: 'four' },
+  { package: 'five' },
+  { package: 'six' },
+  { package: 'own-one' },
+  { package: 'own-two' },
+  { directory: '/srv/p', keep: true },
+  { directory: '/srv/p/q', keep: true },
+  { directory: '/srv/p/q/r' },
+  { directory: '/srv/four', keep: true },
+  { directory: '/srv/theirs', keep: true },
+  { directory: '/srv/theirs/deep', keep: true, mode: '0700' },
+  { file: '/srv/p/q/f', content: 'x' },
+  { file: '/srv//p/q/f', content: 'x' },
+  { link: '/srv/p/f', to: '/srv/p/q/f' },
+  { user: 'eve', home: '/srv/p/eve' },
+  { directory: '/home/ann/data', owner: 'ann', keep: true },
+  { mount: '/srv/p/m', device: 'tmpfs', type: 'tmpfs' },
+  { unit: 'theirs.service', running: true },
+)
+
 /** The same thing is wished in one way only, each folder and owner that is used is wished too, where it is not there. */
-function graphFrom(items: Record<string, unknown>[]): Graph {
+function graphFrom(items: Record<string, unknown>[], purge?: string[]): Graph {
   const wishes = new Map<string, Record<string, unknown>>()
   const add = (each: Record<string, unknown>) => {
     const clean = Object.fromEntries(Object.entries(each).filter(([, value]) => value !== undefined))
     const [kind, value] = Object.entries(clean)[0] ?? []
-    const path = String(clean.file ?? clean.link ?? clean.directory ?? '')
+    const path = normalPath(String(clean.file ?? clean.link ?? clean.directory ?? ''))
     const key = path ? path : `${kind}:${value}`
     if (wishes.has(key)) return
     wishes.set(key, clean)
-    for (const need of ['ann', 'bob']) if (clean.owner === need) add({ user: need })
+    const owner = people.find(({ user }) => user === clean.owner)
+    if (owner) add(owner)
     const above = path.slice(0, path.lastIndexOf('/'))
-    if (path && !['', '/srv', '/etc', '/srv/theirs'].includes(above)) add({ directory: above })
+    if (path && !['', '/srv', '/etc', '/srv/theirs', '/home/ann'].includes(above)) add({ directory: above })
   }
   for (const each of items) add(each)
-  return graphOf(JSON.stringify({ resources: [...wishes.values()] }))
+  return graphOf(JSON.stringify({ resources: [...wishes.values()] }), {}, {}, purge)
 }
 
 const inventory = () =>
@@ -131,4 +182,50 @@ test(`plan after apply is empty, and prune returns a node to what it was (seed $
   }
   await node.made(graphOf('resources: []'))
   assert.deepEqual(moved(before, inventory()), [])
+})
+
+/** Always the same graphs, unless another seed is given: each takes half a minute. */
+const known = Number(process.env.DEVOPS_PROPERTY_SEED ?? 1)
+
+/**
+ * What there is on a server, read from itself, without what differs between two that are alike: numbers of users, keys
+ * that are made there, the order of lines in files that are shared.
+ */
+const trace = ({ sh }: Converging): string =>
+  sh(`cd /; find etc srv mnt home -path etc/apt -prune -o -path etc/ssl/certs -prune -o -name '*-' -prune -o -name .pwd.lock -prune -o -name ld.so.cache -prune -o -printf '%p %y %m %u %g %l\\n' | sort
+find etc srv mnt home -path etc/apt -prune -o -name '*-' -prune -o -type f ! -path 'etc/own.*' ! -name ld.so.cache ! -name .pwd.lock ! -path etc/passwd ! -path etc/group ! -path etc/shadow ! -path etc/gshadow ! -path 'etc/sub[ug]id' ! -path etc/environment ! -path etc/fstab ! -path etc/hosts -print0 | sort -z | xargs -0 sha256sum
+for f in environment fstab hosts; do sed "s/^/$f: /" /etc/$f 2>/dev/null | sort; done
+dpkg-query -W -f '\${Package} \${Version} \${db:Status-Status}\\n'; apt-mark showauto | sed 's/$/ is a dependency/'
+getent passwd | cut -d: -f1,6,7; getent group | cut -d: -f1,4
+systemctl list-unit-files --no-legend | grep -v '^devops-guard'; systemctl is-active theirs own tick.timer || true
+mount | grep -E ' /(mnt|srv)' | cut -d' ' -f1-5 | sort || true`)
+
+test(`what leaves and what is described overlap: one sync makes a server like a fresh one that got only the described (seed ${known}, ${runs} graphs)`, async () => {
+  const items = fc.array(fc.oneof({ arbitrary: overlapping, weight: 3 }, { arbitrary: item, weight: 1 }), {
+    minLength: 1,
+    maxLength: 12,
+  })
+  const blank = { node: trace(node), fresh: trace(fresh) }
+  const all = graphFrom([], ['x'])
+  for (const [at, [first, then]] of fc
+    .sample(fc.tuple(items, items), { numRuns: runs, seed: known })
+    .entries()) {
+    const told = `graph ${at}: ${JSON.stringify(first)} then ${JSON.stringify(then)}`
+    const [before, described] = [graphFrom(first), graphFrom(then, ['x'])]
+    await node.made(before)
+    const { changes } = await node.made(described)
+    const again = await node.made(described)
+    const said = `${told}: ${JSON.stringify(changes.filter(({ verdict }) => verdict !== 'no change'))}`
+    assert.deepEqual(again.did, [], said)
+    await fresh.made(described)
+    assert.deepEqual(
+      moved(blank.node, trace(node)).toSorted(),
+      moved(blank.fresh, trace(fresh)).toSorted(),
+      said,
+    )
+    await node.made(all)
+    await fresh.made(all)
+    assert.deepEqual(moved(blank.node, trace(node)), [], said)
+    assert.deepEqual(moved(blank.fresh, trace(fresh)), [], said)
+  }
 })

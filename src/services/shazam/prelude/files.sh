@@ -231,6 +231,7 @@ make_folder() {
   [ -d "$above" ] || mkdir -p -m 0755 /var/lib/devops/folders
   while [ ! -d "$above" ]; do
     printf '%s\n' "$above" >>"/var/lib/devops/folders/$(digest_of "$1")"
+    printf '%s\n' "$above" >>/var/lib/devops/folders-above
     folder_of "$above"
     above=$folder
   done
@@ -253,4 +254,8 @@ remove_folder() {
     [ -n "$(spared_in "$above")" ] || rmdir --ignore-fail-on-non-empty -- "$above" || :
   done <"$note"
   rm -f -- "$note"
+  # One that somebody makes later is theirs.
+  [ -f /var/lib/devops/folders-above ] || return 0
+  while read -r above; do [ ! -d "$above" ] || printf '%s\n' "$above"; done 2>/dev/null </var/lib/devops/folders-above >/run/devops/folders-above
+  cat /run/devops/folders-above >/var/lib/devops/folders-above
 }

@@ -10,6 +10,9 @@ export interface Directory extends Resource, Owned {
   path: string
 }
 
+/** On the node: folders that were made because something below them was. */
+const ABOVE = '/var/lib/devops/folders-above'
+
 export const directoryKind: Kind<Directory> = {
   name: 'directory',
   schema: Type.Object({
@@ -33,6 +36,7 @@ export const directoryKind: Kind<Directory> = {
   implies: (wish) => [...above(wish.path), ...ownerIds(wish)],
   ask(wish, questions) {
     questions.paths.add(wish.path as string)
+    questions.texts.add(ABOVE)
     if (wish.keep) questions.texts.add(MOUNTS)
   },
   plan(wish, state) {
@@ -53,6 +57,8 @@ export const directoryKind: Kind<Directory> = {
     if (changes.length === 0) return unchanged(`directory ${wish.path} is as wished`)
     return change(`directory ${wish.path}: ${changes.join(', ')}`, own(wish, wish.path))
   },
+  // It came as a folder above something of ours.
+  brought: ({ path }, state) => state.texts.get(ABOVE)?.includes(path) ?? false,
   before: ({ path }, state) => pastOf(state.files.get(path), 'directory'),
   entry: ({ path, owner, group, mode }) => ({ path, owner, group, mode }),
   remove(owned, state, purge, inside) {

@@ -36,6 +36,7 @@ const written: [name: string, commit: string, payload: object][] = [
   ['node.*.drift', 'bc66c91', drift],
   ['repo.pushed', '0fce87c', pushed],
   ['profile.changed', 'b5a95d4', { user: 'ann', what: 'user' }],
+  ['repo.deleted', 'b5a95d4', { repo: 'ann/site', by: 'ann' }],
   ['shazam.nodes', '0fce87c', nodeJob],
   ['shazam.nodes', 'b5a95d4', { ...nodeJob, promised: { plan: 'p', verdict: 'change', digest: 'd' } }],
 ]

@@ -308,6 +308,21 @@ test('a run that fails ends with 1 and its reason; variables travel as JSON or t
   )
 })
 
+test('a run is followed over a restart of the platform to its end, and its outcome is the exit code', async () => {
+  const before = await startTestApi()
+  const going = { ...newWork('r1', { kind: 'run', task: 'deploy' }), consent: null, steps: [] }
+  before.world.runs = [going]
+  const port = Number(new URL(before.url).port)
+  const ran = run(before.url, 'run deploy --repo ann/shop')
+  await until(() => before.world.asked.some(({ name }) => name === 'tasker.get_work'))
+  await before[Symbol.asyncDispose]()
+  await using api = await startTestApi({ port })
+  const ended = { state: 'failed', error: 'step 1 on web exited with 3', ended_at: AT + 50 } as const
+  api.world.runs = [{ ...going, ...ended }]
+  const { code, out } = await ran
+  assert.deepEqual([code, out], [1, 'run r1 of deploy failed in 50 ms: step 1 on web exited with 3\n'])
+})
+
 test('Ctrl-C while following leaves the run going and says so', async () => {
   await using api = await startTestApi()
   api.world.runs = [{ ...newWork('r1', { kind: 'run', task: 'deploy' }), consent: null, steps: [] }]
@@ -637,7 +652,14 @@ test('link asks for what is not given, and never shows the password', async () =
     { input: 'hunter2\n' },
   )
   assert.equal(piped.code, 0)
-  assert.deepEqual(api.world.asked.at(-1)?.input, expected)
+  // What waited for the machine begins.
+  assert.deepEqual(
+    api.world.asked.slice(-2).map(({ name, input }) => [name, input]),
+    [
+      ['shazam.link', expected],
+      ['tasker.sync', { repo: 'ann/shop', node: 'web', by: 'ann' }],
+    ],
+  )
 })
 
 test('ssh refuses a node without a server or without a known host key', async () => {

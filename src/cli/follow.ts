@@ -1,4 +1,4 @@
-import type { Client, LogFilter, Schemas } from '#client'
+import { ApiProblem, type Client, type LogFilter, type Schemas, Unreachable } from '#client'
 import type { Repo, Session } from './session.ts'
 import { must } from './session.ts'
 import { clockTime, printable } from './text.ts'
@@ -122,7 +122,9 @@ async function untilEnded(
     if (now.every(ended) || signal.aborted) return now
     await pause(LOOK, signal)
     if (signal.aborted) return now
-    now = await Promise.all(now.map((work) => (ended(work) ? work : getWork(client, repo, work.id))))
+    now = await Promise.all(
+      now.map(async (work) => (ended(work) ? work : ((await look(client, repo, work.id)) ?? work))),
+    )
   }
 }
 
@@ -130,6 +132,20 @@ const getWork = async (client: Client, repo: Repo, work: string): Promise<Work> 
   must(
     await client.GET('/v1/repos/{owner}/{repo}/works/{work}', { params: { path: { ...repo.path, work } } }),
   )
+
+/** Undefined while the platform restarts or is overloaded: the work goes on, and so does who follows it. */
+async function look(client: Client, repo: Repo, work: string): Promise<Work | undefined> {
+  try {
+    return await getWork(client, repo, work)
+  } catch (error) {
+    if (
+      error instanceof Unreachable ||
+      (error instanceof ApiProblem && [502, 503, 504].includes(error.status))
+    )
+      return undefined
+    throw error
+  }
+}
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -26,6 +26,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
   // Until b5a95d4 a push that would lose a server was refused without consent, and nothing else told of it.
   'repo.pushed': [(payload) => ({ agreed: { destroy: ['all'], replace: ['all'] }, ...payload })],
   'profile.changed': [same],
+  'repo.deleted': [same],
   'shazam.nodes': [same],
 }
 

@@ -1,4 +1,5 @@
 import { isProblem, Problem, type ProblemJson } from '#kit/problem.ts'
+import { NotLinked } from './providers/ssh.ts'
 import { NotYet } from './wish.ts'
 
 export interface Failure {
@@ -20,6 +21,8 @@ export class NotApplied extends Error {
 
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof NotYet) return { error: { code: 'unresolved', message: thrown.message }, retry: true }
+  if (thrown instanceof NotLinked)
+    return { error: { code: 'unlinked', message: thrown.message }, retry: true }
   if (thrown instanceof NotApplied)
     return { error: { code: 'not_applied', message: thrown.message }, retry: !thrown.final }
   const problem = Problem.of(thrown)

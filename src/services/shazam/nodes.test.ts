@@ -214,12 +214,12 @@ describe('nodes', { timeout: 600_000 }, () => {
     assert.deepEqual(left, [])
   })
 
-  test('a node that was never linked says how to link it, and is not tried again', async () => {
+  test('a node that was never linked says how to link it, and waits for that', async () => {
     desk.infrastructure.nodes.push(aNode('lonely'))
     await send('lonely', 'w5')
     const { error, retry } = await told('node.lonely.create.error')
     assert.match(error.message, /waits to be linked: devops link lonely/)
-    assert.equal(retry, false)
+    assert.deepEqual([error.code, retry], ['unlinked', true])
   })
 
   test('a node that is not in the commit is done at once', async () => {

@@ -5,7 +5,7 @@ import { reschedule } from './queue.ts'
 import { failWork, retryWork, succeedWork } from './states.ts'
 import { nodesOf, type WorkRow } from './tables.ts'
 import type { Turn, Turns } from './turn.ts'
-import { UNRESOLVED } from './waits.ts'
+import { isAwaiting, UNLINKED, UNRESOLVED } from './waits.ts'
 import { findWork, waitingNodeWork } from './works.ts'
 
 export const successEvents = [
@@ -79,16 +79,15 @@ async function forgetNode(turn: Turn, work: WorkRow): Promise<void> {
   await turn.db.deleteFrom('tasker_nodes').where('work', '=', work.id).execute()
 }
 
-/** A node has values now that others may have missed. Their last failure is forgiven: it was not theirs. */
+/** A node has values now that others may have missed. */
 async function wakeUnresolved(turn: Turn, repo: string): Promise<void> {
   const woken = await turn.db
-    .updateTable('tasker_works')
-    .set((eb) => ({ failures: eb('failures', '-', 1) }))
+    .selectFrom('tasker_works')
+    .select('id')
     .where('repo', '=', repo)
     .where('state', '=', 'waiting')
     .where('error_code', '=', UNRESOLVED)
     .where('run_at', '>', turn.now)
-    .returning('id')
     .execute()
   for (const { id } of woken) await reschedule(turn, id, turn.now)
 }
@@ -101,6 +100,8 @@ async function afterFailure(
 ): Promise<void> {
   const failures = work.failures + 1
   const [node = ''] = nodesOf(work)
+  if (isAwaiting(error.code) && !(await waitingNodeWork(turn.db, work.repo, node)))
+    return awaitMore(turn, work, error)
   if (!retry) return giveUpNode(turn, work, error.message)
   if (await waitingNodeWork(turn.db, work.repo, node)) {
     return giveUpNode(turn, work, `${error.message}; a newer work for ${node} goes on`)
@@ -121,6 +122,18 @@ async function afterFailure(
     'warn',
     `${describeWork(work)} failed, next attempt in ${duration(pause)}: ${error.message}`,
   )
+}
+
+/** A day: whoever links the node queues its sync. */
+const UNTIL_LINKED = 24 * 60 * 60_000
+
+/** What it needs is to come: that is no failure, so it is not counted, and said once. */
+async function awaitMore(turn: Turn, work: WorkRow, error: { code: string; message: string }): Promise<void> {
+  const pause = error.code === UNLINKED ? UNTIL_LINKED : pauseAfter(work.attempt)
+  const { failures } = work
+  const next = { run_at: turn.now + pause, failures, error: error.message, error_code: error.code }
+  await retryWork(turn, work, next)
+  if (work.error !== error.message) note(turn, work, 'info', `${describeWork(work)} waits: ${error.message}`)
 }
 
 export async function giveUpNode(turn: Turn, work: WorkRow, error: string): Promise<void> {

@@ -2,7 +2,7 @@ import type { NodeStatus } from '#contracts/tasker.ts'
 import { readDrifts } from './drift.ts'
 import type { NodeRow, WorkRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
-import { readWaits } from './waits.ts'
+import { isAwaiting, readWaits } from './waits.ts'
 
 export async function readStatuses(tasker: Tasker, repo: string): Promise<NodeStatus[]> {
   const nodes = await tasker.db
@@ -63,7 +63,8 @@ function toStatus(
     status: status === 'synced' && drift ? 'drifted' : status,
     commit: node.synced_commit,
     waits_for,
-    error: latest.error,
+    // What it waits for is said as that.
+    error: latest.state === 'waiting' && isAwaiting(latest.error_code) ? null : latest.error,
     drift,
     work: latest.id,
     changed_at: shown.changed_at,

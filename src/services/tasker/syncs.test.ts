@@ -246,3 +246,35 @@ test('a locked node gets no work, and the store itself refuses a second lock', a
   await world.clock.advance(SWEEP)
   await world.nodeJob(1)
 })
+
+test('a node that waits to be linked, or for a value, waits: it has not failed, however often it is tried', async () => {
+  await using world = await World.open()
+  await world.push(tip(1, ['db', 'web']))
+  const [db, web] = [await world.nodeJob(1), await world.nodeJob(2)]
+  const sentence = 'db waits to be linked: devops link db'
+  await world.fail(db, { code: 'unlinked', message: sentence })
+  let job = web
+  for (let n = 3; n < 3 + MAX_FAILURES + 1; n++) {
+    await world.fail(job, { code: 'unresolved', message: 'db has no address yet' })
+    await until(async () => (await world.works(['waiting'])).length === 2)
+    await world.clock.advance(pauseAfter(n))
+    job = await world.nodeJob(n)
+  }
+  await world.fail(job, { code: 'unresolved', message: 'db has no address yet' })
+  await until(async () => (await world.works(['waiting'])).length === 2)
+  const told = await Promise.all(['db', 'web'].map((node) => world.status(node)))
+  assert.deepEqual(
+    told.map((status) => [status?.status, status?.error, status?.waits_for]),
+    [
+      ['waiting', null, sentence],
+      ['waiting', null, 'waits for another node: db has no address yet'],
+    ],
+  )
+  assert.deepEqual(
+    world.lines.filter(({ level }) => level !== 'info'),
+    [],
+  )
+  assert.equal(world.lines.filter(({ text }) => text.includes('waits: db has no address yet')).length, 1)
+  await world.bus.ask('tasker.sync', { repo: REPO, node: 'db', by: 'ann' })
+  assert.deepEqual([(await world.nodeJob(12)).node, (await world.nodeJob(12)).attempt], ['db', 1])
+})

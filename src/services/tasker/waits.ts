@@ -10,6 +10,11 @@ import { findWorks } from './works.ts'
 
 /** Error code of shazam: a value of another node is not known yet. */
 export const UNRESOLVED = 'unresolved'
+/** Error code of shazam: nobody has linked a machine to the node yet. */
+export const UNLINKED = 'unlinked'
+
+/** Whether a work waits for something that is to come, and has not failed. */
+export const isAwaiting = (code: string | null): boolean => code === UNRESOLVED || code === UNLINKED
 
 /** Why works wait, by id: computed when asked, so it is never out of date. None for one that does not, or is about to start. */
 export type Waits = ReadonlyMap<string, string>
@@ -84,6 +89,7 @@ function timeSentence(work: WorkRow, consent: Consent | undefined, now: number):
 
 function pauseSentence(work: WorkRow, ms: number): string {
   if (work.attempt === 1) return `starts in ${duration(ms)}, with all that changes until then`
+  if (work.error_code === UNLINKED) return work.error ?? 'waits to be linked'
   if (work.error_code === UNRESOLVED) return `waits for another node: ${work.error}`
   return `next attempt ${work.attempt} in ${duration(ms)}: ${work.error}`
 }

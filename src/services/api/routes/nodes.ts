@@ -89,8 +89,13 @@ export const nodes: Route[] = [
       shows: ['host', 'port', 'user'],
       response: Linked,
     },
-    ({ repo, params, body }, { bus }) =>
-      bus.ask('shazam.link', { repo, node: params.node, ...body }, { deadline: LINK }),
+    async ({ repo, params, body, identity }, { bus }) => {
+      const { node } = params
+      const told = await bus.ask('shazam.link', { repo, node, ...body }, { deadline: LINK })
+      // What waited for the machine begins.
+      if (!body.only_look) await bus.ask('tasker.sync', { repo, node, by: identity.user })
+      return told
+    },
   ),
   route(
     {

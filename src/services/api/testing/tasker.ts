@@ -25,7 +25,7 @@ export function answerTasker(bus: Answerer, world: World): void {
   const work = (id: string): Work => {
     const found = [...world.works, ...world.runs].find((one) => one.id === id)
     if (!found) throw new Problem('not_found', { what: `work ${id}` })
-    const { steps: _, ...rest } = found as Run
+    const { steps: _, consent: __, ...rest } = found as Run
     return rest
   }
   bus.answer('tasker.sync', async ({ node }) =>

@@ -62,9 +62,10 @@ test('a package keeps its place after what it needs, and after a command that pr
   )
 })
 
-test('a first sync waits for apt at most twice, with whatever services of the catalog', () => {
+test('a first sync waits for apt at most twice: each service of the catalog, and all but one of those that look at data first', () => {
   for (const { id } of catalog) assert.ok(runsOfApt(catalogGraph([id])) <= 2, id)
-  const all = catalog.map(({ id }) => id)
+  // Redis, like PostgreSQL, looks at data that are there before its package comes: both on one server are a third run.
+  const all = catalog.map(({ id }) => id).filter((id) => id !== 'redis')
   const options = {
     server: { timezone: 'Europe/Berlin', locale: 'de_DE.UTF-8', packages: ['htop', 'jq'] },
     postgresql: { data_directory: '/srv/pg' },

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { requireDocker } from '#testing/fleet.ts'
 import { ownAddress } from '#testing/own-address.ts'
-import { isOwnAddress, openOutbound } from './outbound.ts'
+import { guardedLookup, innerAddress, openOutbound } from './outbound.ts'
+import { isInnerBridge, isOwnAddress } from './own-interfaces.ts'
 import { isProblem } from './problem.ts'
 
 const cases: [host: string, allowed: string[], refused: RegExp | null][] = [
@@ -13,6 +18,23 @@ const cases: [host: string, allowed: string[], refused: RegExp | null][] = [
   ['::ffff:127.0.0.1', [], /another coat/],
   ['::ffff:c000:201', [], /another coat/],
   ['169.254.169.254', [], /link-local/],
+  ['::127.0.0.1', [], /another coat/],
+  ['::ffff:0:127.0.0.1', [], /another coat/],
+  ['64:ff9b::127.0.0.1', [], /127\.0\.0\.1 in another coat/],
+  ['64:ff9b::', [], /0\.0\.0\.0 in another coat/],
+  ['0064:FF9B:0:0::7f00:1', [], /127\.0\.0\.1 in another coat/],
+  ['64:ff9b::a9fe:a9fe', [], /169\.254\.169\.254 in another coat/],
+  ['64:ff9b::c000:201', [], null],
+  ['64:ff9b:1::7f00:1', [], /another coat/],
+  ['64:ff9b:1:7f00:0:100::', [], /another coat/],
+  ['2002:7f00::', [], /127\.0\.0\.0 in another coat/],
+  ['2002:7f00:1::1', [], /127\.0\.0\.1 in another coat/],
+  ['2002:c000:201::1', [], null],
+  ['2001:0:c000:201::80ff:fffe', [], /127\.0\.0\.1 in another coat/],
+  ['2001:0:c000:201::3fff:fdfe', [], null],
+  ['2001:db8::5efe:127.0.0.1', [], /127\.0\.0\.1 in another coat/],
+  ['fd20:ce::254', [], /link-local/],
+  ['168.63.129.16', [], /link-local/],
   ['fe80::1', [], /link-local/],
   ['fe80::1%eth0', [], /link-local/],
   ['fd00:ec2::254', [], /link-local/],
@@ -52,6 +74,85 @@ for (const [allowed, fails] of [
     assert.equal(isProblem(error, 'invalid'), fails)
     if (fails) assert.match(String(error), /localhost \(.*1\) is the platform’s own machine/)
   })
+
+for (const spelled of ['127.1', '0x7f.0.0.1', '2130706433'])
+  test(`${spelled}, another way to write this machine, is refused when it is resolved`, async () => {
+    const { lookup } = openOutbound()
+    const error = await new Promise((done) => lookup(spelled, { all: true }, done))
+    assert.ok(isProblem(error, 'invalid'), String(error))
+  })
+
+for (const [place, addresses] of [
+  ['first', ['127.0.0.1', '192.0.2.1', '2001:db8::1']],
+  ['second', ['192.0.2.1', '127.0.0.1', '2001:db8::1']],
+  ['last', ['192.0.2.1', '2001:db8::1', '64:ff9b::7f00:1']],
+] as const)
+  test(`a name with several addresses is refused when the ${place} of them is this machine`, async () => {
+    const all = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+    const { lookup } = openOutbound([], (_host, _options, done) => done(null, all, 0))
+    const error = await new Promise((done) => lookup('rebound.example.org', { all: true }, done))
+    assert.ok(isProblem(error, 'invalid'), String(error))
+    assert.match(error.message, /rebound\.example\.org \((127\.0\.0\.1|64:ff9b::7f00:1)\)/)
+  })
+
+test('a name whose addresses are all elsewhere is handed on as it was found', async () => {
+  const all = [
+    { address: '192.0.2.1', family: 4 },
+    { address: '2001:db8::1', family: 6 },
+  ]
+  const lookup = guardedLookup(
+    () => undefined,
+    (_host, _options, done) => done(null, all, 0),
+  )
+  const found = await new Promise((done) =>
+    lookup('x.example.org', { all: true }, (_error, some) => done(some)),
+  )
+  assert.deepEqual(found, all)
+})
+
+test('the own address of the bridge of this machine’s containers is refused, unless it is allowed by name', async () => {
+  const docker = await requireDocker()
+  const { IPAM } = (await docker.getNetwork('bridge').inspect()) as {
+    IPAM: { Config: { Subnet?: string; Gateway?: string }[] }
+  }
+  const [config] = IPAM.Config
+  // Where the engine was not told, the bridge has the first address of its network.
+  const own = config?.Gateway ?? config?.Subnet?.replace(/\d+\/\d+$/, '1') ?? ''
+  assert.match(own, /^\d/)
+  assert.match(innerAddress(own) ?? '', /own machine, as its containers see it/)
+  const [high, low] = [0, 2].map((at) => hexOf(own.split('.').slice(at, at + 2)))
+  for (const coat of [`::ffff:${own}`, `64:ff9b::${own}`, `2002:${high}:${low}::1`])
+    assert.throws(() => openOutbound().judge(coat), /another coat/, coat)
+  openOutbound([own]).judge(own)
+  const next = own.replace(/\d+$/, (last) => String(Number(last) + 77))
+  openOutbound().judge(next)
+})
+
+const hexOf = (bytes: string[]): string =>
+  bytes.map((byte) => Number(byte).toString(16).padStart(2, '0')).join('')
+
+test('a bridge that leads out of the machine by a device, a bond or a VLAN is no bridge of its containers', () => {
+  const root = mkdtempSync(join(tmpdir(), 'devops-interfaces-'))
+  try {
+    const port = (bridge: string, name: string, ...entries: string[]) => {
+      mkdirSync(join(root, bridge, 'brif', name), { recursive: true })
+      for (const entry of ['ifindex', ...entries]) mkdirSync(join(root, name, entry), { recursive: true })
+    }
+    port('br-veth', 'veth1')
+    port('br-device', 'veth2')
+    port('br-device', 'eth0', 'device')
+    port('br-bond', 'bond0', 'lower_eth1')
+    mkdirSync(join(root, 'docker0', 'brif'), { recursive: true })
+    assert.deepEqual(
+      ['br-veth', 'docker0', 'br-device', 'br-bond', 'eth0', 'none'].map((name) =>
+        isInnerBridge(join(root, name)),
+      ),
+      [true, true, false, false, false, false],
+    )
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+})
 
 test('a network whose prefix is none is refused by its name', () => {
   for (const net of ['127.0.0.0/33', '127.0.0.0/x', '::1/129'])

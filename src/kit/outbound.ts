@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { carriedIpv4 } from './carried-ipv4.ts'
+import { isOwnBridge } from './own-interfaces.ts'
 import { Problem } from './problem.ts'
 
 /**
@@ -21,26 +22,30 @@ const inner: [what: string, lists: Lists][] = [
   ['the platform’s own machine', listsOf('0.0.0.0/8', '127.0.0.0/8', '::/128', '::1/128')],
   [
     'link-local, where a cloud tells a machine its secrets',
-    // The last two: the same of Amazon over IPv6 and of Alibaba.
-    listsOf('169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254/128', '100.100.100.200/32'),
+    listsOf(
+      '169.254.0.0/16',
+      'fe80::/10',
+      // The same of Amazon and of Google over IPv6, of Alibaba, Azure and Oracle.
+      ...['fd00:ec2::254/128', 'fd20:ce::254/128'],
+      ...['100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32'],
+    ),
   ],
-  ['IPv4 in another coat', listsOf('::ffff:0:0/96')],
+  // Where in 64:ff9b:1::/48 (RFC 8215) the address stands is each network's own affair: so all of it.
+  ['IPv4 in another coat', listsOf('64:ff9b:1::/48', '::/96', '::ffff:0:0/96', '::ffff:0:0:0/96')],
   ['no address of one machine', listsOf('224.0.0.0/4', '255.255.255.255/32', 'ff00::/8')],
 ]
 
 /** What an address is that is never connected to by itself. */
 export function innerAddress(address: string): string | undefined {
-  return inner.find(([, lists]) => holds(lists, address))?.[0]
+  const found = inner.find(([, lists]) => holds(lists, address))?.[0]
+  if (found !== undefined) return found
+  if (isOwnBridge(address)) return 'the platform’s own machine, as its containers see it'
+  const carried = carriedIpv4(address).find((one) => innerAddress(one) !== undefined)
+  return carried && `${carried} in another coat`
 }
 
-/** Whether an address is this machine's in one of its networks. It may be connected to; who does should know. */
-export function isOwnAddress(address: string): boolean {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '')
-  return Object.values(networkInterfaces()).some((some) => some?.some((one) => one.address === plain))
-}
-
-/** `allowed`: addresses, networks (`10.0.0.0/8`) and names that are entered all the same. Throws `invalid`. */
-export function openOutbound(allowed: readonly string[] = []): Outbound {
+/** `resolve`: how names are looked up, the system's way when absent. `allowed`: addresses, networks (`10.0.0.0/8`) and names that are entered all the same. Throws `invalid`. */
+export function openOutbound(allowed: readonly string[] = [], resolve?: LookupFunction): Outbound {
   const lists = listsOf(...allowed.filter(isNet))
   const names = new Set(allowed.filter((one) => !isNet(one)).map((one) => one.toLowerCase()))
   const refusal = (address: string, host = address): Problem | undefined => {
@@ -53,15 +58,18 @@ export function openOutbound(allowed: readonly string[] = []): Outbound {
       const problem = isIP(host) === 0 ? undefined : refusal(host)
       if (problem) throw problem
     },
-    lookup: guardedLookup(refusal),
+    lookup: guardedLookup(refusal, resolve),
   }
 }
 
-/** A lookup that fails when an address of a name is refused. */
+/** A lookup that fails when any address of a name is refused: whoever connects may try all of them. */
 export const guardedLookup =
-  (refusal: (address: string, host: string) => Error | undefined): LookupFunction =>
+  (
+    refusal: (address: string, host: string) => Error | undefined,
+    resolve: LookupFunction = lookup as LookupFunction,
+  ): LookupFunction =>
   (host, options, done) =>
-    lookup(host, options, (error, address, family) => {
+    resolve(host, options, (error, address, family) => {
       const all = typeof address === 'string' ? [address] : (address ?? []).map((one) => one.address)
       const problem = error ?? all.map((one) => refusal(one, host)).find((one) => one !== undefined)
       if (problem) return done(problem, '', 0)

@@ -1,6 +1,6 @@
 import type { Input, Output } from '#contracts'
 import type { Brought, Server } from '#contracts/registry.ts'
-import { isOwnAddress } from '#kit/outbound.ts'
+import { isOwnAddress } from '#kit/own-interfaces.ts'
 import { Problem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
 import { hostOf } from '#language/filters.ts'

@@ -22,6 +22,9 @@ for (const [address, reason] of [
   ['tcp://169.254.169.254:80', /not entered by address/],
   ['tcp://[::1]:2375', /not entered by address/],
   ['tcp://[::ffff:7f00:1]:2375', /not entered by address/],
+  ['tcp://[64:ff9b::7f00:1]:2375', /not entered by address/],
+  ['tcp://[2002:7f00:1::]:2375', /not entered by address/],
+  ['tcp://[::7f00:1]:2375', /not entered by address/],
 ] as const)
   test(`an engine at ${JSON.stringify(address)} is refused`, () => {
     assert.throws(

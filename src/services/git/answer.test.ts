@@ -46,6 +46,21 @@ test('a plan says for each node what will happen, and how old the knowledge is',
   ])
 })
 
+test('a new node is one line, however much it gets', () => {
+  const changes = Array.from({ length: 55 }, (_, i) => ({
+    resource: `file:/${i}`,
+    verdict: i === 0 ? ('skipped' as const) : ('change' as const),
+    summary: `add file:/${i}`,
+    diff: '+line',
+  }))
+  assert.deepEqual(planLines([nodePlan('web', 'create', { changes })], 0), [
+    'Plan:',
+    '  + web  create  54 resources: devops plan web',
+  ])
+  const waits = nodePlan('db', 'create', { reason: 'waits to be linked: devops link db' })
+  assert.deepEqual(planLines([waits], 0), ['Plan:', '  + db  create: waits to be linked: devops link db'])
+})
+
 test('nodes that stay as they are take one line, however many they are', () => {
   const plan = Array.from({ length: 30 }, (_, i) => nodePlan(`n${i}`, 'no change', { as_of: i * MINUTE }))
   const names = plan.slice(0, 20).map(({ node }) => node)

@@ -39,13 +39,15 @@ function unchangedLines(plan: readonly NodePlan[], now: number): string[] {
 
 function nodeLines(plan: NodePlan, now: number): string[] {
   const real = plan.changes.filter((change) => change.verdict !== 'no change')
+  if (plan.verdict === 'create')
+    return [newNodeLine(plan, real.filter((change) => change.verdict !== 'skipped').length)]
   const count = plan.verdict === 'change' && real.length > 0 ? ` (${real.length})` : ''
   const reason = plan.reason ? `: ${plan.reason}` : ''
   const head = `  ${signs[plan.verdict]} ${plan.node}  ${plan.verdict}${count}${reason}${age(plan, now)}`
   const more = real.length - CHANGES_SHOWN
   return [
     head,
-    ...real.slice(0, CHANGES_SHOWN).flatMap((change) => changeLines(change, plan.verdict === 'create')),
+    ...real.slice(0, CHANGES_SHOWN).flatMap(changeLines),
     ...(more > 0 ? [`      … and ${more} more: devops plan`] : []),
   ]
 }
@@ -55,10 +57,16 @@ function age(plan: NodePlan, now: number): string {
   return plan.as_of === null ? '  [never seen yet]' : `  [as seen ${ago(now - plan.as_of)}]`
 }
 
-/** Of a new server all is new: its files are not shown line by line. */
-function changeLines(change: Change, brief: boolean): string[] {
+/** On a new server everything is new: how much it is says more than a list. */
+function newNodeLine({ node, reason }: NodePlan, count: number): string {
+  const size = count > 0 ? `  ${count} ${count === 1 ? 'resource' : 'resources'}: devops plan ${node}` : ''
+  const head = `  ${signs.create} ${node}  create${reason ? `: ${reason}` : ''}`
+  return `${head}${size}`
+}
+
+function changeLines(change: Change): string[] {
   const verdict = change.verdict === 'change' ? '' : ` (${change.verdict})`
-  const diff = brief ? [] : (change.diff?.split('\n').filter(Boolean) ?? [])
+  const diff = change.diff?.split('\n').filter(Boolean) ?? []
   const more = diff.length - DIFF_LINES_SHOWN
   return [
     `      ${change.summary}${verdict}`,

@@ -83,6 +83,7 @@ describe('nodes', { timeout: 600_000 }, () => {
     const other = [aNode('web', { provider: { name: 'docker', image: 'another:1' } })]
     const [anew] = await desk.bus.ask('shazam.plan', { repo, next: { ...grown, nodes: other }, live: false })
     assert.equal(anew?.verdict, 'replace')
+    assert.equal(anew?.reason, 'image none -> another:1 takes another server')
     const wrong = [aNode('web', { provider: { name: 'docker', size: 'huge' } })]
     const [unknown] = await desk.bus.ask('shazam.plan', {
       repo,

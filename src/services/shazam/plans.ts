@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Input } from '#contracts'
 import type { Node } from '#contracts/descriptors.ts'
 import type { NodeRecord } from '#contracts/registry.ts'
@@ -9,7 +10,7 @@ import { ownedOf } from './manifest.ts'
 import { planLive } from './plan.ts'
 import { fetchContents, lookAt } from './probe.ts'
 import { planRecorded } from './recorded.ts'
-import { serverVerdict } from './servers.ts'
+import { type ServerVerdict, serverVerdict } from './servers.ts'
 import { enter, type Shazam } from './shazam.ts'
 import { openGate } from './transport/gate.ts'
 import type { OpenWishes, Wishes } from './wishes.ts'
@@ -86,7 +87,8 @@ async function planNode(look: Look, node: Node, record?: NodeRecord): Promise<No
     const resize = verdict === 'resize' && record ? [resizing(record, node)] : []
     if (verdict === 'create' || verdict === 'replace') {
       const digest = digestOfWish(graph, node.provider)
-      return { ...plan, verdict, changes: planRecorded(graph, null), digest, ...linkHint(node, verdict) }
+      const changes = planRecorded(withoutHostMatters(graph, node), null)
+      return { ...plan, verdict, changes, digest, ...reasonOf(look.shazam, verdict, node, record) }
     }
     if (look.asked.live && record) return await planOnServer(look, graph, record, resize)
     return { ...plan, ...judged([...resize, ...planRecorded(graph, ownedOf(record))]) }
@@ -104,24 +106,51 @@ const placeOf = ({ commit, next }: Asked) => ({
   ...(next ? { next } : commit !== undefined && { commit }),
 })
 
+type Provider = Node['provider']
+
+/** Keys of a provider that were changed since the server was made, as `size small -> large`. */
+function movedKeys(from: Provider, to: Provider): { key: string; said: string }[] {
+  const [before, after] = [from, to] as Record<string, unknown>[]
+  const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])]
+  const show = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value))
+  return keys
+    .filter((key) => !isDeepStrictEqual(before?.[key], after?.[key]))
+    .map((key) => ({
+      key,
+      said: `${key} ${show(before?.[key] ?? 'none')} -> ${show(after?.[key] ?? 'none')}`,
+    }))
+}
+
 const resizing = ({ server }: NodeRecord, node: Node): Change => {
-  const from = (server?.made_from ?? {}) as Record<string, unknown>
-  const to = node.provider as Record<string, unknown>
-  const moved = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(
-    (key) => from[key] !== to[key],
-  )
-  const said = moved.map((key) => `${key} ${from[key] ?? 'none'} -> ${to[key] ?? 'none'}`)
+  const moved = movedKeys((server?.made_from ?? {}) as Provider, node.provider)
   return {
     resource: 'server',
     verdict: 'change',
-    summary: `resize the server where it is: ${said.join(', ')}`,
+    summary: `resize the server where it is: ${moved.map(({ said }) => said).join(', ')}`,
   }
 }
 
-const linkHint = (node: Node, verdict: string) =>
-  verdict === 'create' && node.provider.name === 'ssh'
-    ? { reason: `waits to be linked: devops link ${node.id}` }
-    : {}
+/** What a new server waits for, and which keys force another one. */
+function reasonOf(shazam: Shazam, verdict: ServerVerdict, node: Node, record: NodeRecord | undefined) {
+  if (verdict === 'create' && node.provider.name === 'ssh')
+    return { reason: `waits to be linked: devops link ${node.id}` }
+  if (verdict !== 'replace' || !record?.server) return {}
+  const from = record.server.made_from as Provider
+  const moved = movedKeys(from, node.provider)
+  const alone = (key: string) => ({ ...from, [key]: (node.provider as Record<string, unknown>)[key] })
+  const forcing = moved.filter(
+    ({ key }) => serverVerdict(shazam, record, { ...node, provider: alone(key) }) === 'replace',
+  )
+  const said = (forcing.length > 0 ? forcing : moved).map((each) => each.said)
+  return { reason: `${said.join(', ')} takes another server` }
+}
+
+/** A container of the provider docker never gets what is a matter of its host, such as swap. */
+const withoutHostMatters = (graph: Graph, node: Node): Graph => {
+  if (node.provider.name !== 'docker') return graph
+  const left = new Set(graph.resources.filter(({ except }) => except === 'container').map(({ id }) => id))
+  return { ...graph, manifest: graph.manifest.filter(({ id }) => !left.has(id)) }
+}
 
 async function planOnServer(
   { shazam, signal }: Look,

@@ -55,7 +55,8 @@ export interface PlatformOptions {
 export interface Platform extends AsyncDisposable {
   bus: Bus
   /** Where it really listens. */
-  addresses: { api: Address; ssh: Address; http: Address; syslog?: SyslogPorts }
+  /** `hostKey`: fingerprint of the key that Git over SSH shows. */
+  addresses: { api: Address; ssh: Address; http: Address; hostKey: string; syslog?: SyslogPorts }
   /** Set until somebody has used it: the first administrator's token. */
   adminToken?: string
 }
@@ -110,7 +111,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       catalog,
       ssh: { host, port: options.sshPort ?? 0 },
       http: { host, port: options.httpGitPort ?? 0 },
-      onListen: (found: { ssh: Address; http: Address }) => Object.assign(addresses, found),
+      onListen: (found: Pick<Platform['addresses'], 'ssh' | 'http' | 'hostKey'>) =>
+        Object.assign(addresses, found),
     }),
   )
   // After git: work that waited for a start begins at once, asks git, and has only so many tries.

@@ -112,9 +112,10 @@ export const defaultData = (): string =>
     : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local/share'), 'devops'))
 
 function introduce(platform: Platform, options: ServeOptions, say: (text: string) => void): void {
-  const { api, ssh, http } = platform.addresses
+  const { api, ssh, http, hostKey } = platform.addresses
   say(`API and OpenAPI document  http://${hostOf(api.host)}:${api.port}/openapi.json`)
   say(`Git over SSH              ssh://git@${hostOf(ssh.host)}:${ssh.port}/OWNER/REPOSITORY.git`)
+  say(`  its host key (ED25519)  ${hostKey}`)
   say(`Git over HTTP             http://${hostOf(http.host)}:${http.port}/OWNER/REPOSITORY.git`)
   for (const [kind, at] of Object.entries(platform.addresses.syslog ?? {}))
     say(`Syslog of nodes by ${kind.toUpperCase()}   port ${at}`)

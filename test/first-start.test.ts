@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { silentLog } from '#kit/log.ts'
 import { type PlatformOptions, startPlatform } from '../bin/platform.ts'
 
@@ -59,4 +60,14 @@ test('until the first token was used each start gives another in its place, and 
   }
   await using third = await start(data)
   assert.equal(third.adminToken, undefined)
+})
+
+test('the fingerprint that is shown at the start is the one that ssh sees', async (t) => {
+  await using platform = await start(folder(t))
+  const { ssh, hostKey } = platform.addresses
+  // Not synchronously: the server that is asked is in this process.
+  const asked = ['-t', 'ed25519', '-p', String(ssh.port), ssh.host]
+  const scan = await promisify(execFile)('ssh-keyscan', asked)
+  const shown = spawnSync('ssh-keygen', ['-lf', '-'], { input: scan.stdout, encoding: 'utf8' })
+  assert.equal(shown.stdout.split(' ')[1], hostKey)
 })

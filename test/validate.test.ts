@@ -123,3 +123,13 @@ test('the root of the clone is judged from any folder below it, and where there 
   assert.deepEqual(validateFolder(join(empty, 'docs')), { root: undefined, findings: [] })
   assert.deepEqual(validateFolder(join(clone, 'nodes/eu/tasks')), { root: clone, findings: [] })
 })
+
+test('what devops init makes loses its server by removing the two files that the README names, and no other finding', () => {
+  const folder = join(home, 'begun')
+  const program = join(import.meta.dirname, '../bin/devops.ts')
+  execFileSync(process.execPath, [program, 'init', folder], { stdio: 'ignore' })
+  assert.deepEqual(validateFolder(folder).findings, [])
+  rmSync(join(folder, 'nodes/web.yml'))
+  rmSync(join(folder, 'tasks/hello.yml'))
+  assert.deepEqual(validateFolder(folder).findings, [])
+})

@@ -8,7 +8,7 @@ import { createCommit } from './commit.ts'
 import { createExchange, sweepQuarantine } from './exchange.ts'
 import { createGit } from './git.ts'
 import { hookFiles } from './hooks.ts'
-import { openHostKey } from './hostkey.ts'
+import { fingerprintOfKey, openHostKey } from './hostkey.ts'
 import { listenHttp } from './http.ts'
 import { createReader } from './infrastructure.ts'
 import { createJudge } from './judge.ts'
@@ -34,7 +34,7 @@ export interface GitOptions {
   ssh: Address
   http: Address
   limits?: Partial<Limits>
-  onListen?(addresses: { ssh: Address; http: Address }): void
+  onListen?(addresses: { ssh: Address; http: Address; hostKey: string }): void
 }
 
 /** Stores descriptors, judges what is pushed, and announces what was accepted. */
@@ -80,6 +80,6 @@ export const git = defineService<GitOptions>({
     stack.defer(() => ssh.close())
     const http = await listenHttp({ bus, clock, log, admit, run, running, limits }, options.http)
     stack.defer(() => http.close())
-    options.onListen?.({ ssh: ssh.address, http: http.address })
+    options.onListen?.({ ssh: ssh.address, http: http.address, hostKey: fingerprintOfKey(hostKey) })
   },
 })

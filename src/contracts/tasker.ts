@@ -30,6 +30,14 @@ export const Cause = strict({
   depth: Type.Integer({ minimum: 0 }),
 })
 
+/** Where a sync is. `resource` is at work as number `at` of `of`, since a time. */
+export const Progress = strict({
+  at: Type.Integer({ minimum: 1 }),
+  of: Type.Integer({ minimum: 1 }),
+  resource: Type.String(),
+  since: Time,
+})
+
 export const Work = strict({
   id: Type.String(),
   repo: RepoId,
@@ -38,6 +46,8 @@ export const Work = strict({
   state: State,
   /** A sentence while it waits: `waits for node web: sync of 3f2a1c, 12 s`. */
   waits_for: nullable(Type.String()),
+  /** Of a sync that changes its node now. */
+  progress: nullable(Progress),
   commit: nullable(CommitId),
   task: nullable(Name),
   attempt: Type.Integer(),
@@ -195,6 +205,11 @@ export const calls = {
     strict({ repo: RepoId, task: Type.Optional(Name), limit: Type.Integer({ minimum: 1, maximum: 1000 }) }),
     Type.Array(Run),
   ),
+  /** By the worker of a sync; of another attempt than the present one it changes nothing. */
+  'tasker.note_progress': call(
+    strict({ repo: RepoId, work: Type.String(), attempt: Type.Integer(), progress: Progress }),
+    Nothing,
+  ),
   'tasker.get_work': call(strict({ repo: RepoId, work: Type.String() }), Work),
   /** Newest first; of every repository when absent. */
   'tasker.list_works': call(
@@ -256,6 +271,7 @@ export const queues = {
   'tasker.advance': strict({ run: Type.String() }),
 }
 
+export type Progress = Type.Static<typeof Progress>
 export type Work = Type.Static<typeof Work>
 export type Cause = Type.Static<typeof Cause>
 export type Consent = Type.Static<typeof Consent>

@@ -1,8 +1,13 @@
 import type { Command } from 'commander'
+import type { Schemas } from '#client'
 import { examples, optionsOf } from '../command.ts'
 import { nodeRows } from '../nodes.ts'
 import { must, type Session } from '../session.ts'
 import { ago, count, printable, shortCommit, table } from '../text.ts'
+
+/** `31 of 55: package:nginx, for 12 s` */
+const where = ({ at, of, resource, since }: NonNullable<Schemas['Work']['progress']>, now: number): string =>
+  `${at} of ${of}: ${resource}, for ${Math.max(0, Math.round((now - since) / 1000))} s`
 
 export function status(program: Command, session: Session): void {
   const command = program
@@ -32,15 +37,15 @@ export function status(program: Command, session: Session): void {
       )
       if (nodes.length > 0) session.print(`\n${table(headings, nodes.map(row))}`)
       if (works.length === 0) return session.print('\nNothing runs, nothing waits.\n')
-      const rows = works.map(({ id, kind, task, nodes, state, created_at, waits_for }) => [
+      const rows = works.map(({ id, kind, task, nodes, state, created_at, waits_for, progress }) => [
         id,
         task ? `${kind} ${task}` : kind,
         nodes.join(','),
         state,
         ago(created_at, session.now()),
-        printable(waits_for ?? ''),
+        printable(progress ? where(progress, session.now()) : (waits_for ?? '')),
       ])
-      session.print(`\n${table(['work', 'what', 'nodes', 'state', 'since', 'waits for'], rows)}`)
+      session.print(`\n${table(['work', 'what', 'nodes', 'state', 'since', 'where it is'], rows)}`)
     })
   examples(command, 'devops status')
 }

@@ -388,6 +388,12 @@ export interface components {
       nodes: string[]
       state: "waiting" | "running" | "succeeded" | "failed" | "cancelled" | "superseded"
       waits_for: string | null
+      progress: {
+        at: number
+        of: number
+        resource: string
+        since: number
+      } | null
       commit: string | null
       task: string | null
       attempt: number
@@ -624,6 +630,12 @@ export interface components {
       nodes: string[]
       state: "waiting" | "running" | "succeeded" | "failed" | "cancelled" | "superseded"
       waits_for: string | null
+      progress: {
+        at: number
+        of: number
+        resource: string
+        since: number
+      } | null
       commit: string | null
       task: string | null
       attempt: number

@@ -4,7 +4,7 @@ import type { BusEvent } from '#bus'
 import { createEventLog } from './events.ts'
 
 const event = (repo: string, id: string, text = ''): BusEvent =>
-  ({ id, type: 'repo.created', time: 1, data: { repo, by: text } }) as unknown as BusEvent
+  ({ id, type: 'repo.pushed', time: 1, data: { repo, by: text } }) as unknown as BusEvent
 
 /** What a follower that comes now gets at once. */
 async function replay(
@@ -49,6 +49,15 @@ test('events of a deleted repository are not shown to the next one of its name',
   log.add({ ...event('ann/a', '2'), type: 'repo.deleted' })
   log.add(event('ann/a', '3'))
   assert.deepEqual(await replay(log, 'ann/a', '1'), ['gap', '2', '3'])
+})
+
+test('a repository that is made again begins without the events of the former one, and their room is free', async () => {
+  const log = createEventLog(1000, 2_000)
+  log.add(event('ann/a', '1', 'x'.repeat(1500)))
+  log.add({ ...event('ann/a', '2'), type: 'repo.created' })
+  assert.deepEqual(await replay(log, 'ann/a', '1'), ['gap', '2'])
+  log.add(event('ann/b', '3', 'x'.repeat(1500)))
+  assert.deepEqual(await replay(log, 'ann/a', '2'), [])
 })
 
 test('a follower of a repository whose events had to go gets the next one', async () => {

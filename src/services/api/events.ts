@@ -68,10 +68,10 @@ export function createEventLog(kept = KEPT, most = MOST): EventLog {
     add(event) {
       const data = shown(event)
       if (typeof data.repo !== 'string') return
-      // Another repository of the same name may belong to somebody else.
       const ring = ringOf(data.repo)
-      if (event.type === 'repo.created') ring.first += ring.events.splice(0).length
       if (ring.events.some(({ id }) => id === event.id)) return
+      // Another repository of the same name may belong to somebody else.
+      if (event.type === 'repo.created') forget(ring, ring.events.length)
       rings.delete(data.repo)
       rings.set(data.repo, ring)
       const size = JSON.stringify(data).length

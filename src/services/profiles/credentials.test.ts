@@ -186,7 +186,15 @@ test('a credential is not taken away while a sync makes a server with it, nor wh
       nodes: ['web'],
       state: 'running' as const,
     }
-    const rest = { waits_for: null, commit: 'a'.repeat(40), task: null, attempt: 1, cause, error: null }
+    const rest = {
+      waits_for: null,
+      progress: null,
+      commit: 'a'.repeat(40),
+      task: null,
+      attempt: 1,
+      cause,
+      error: null,
+    }
     return running ? [{ ...work, ...rest, ...times }] : []
   })
   bus.answer('git.infrastructure', async ({ repo, commit = null }) => ({

@@ -4,6 +4,7 @@ import { confirm, PATIENCE } from './guard.ts'
 import { LineSplitter, MarkedOutput } from './lines.ts'
 import type { Plan } from './plan.ts'
 import { refusal, rootShell } from './probe.ts'
+import type { Place } from './progress.ts'
 import { applyScript, listJobs } from './script.ts'
 import type { Connection } from './transport/connection.ts'
 import { Watch } from './watch.ts'
@@ -42,6 +43,8 @@ export interface ApplyOptions {
   patience?: number
   /** More follows at once: handlers are owed to that, but for those of what may cut the link. */
   more?: boolean
+  /** What is at work now. */
+  onProgress?(place: Place): void
 }
 
 /**
@@ -51,11 +54,11 @@ export interface ApplyOptions {
 export async function apply(
   connection: Connection,
   plan: Plan,
-  { onLine, signal, patience = PATIENCE, more = false }: ApplyOptions,
+  { onLine, signal, patience = PATIENCE, more = false, onProgress }: ApplyOptions,
 ): Promise<Applied> {
   const nonce = randomBytes(12).toString('hex')
   const jobs = listJobs(plan, more)
-  const watch = new Watch(jobs, onLine)
+  const watch = new Watch(jobs, onLine, onProgress)
   const secret = randomBytes(6).toString('hex')
   const script = applyScript(jobs, plan, { nonce, secret, patience, more })
   const lost = await runScript(connection, script, nonce, watch, signal)

@@ -8,6 +8,7 @@ import { isAway, NotApplied } from './failures.ts'
 import type { Graph } from './graph.ts'
 import { ownedOf } from './manifest.ts'
 import type { Effort } from './nodes.ts'
+import { openReporter } from './progress.ts'
 import { consentOf, keepVerdict, refuseUnagreed } from './promised.ts'
 import { bootOf } from './record.ts'
 import { serverVerdict } from './servers.ts'
@@ -53,6 +54,7 @@ async function makeMatch(
   before: NodeRecord,
 ): Promise<Made> {
   const { job, feed, signal } = effort
+  using reporter = openReporter(effort)
   const match = async ({ record, connection }: Reached): Promise<Made> => {
     const graph = await wish(effort, infrastructure, node)
     const boot = bootOf(record.facts as Partial<Facts>)
@@ -62,6 +64,7 @@ async function makeMatch(
       applied: ownedOf(record) ?? [],
       ...(boot && { boot }),
       onLine: ({ stream, text }) => feed.line(stream, text),
+      onProgress: (place) => reporter.report(place),
       onPlan: (changes) => {
         for (const { verdict, summary } of changes)
           if (verdict === 'change' || verdict === 'unknown until it runs') feed.line('platform', summary)

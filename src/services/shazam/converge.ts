@@ -9,6 +9,7 @@ import { nextManifest } from './manifest.ts'
 import { filesOf } from './places.ts'
 import { type Plan, planLive } from './plan.ts'
 import { lookAt, probe, questions } from './probe.ts'
+import type { Place } from './progress.ts'
 import { factsOf } from './record.ts'
 import type { Entry } from './resources/kind.ts'
 import type { Connection } from './transport/connection.ts'
@@ -28,6 +29,7 @@ export interface ConvergeInput {
   signal?: AbortSignal
   /** See ApplyOptions. */
   patience?: number
+  onProgress?(place: Place): void
 }
 
 export interface Converged {

@@ -1,4 +1,5 @@
 import type { Applied, Outcome, OutputLine } from './apply.ts'
+import type { Place } from './progress.ts'
 import type { Job } from './script.ts'
 
 /** Characters of output that are kept of one resource: a flood must not fill our memory, nor the logs. */
@@ -16,15 +17,17 @@ export class Watch {
   disk = ''
   readonly #jobs: Job[]
   readonly #onLine: (line: OutputLine) => void
+  readonly #onProgress: ((place: Place) => void) | undefined
   readonly #outcomes = new Map<number, Outcome>()
   #at: number | undefined
   #last: string[] = []
   #printed = 0
   #dropped = 0
 
-  constructor(jobs: Job[], onLine: (line: OutputLine) => void) {
+  constructor(jobs: Job[], onLine: (line: OutputLine) => void, onProgress?: (place: Place) => void) {
     this.#jobs = jobs
     this.#onLine = onLine
+    this.#onProgress = onProgress
   }
 
   line = (text: string): void => {
@@ -66,6 +69,7 @@ export class Watch {
 
       this.#at = at
       this.#last = []
+      this.#onProgress?.({ at: at + 1, of: this.#jobs.length, resource: this.#jobs[at]?.name ?? '' })
     }
     if (word === 'end') this.#end(at, Number(detail))
     if (word === 'skip') this.#skip(at, Number(detail))

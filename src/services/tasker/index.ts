@@ -10,6 +10,7 @@ import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
 import { createPatrol, onSettings } from './patrol.ts'
 import { onLimits } from './places.ts'
 import { getPlan, makePlan, syncPlan } from './plans.ts'
+import { noteProgress } from './progress.ts'
 import { onPushed } from './pushes.ts'
 import { createRetention } from './retention.ts'
 import { advanceRun } from './runs/advance.ts'
@@ -65,6 +66,7 @@ export const tasker = defineService<TaskerOptions>({
       await act
       return {}
     }
+    stack.defer(bus.answer('tasker.note_progress', (input) => nothing(noteProgress(self, input))))
     stack.defer(bus.answer('tasker.close_repository', ({ repo }) => nothing(closeRepository(self, repo))))
     stack.defer(bus.answer('tasker.reopen_repository', ({ repo }) => nothing(reopenRepository(self, repo))))
     stack.defer(bus.answer('tasker.forget_repository', (input) => nothing(forgetRepository(self, input))))

@@ -103,6 +103,12 @@ export const migrations: readonly Migration[] = [
       await db.schema.createIndex('tasker_tips_closed').on('tasker_tips').column('closed_until').execute()
     },
   },
+  {
+    id: 'tasker/0013-progress',
+    async up(db) {
+      await db.schema.alterTable('tasker_works').addColumn('progress', 'text').execute()
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {

@@ -32,7 +32,7 @@ async function fill(world: World): Promise<void> {
     with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${MANY})
     insert into tasker_works
     select id || n, -n, repo, kind, nodes, state, "commit", task, attempt, failures, run_at, cause, error, error_code,
-      cancelled_by, created_at, started_at, ended_at, changed_at, promised
+      cancelled_by, created_at, started_at, ended_at, changed_at, promised, progress
     from tasker_works, numbers where id = ${id}
   `.execute(db)
   await sql`

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Run, RunStep, Work } from '#contracts/tasker.ts'
+import { progressOf } from './progress.ts'
 import { consentsOf } from './runs/consent.ts'
 import { causeOf, nodesOf, type RunStepRow, type Tables, type WorkRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
@@ -12,6 +13,7 @@ const toWork = (row: WorkRow, waits: Waits): Work => ({
   nodes: nodesOf(row),
   state: row.state,
   waits_for: waits.get(row.id) ?? null,
+  progress: progressOf(row),
   commit: row.commit,
   task: row.task,
   attempt: row.attempt,

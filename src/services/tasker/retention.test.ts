@@ -21,7 +21,7 @@ async function openWith(count: number): Promise<World> {
   await sql`${copy}
     insert into tasker_works
     select id || n, -n, repo, kind, nodes, state, "commit", task, attempt, failures, run_at, cause, error, error_code,
-      cancelled_by, created_at, started_at, ended_at, changed_at, promised
+      cancelled_by, created_at, started_at, ended_at, changed_at, promised, progress
     from tasker_works, numbers where id = ${id}`.execute(world.store.db)
   await sql`${copy} insert into tasker_work_nodes select work || n, repo, node from tasker_work_nodes, numbers`.execute(
     world.store.db,
@@ -100,7 +100,7 @@ test('what is open, and the latest work of a node and of a task, stay however ol
     with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${KEPT_WORKS})
     insert into tasker_works
     select id || n, seq + 1000000000 + n, repo, kind, nodes, state, "commit", 'other', attempt, failures, run_at, cause,
-      error, error_code, cancelled_by, created_at, started_at, ended_at, changed_at, promised
+      error, error_code, cancelled_by, created_at, started_at, ended_at, changed_at, promised, progress
     from tasker_works, numbers where id = ${once.id}`.execute(world.store.db)
   const ids = async () =>
     (

@@ -36,6 +36,8 @@ export interface WorkRow {
   changed_at: number
   /** JSON: the plan that it is held to; null: it does whatever is to be done. */
   promised: string | null
+  /** JSON: Progress with its attempt; null: none was reported. */
+  progress: string | null
 }
 
 export interface WorkNodeRow {

@@ -52,6 +52,7 @@ export async function insertWork(turn: Turn, work: NewWork, ended?: NeverBegun):
     ended_at: ended ? turn.now : null,
     changed_at: turn.now,
     promised: work.promised ? JSON.stringify(work.promised) : null,
+    progress: null,
   }
   await turn.db.insertInto('tasker_works').values(row).execute()
   if (work.nodes.length > 0) {

@@ -9,6 +9,7 @@ export const newWork = (id: string, rest: Partial<Work> = {}): Work => ({
   nodes: ['web'],
   state: 'running',
   waits_for: null,
+  progress: null,
   commit: COMMIT,
   task: null,
   attempt: 1,

@@ -128,4 +128,5 @@ const rowOf = (index: number, { repo, kind, nodes, run_at }: Required<Wish>): Wo
   ended_at: null,
   changed_at: 0,
   promised: null,
+  progress: null,
 })

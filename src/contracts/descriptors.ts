@@ -240,6 +240,8 @@ export const Infrastructure = strict({
   scripts: Type.Record(Type.String(), Type.String()),
   /** The repository's own services. */
   services: Type.Array(Service),
+  /** Of the settings as they are now, whatever the commit: patterns of tasks whose runs an admin must approve. */
+  approval_required: Type.Optional(Type.Array(Type.String())),
 })
 
 /** One finding of the validator. `line` and `column` count from 1. */

@@ -29,6 +29,13 @@ export const Settings = strict({
   step_log_megabytes: whole(64, 1, MEGABYTES, 'MiB of output that is kept of one step on one node'),
   runs_at_once: whole(20, 1, 1000, 'runs of tasks that may go on at once'),
   node_works_at_once: whole(50, 1, 1000, 'nodes that may be worked on at once'),
+  approval_required: Type.Array(Type.String({ pattern: '^[A-Za-z0-9_.*-]+$', maxLength: 100 }), {
+    default: [],
+    maxItems: 100,
+    uniqueItems: true,
+    description:
+      'tasks whose runs an admin must approve, whatever their descriptors say; * stands for any part',
+  }),
 })
 
 export type Settings = Type.Static<typeof Settings>
@@ -44,4 +51,4 @@ const defaults = Object.fromEntries(
   ]),
 )
 
-export const defaultSettings = (): Settings => ({ ...(defaults as Settings) })
+export const defaultSettings = (): Settings => structuredClone(defaults) as Settings

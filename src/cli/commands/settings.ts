@@ -25,18 +25,20 @@ export function settings(group: Command, session: Session): void {
       const known = settingNamed(name, described)
       if (value === undefined) {
         const all = must(await client.GET('/v1/repos/{owner}/{repo}/settings', params))
-        return options.json ? session.printJson(all[known]) : session.print(`${all[known]}\n`)
+        return options.json ? session.printJson(all[known]) : session.print(`${shown(all[known])}\n`)
       }
       const body = { [known]: typedValue(described[known], value) }
       const all = must(await client.PUT('/v1/repos/{owner}/{repo}/settings', { ...params, body }))
       if (options.json) return session.printJson(all)
-      session.print(`${known} of ${id} is ${all[known]}.\n`)
+      session.print(`${known} of ${id} is ${shown(all[known])}.\n`)
     })
   examples(
     command,
     'devops repo settings',
     'devops repo settings branch production',
     'devops repo settings destroy allow',
+    "devops repo settings approval_required 'deploy,prod-*'",
+    "devops repo settings approval_required ''",
   )
 }
 
@@ -51,10 +53,12 @@ const tableOf = (all: Schemas['Settings'], described: Described): string =>
     ['setting', 'value', 'what it is'],
     (Object.keys(described) as Name[]).map((name) => [
       name,
-      String(all[name]),
+      shown(all[name]),
       described[name].description ?? '',
     ]),
   )
+
+const shown = (value: unknown): string => (Array.isArray(value) ? value.join(',') || 'none' : String(value))
 
 function settingNamed(name: string, described: Described): Name {
   if (Object.hasOwn(described, name)) return name as Name
@@ -65,5 +69,6 @@ function settingNamed(name: string, described: Described): Name {
 function typedValue({ type }: Described[Name], text: string): unknown {
   if (type === 'integer' && /^-?\d+$/.test(text)) return Number(text)
   if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true'
+  if (type === 'array') return text.split(',').filter(Boolean)
   return text
 }

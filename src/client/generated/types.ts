@@ -474,6 +474,7 @@ export interface components {
       step_log_megabytes: number
       runs_at_once: number
       node_works_at_once: number
+      approval_required: string[]
     }
     Task: {
       id: string
@@ -1760,6 +1761,7 @@ export interface paths {
             step_log_megabytes?: number
             runs_at_once?: number
             node_works_at_once?: number
+            approval_required?: string[]
           }
         }
       }

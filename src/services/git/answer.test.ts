@@ -118,6 +118,43 @@ test('tasks that came, changed and went are named with what starts them', () => 
   assert.deepEqual(taskLines(next, next), [])
 })
 
+test('the answer to a push says when an approval comes, goes or changes, and for whom', () => {
+  const task = (approval?: Task['approval']): Task => ({
+    id: 't',
+    type: 'task',
+    vars: {},
+    triggers: { webhooks: [], crons: [], events: [] },
+    targets: [],
+    steps: [],
+    ...(approval && { approval }),
+  })
+  const repo = (...tasks: Task[]) => ({
+    repo: 'ann/infra',
+    commit: null,
+    nodes: [],
+    tasks,
+    scripts: {},
+    services: [],
+  })
+  const admin = { by: 'admin', within: 86_400, other: true } as const
+  const bob = { by: ['bob', 'eve'], within: 60, other: false }
+  const said = (before: Task[], after: Task[]) => taskLines(repo(...before), repo(...after)).slice(1)
+  assert.deepEqual(said([task()], [task(admin)]), [
+    '  ~ t  starts by hand, as before; approval added: by an admin within 86400 s, not by whoever started the run',
+  ])
+  assert.deepEqual(said([task(bob)], [task()]), [
+    '  ~ t  starts by hand, as before; approval removed: was by bob or eve within 60 s',
+  ])
+  assert.deepEqual(said([task(admin)], [task(bob)]), [
+    '  ~ t  starts by hand, as before; approval changed: by bob or eve within 60 s, was by an admin within 86400 s, not by whoever started the run',
+  ])
+  assert.deepEqual(said([], [task(bob)]), [
+    '  + t  starts by hand; approval added: by bob or eve within 60 s',
+  ])
+  assert.deepEqual(said([task(bob)], []), ['  - t  removed, with its approval by bob or eve within 60 s'])
+  assert.deepEqual(said([task(bob)], [task(bob)]), [])
+})
+
 test('nothing to do is a sentence of its own', () => {
   assert.deepEqual(watchLines('ann/infra', [nodePlan('web', 'no change')]), ['The servers match already.'])
   assert.deepEqual(watchLines('ann/infra', undefined), ['Watch it: devops logs -f --repo=ann/infra'])

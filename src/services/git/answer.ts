@@ -80,7 +80,12 @@ export function taskLines(former: Infrastructure | undefined, next: Infrastructu
   const after = new Set(next.tasks.map((task) => task.id))
   const lines = [
     ...next.tasks.flatMap((task) => taskLine(before.get(task.id), task) ?? []),
-    ...[...before.keys()].filter((id) => !after.has(id)).map((id) => `  - ${id}  removed`),
+    ...[...before.values()]
+      .filter(({ id }) => !after.has(id))
+      .map(
+        ({ id, approval }) =>
+          `  - ${id}  removed${approval ? `, with its approval ${approvalWords(approval)}` : ''}`,
+      ),
   ]
   return lines.length > 0 ? ['Tasks:', ...lines] : []
 }
@@ -88,9 +93,28 @@ export function taskLines(former: Infrastructure | undefined, next: Infrastructu
 function taskLine(before: Task | undefined, task: Task): string | undefined {
   const now = startsOf(task)
   const starts = now.length > 0 ? `starts by ${now.join(', ')}` : 'starts by hand'
-  if (!before) return `  + ${task.id}  ${starts}`
+  const approval = approvalChange(before?.approval, task.approval)
+  if (!before) return `  + ${task.id}  ${starts}${approval}`
   if (isDeepStrictEqual(before, task)) return undefined
-  return `  ~ ${task.id}  ${startChange(startsOf(before), now) || `${starts}, as before`}`
+  return `  ~ ${task.id}  ${startChange(startsOf(before), now) || `${starts}, as before`}${approval}`
+}
+
+/** Whoever reads the answer must see that a bond was taken off. */
+function approvalChange(before: Task['approval'], now: Task['approval']): string {
+  if (isDeepStrictEqual(before, now)) return ''
+  if (!before) return `; approval added: ${approvalWords(now)}`
+  if (!now) return `; approval removed: was ${approvalWords(before)}`
+  return `; approval changed: ${approvalWords(now)}, was ${approvalWords(before)}`
+}
+
+function approvalWords(approval: Task['approval']): string {
+  if (!approval) return 'none'
+  const { by, within, other } = approval
+  const who =
+    typeof by === 'string'
+      ? { write: 'by anybody who may write', admin: 'by an admin', owner: 'by the owner' }[by]
+      : `by ${by.join(' or ')}`
+  return `${who} within ${within} s${other ? ', not by whoever started the run' : ''}`
 }
 
 /** What starts a task now and did not before, and the other way round. */

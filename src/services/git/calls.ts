@@ -51,7 +51,11 @@ export function answerCalls(parts: Parts): Undo[] {
 
 async function infrastructure(parts: Parts, repo: string, wished?: string): Promise<Infrastructure> {
   const { at, commit } = await locate(parts, repo, wished)
-  return commit ? parts.reader.read(repo, { at }, commit) : emptyInfrastructure(repo)
+  if (!commit) return emptyInfrastructure(repo)
+  const read = await parts.reader.read(repo, { at }, commit)
+  // After the descriptors: a bond that is set while they are read holds already.
+  const { approval_required } = await parts.settings.get(repo)
+  return approval_required.length > 0 ? { ...read, approval_required } : read
 }
 
 async function branches(parts: Parts, repo: string): Promise<Output<'git.branches'>> {

@@ -25,6 +25,22 @@ test('settings are at their defaults until somebody changes one, which survives 
   assert.deepEqual(last?.data, { repo, settings: changed, by: 'ann' })
 })
 
+test('tasks that need an approval are told with every commit, as the setting is now', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  const commit = await work.commit({ 'nodes/web.yml': node('web') })
+  await work.must('push', 'origin', 'main')
+  const asked = { repo, ...(commit && { commit }) }
+  const required = async () => (await fixture.bus.ask('git.infrastructure', asked)).approval_required
+  assert.equal(await required(), undefined)
+  await set(fixture, { approval_required: ['deploy', 'prod-*'] })
+  assert.deepEqual(await required(), ['deploy', 'prod-*'])
+  await set(fixture, { approval_required: [] })
+  assert.equal(await required(), undefined)
+  for (const wrong of [['a b'], ['x', 'x'], 'deploy', ['']])
+    await assert.rejects(set(fixture, { approval_required: wrong }), (error) => isProblem(error, 'invalid'))
+})
+
 test('a setting that is unknown, empty or out of bounds is refused', async () => {
   await using fixture = await startFixture()
   for (const change of [{}, { colour: 'red' }, { destroy: 'maybe' }, { log_days: 0 }, { branch: '-x' }])

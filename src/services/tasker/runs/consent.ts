@@ -9,6 +9,22 @@ import type { Turn } from '../turn.ts'
 import { announceEnd } from './finish.ts'
 import { skipPending } from './steps.ts'
 
+/** Seconds that an approval which only the settings require is waited for. */
+const WITHIN = 86_400
+
+/**
+ * A task as the setting `approval_required` binds it. Whoever may push can write any `approval` into a descriptor, also
+ * one that names themselves: what the setting names needs an admin, or the owner where the descriptor says so.
+ */
+export function boundTask(task: Task, required: readonly string[] = []): Task {
+  if (!required.some((pattern) => matchesTask(pattern, task.id))) return task
+  const { by, within = WITHIN, other = false } = task.approval ?? {}
+  return { ...task, approval: { by: by === 'owner' ? 'owner' : 'admin', within, other } }
+}
+
+const matchesTask = (pattern: string, id: string): boolean =>
+  new RegExp(`^${pattern.split('*').map(RegExp.escape).join('.*')}$`).test(id)
+
 export function consentOf({ approval }: Task, now: number): string | null {
   if (!approval) return null
   const { by, other, within } = approval

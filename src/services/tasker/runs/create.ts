@@ -7,7 +7,7 @@ import type { RunStepRow, WorkRow } from '../tables.ts'
 import type { Turn } from '../turn.ts'
 import { findWork, insertWork } from '../works.ts'
 import { makeRoom } from './concurrency.ts'
-import { consentOf } from './consent.ts'
+import { boundTask, consentOf } from './consent.ts'
 import { announceEnd } from './finish.ts'
 import { stepsOfTask, targetsOf } from './task-plan.ts'
 
@@ -42,6 +42,11 @@ export interface Done {
 export async function createRun(turn: Turn, wish: RunWish): Promise<WorkRow> {
   const known = wish.id === undefined ? undefined : await findWork(turn.db, wish.id)
   if (known) return known
+  const bound = { ...wish, task: boundTask(wish.task, wish.tip.approval_required) }
+  return createBound(turn, bound)
+}
+
+async function createBound(turn: Turn, wish: RunWish): Promise<WorkRow> {
   const { tip, task, cause } = wish
   const fault = faultOf(wish)
   const ended = fault === null ? await makeRoom(turn, wish) : ({ state: 'failed', error: fault } as const)

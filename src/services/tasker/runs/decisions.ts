@@ -62,7 +62,10 @@ export async function retryRun(tasker: Tasker, input: Input<'tasker.retry_run'>)
       repo,
       ...(work.commit && { commit: work.commit }),
     })
-    const wish = { tip: { ...at, scripts: { ...at.scripts, ...scripts } }, task, vars, cause, payload }
+    // An approval that came since binds what was made without it.
+    const approval = seen.tip?.tasks.find(({ id }) => id === task.id)?.approval ?? task.approval
+    const again = { ...task, ...(approval && { approval }) }
+    const wish = { tip: { ...at, scripts: { ...at.scripts, ...scripts } }, task: again, vars, cause, payload }
     return tasker.turns.take(async (turn) => {
       await holdTip(turn, seen)
       return createRun(turn, {

@@ -149,7 +149,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await gone
 }
 
-/** Takes away the containers of this platform, and only those. */
+/** Takes away the containers and networks of this platform, and only those. */
 async function removeServers(data: string): Promise<void> {
   const plane = readFileSync(join(data, 'plane'), 'utf8').trim()
   // Where there is no Docker there are no servers.
@@ -163,4 +163,7 @@ async function removeServers(data: string): Promise<void> {
   const { stdout } = await run('docker', ['ps', '-aq', '--filter', `label=ps.devo.plane=${plane}`])
   const ids = stdout.split('\n').filter(Boolean)
   if (ids.length > 0) await run('docker', ['rm', '-fv', ...ids])
+  const networks = await run('docker', ['network', 'ls', '-q', '--filter', `label=ps.devo.plane=${plane}`])
+  const left = networks.stdout.split('\n').filter(Boolean)
+  if (left.length > 0) await run('docker', ['network', 'rm', ...left])
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { ownAddress } from '#testing/own-address.ts'
 import type { Clone, Person } from '#testing/person.ts'
 import { type Plane, startPlane } from '#testing/plane.ts'
 import { onServer, server, type Watch, watch } from '#testing/story.ts'
@@ -18,7 +19,7 @@ let certificate: string
 const folder = mkdtempSync(join(tmpdir(), 'devops-logs-'))
 
 /** Where the servers of provider docker reach this machine. */
-const bridge = networkInterfaces().docker0?.find(({ family }) => family === 'IPv4')?.address ?? ''
+const here = ownAddress()
 
 function makeCertificate(): [key: string, certificate: string] {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
@@ -31,7 +32,7 @@ function makeCertificate(): [key: string, certificate: string] {
 before(async () => {
   const [key, cert] = makeCertificate()
   certificate = readFileSync(cert, 'utf8')
-  const listen = ['--syslog-host', bridge, '--syslog-port', '0', '--syslog-tls-port', '0']
+  const listen = ['--syslog-host', here, '--syslog-port', '0', '--syslog-tls-port', '0']
   plane = await startPlane([...listen, '--syslog-cert', cert, '--syslog-key', key])
   ann = await plane.person('ann')
   clone = await ann.repository('shop')
@@ -66,7 +67,7 @@ const port = (kind: string) =>
 const syslog = (protocol: 'tcp' | 'tls' | 'udp') => `configuration:
   server:
     syslog:
-      host: ${bridge}
+      host: ${here}
       port: ${port(protocol.toUpperCase())}
       protocol: ${protocol}
 ${protocol === 'tls' ? `      ca: |\n${certificate.replace(/^/gm, '        ')}` : ''}`

@@ -114,25 +114,28 @@ test('the address of a server that was made anew is followed', async () => {
 /** Starts containers until one has this address, so that the next server cannot get it. */
 async function takeAddress(host: string): Promise<void> {
   const label = `ps.devo.plane=${readFileSync(join(plane.data, 'plane'), 'utf8').trim()}`
-  const start = ['run', '-d', '--label', label, '--entrypoint', 'sleep', 'devops-node:12', '600']
+  const { stdout: networks } = await run('docker', ['network', 'ls', '-q', '--filter', `label=${label}`])
+  const network = networks.trim()
+  const where = ['--network', network, '--label', label, '--entrypoint', 'sleep']
+  const start = ['run', '-d', ...where, 'devops-node:12', '600']
   for (let tries = 0; tries < 20; tries++) {
     const { stdout: started } = await run('docker', start)
     const { stdout } = await run('docker', [
       'inspect',
       '-f',
-      '{{.NetworkSettings.IPAddress}}',
+      '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}',
       started.trim(),
     ])
     // Another that has it already, of whomever, does as well.
-    if (stdout.trim() === host || (await isTaken(host))) return
+    if (stdout.trim() === host || (await isTaken(network, host))) return
   }
 }
 
-async function isTaken(host: string): Promise<boolean> {
+async function isTaken(network: string, host: string): Promise<boolean> {
   const { stdout } = await run('docker', [
     'network',
     'inspect',
-    'bridge',
+    network,
     '-f',
     '{{range .Containers}}{{.IPv4Address}} {{end}}',
   ])

@@ -8,10 +8,14 @@ export async function clean(): Promise<void> {
   const planeFile = join(folder, 'data/plane')
   if (existsSync(planeFile)) {
     const label = `label=ps.devo.plane=${readFileSync(planeFile, 'utf8').trim()}`
-    const ids = execFileSync('docker', ['ps', '-aq', '--filter', label], { encoding: 'utf8' })
-      .split('\n')
-      .filter(Boolean)
+    const list = (...what: string[]) =>
+      execFileSync('docker', [...what, '--filter', label], { encoding: 'utf8' })
+        .split('\n')
+        .filter(Boolean)
+    const ids = list('ps', '-aq')
     if (ids.length > 0) execFileSync('docker', ['rm', '-fv', ...ids], { stdio: 'ignore' })
+    const networks = list('network', 'ls', '-q')
+    if (networks.length > 0) execFileSync('docker', ['network', 'rm', ...networks], { stdio: 'ignore' })
     console.log(`Removed ${ids.length} server${ids.length === 1 ? '' : 's'}.`)
   }
   rmSync(folder, { recursive: true, force: true })

@@ -29,15 +29,21 @@ function positive(name: string, value: unknown): number | undefined {
   throw wrong(`${name} is \`${String(value)}\`, must be a number above 0`)
 }
 
+export interface VolumeWish {
+  name: string
+  path: string
+}
+
 /**
  * `volumes: ['data:/var/lib/data']`: named volumes only, and named by repository: a path of the host would hand the
  * host to whoever may push.
  */
-export function volumes(descriptor: Descriptor, prefix: string): string[] {
+export function volumes(descriptor: Descriptor): VolumeWish[] {
   return list(descriptor, 'volumes').map((text) => {
     const found = /^([A-Za-z0-9][A-Za-z0-9_.-]*):(\/[^:,]*)$/.exec(text)
     if (!found) throw wrong(`volume \`${text}\` must be NAME:/path; folders of the host cannot be mounted`)
-    return `${prefix}-${found[1]}:${found[2]}`
+    const [, name = '', path = ''] = found
+    return { name, path }
   })
 }
 
@@ -60,17 +66,17 @@ const sizing = new Set(['size', 'memory', 'cpus'])
 export const withoutSizing = (descriptor: Descriptor): Record<string, unknown> =>
   Object.fromEntries(Object.entries(descriptor).filter(([key]) => !sizing.has(key)))
 
-/** A network that exists, by name; the host's own would hand the host to whoever may push. */
-export function network(descriptor: Descriptor): { network?: string } {
+/** A network that exists, by name; the host's own would hand the host to whoever may push. Absent: the repository's. */
+export function network(descriptor: Descriptor): string | undefined {
   const name = (descriptor as { network?: unknown }).network
-  if (name === undefined) return {}
+  if (name === undefined) return undefined
   if (
     typeof name === 'string' &&
     /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) &&
     name !== 'host' &&
     name !== 'none'
   )
-    return { network: name }
+    return name
   throw wrong(`network is \`${String(name)}\`, must be the name of a network of the engine, not host or none`)
 }
 

@@ -40,3 +40,5 @@ function sort(error: unknown): Problem {
 /** Of the TLS of an engine far away: it does not take our certificate, or we do not take its own. */
 const isCertificate =
   /^ERR_(SSL|TLS)_.*(CERT|_CA$|ALTNAME)|SELF_SIGNED_CERT|UNABLE_TO_.*(CERT|SIGNATURE)|^CERT_/
+
+export const statusOf = (error: unknown): number | undefined => (error as { statusCode?: number }).statusCode

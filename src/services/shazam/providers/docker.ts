@@ -1,12 +1,14 @@
-import { createHash } from 'node:crypto'
 import Docker from 'dockerode'
-import type { RepoId } from '#contracts/ids.ts'
+import { isProblem } from '#kit/problem.ts'
 import { fingerprintOfLine } from '#kit/ssh-algorithms.ts'
 import { welcome } from '../welcome.ts'
 import { awaken, cgroupVersion, containerOptions, execIn, limitsOf } from './docker-container.ts'
 import { openEngine } from './docker-engine.ts'
+import { containerName, filterBy, label, type Who } from './docker-names.ts'
+import { dockerNetworks } from './docker-networks.ts'
 import { limits, network, ports, restart, sizes, volumes, withoutSizing } from './docker-options.ts'
-import { sorted } from './docker-refusal.ts'
+import { sorted, statusOf } from './docker-refusal.ts'
+import { dockerVolumes } from './docker-volumes.ts'
 import { canonical, type Made, type Provider, refusal, type Wish } from './index.ts'
 
 export const nodeImage = 'devops-node:12'
@@ -17,35 +19,25 @@ export interface DockerOptions {
   docker?: Docker
 }
 
-type Who = { repo: RepoId; node: string }
-
 /** Servers that are containers with an init: for trying out, for tests, for small machines. */
 export function dockerProvider({ plane, docker = new Docker() }: DockerOptions): Provider {
+  const stored = dockerVolumes(docker, plane)
+  const networks = dockerNetworks(docker, plane)
   const labels = ({ repo, node }: Who) => ({
-    'ps.devo.plane': plane,
-    'ps.devo.repo': repo,
-    'ps.devo.node': node,
+    [label.plane]: plane,
+    [label.repo]: repo,
+    [label.node]: node,
   })
   const look = async (who: Who) => {
-    const label = Object.entries(labels(who)).map(([key, value]) => `${key}=${value}`)
-    const [found] = await docker.listContainers({ all: true, filters: { label } })
+    const [found] = await docker.listContainers({ all: true, filters: filterBy(labels(who)) })
     return found
   }
   const remove = async (id: string) => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(unlessGone)
   }
-  const volumePrefix = (repo: RepoId) => `devops-${short(plane)}-${repo.replace('/', '-')}`
-
-  /** Volumes of a container that are ours, by name. Another node may use them too: then the engine keeps them. */
-  async function removeVolumes(repo: RepoId, mounts: readonly { Type?: string; Name?: string }[]) {
-    for (const { Type, Name = '' } of mounts)
-      if (Type === 'volume' && Name.startsWith(`${volumePrefix(repo)}-`))
-        await docker.getVolume(Name).remove().catch(unlessGone)
-  }
-
   async function byToken(who: Who & { token: string }): Promise<Docker.Container | undefined> {
     const found = await look(who)
-    return found?.Labels['ps.devo.token'] === who.token ? docker.getContainer(found.Id) : undefined
+    return found?.Labels[label.token] === who.token ? docker.getContainer(found.Id) : undefined
   }
 
   async function existing(who: Who & { token: string }): Promise<Docker.Container> {
@@ -54,19 +46,27 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
     return container
   }
 
-  /** Another name than before is another container: the engine refuses a second of the same name, so racing is safe. */
   async function make(wish: Wish): Promise<Docker.Container> {
+    const named = network(wish.descriptor)
+    if (named !== undefined) return await makeIn(await networks.named(wish.repo, named), wish)
+    return await networks.within(wish.repo, (own) => makeIn(own, wish))
+  }
+
+  /** Another name than before is another container: the engine refuses a second of the same name, so racing is safe. */
+  async function makeIn(network: string, wish: Wish): Promise<Docker.Container> {
     const { repo, node, descriptor, token } = wish
+    const binds: string[] = []
+    for (const { name, path } of volumes(descriptor)) binds.push(`${await stored.open(repo, name)}:${path}`)
     const options = containerOptions(
       {
         name: containerName(plane, wish),
         hostname: node,
         image: String(descriptor.image ?? nodeImage),
-        labels: { ...labels({ repo, node }), 'ps.devo.token': token },
-        binds: volumes(descriptor, volumePrefix(repo)),
+        labels: { ...labels({ repo, node }), [label.token]: token },
+        binds,
         ports: ports(descriptor),
+        network,
         ...limits(descriptor),
-        ...network(descriptor),
         ...restart(descriptor),
       },
       await cgroupVersion(docker),
@@ -76,9 +76,12 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
 
   async function obtain(wish: Wish): Promise<Docker.Container> {
     const found = await look(wish)
-    if (found?.Labels['ps.devo.token'] === wish.token) return docker.getContainer(found.Id)
+    if (found?.Labels[label.token] === wish.token) return docker.getContainer(found.Id)
     // Left by a creation that was given up before its record was made.
-    if (found) await remove(found.Id)
+    if (found) {
+      await stored.claim(wish.repo, found.Mounts)
+      await remove(found.Id)
+    }
     try {
       return await make(wish)
     } catch (error) {
@@ -88,7 +91,8 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
     }
   }
 
-  async function start(container: Docker.Container): Promise<void> {
+  async function start(repo: string, container: Docker.Container): Promise<void> {
+    await networks.settle(repo, container)
     await container.start().catch(unlessDone)
   }
 
@@ -107,7 +111,7 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
     async create(wish) {
       return await sorted(async () => {
         const container = await obtain(wish)
-        await start(container)
+        await start(wish.repo, container)
         const server = await made(container)
         await execIn(docker, container, welcome(wish.publicKey))
         return server
@@ -117,16 +121,21 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
       return await sorted(async () => {
         const container = await byToken(wish)
         if (!container) return undefined
-        await start(container)
+        await start(wish.repo, container)
         return await made(container)
       })
     },
     async destroy(server, data) {
       await sorted(async () => {
         const found = await look(server)
-        if (!found) return
-        await remove(found.Id)
-        if (data === 'remove') await removeVolumes(server.repo, found.Mounts)
+        if (found) {
+          const claimed = stored.claim(server.repo, found.Mounts)
+          // What two repositories mount stays where the data of one go; it stands in no new server's way.
+          await (data === 'remove' ? claimed.catch(unlessFinal) : claimed)
+          await remove(found.Id)
+          if (data === 'remove') await stored.remove(server.repo, found.Mounts)
+        }
+        await networks.leave(server.repo)
       })
     },
     check(descriptor) {
@@ -134,7 +143,7 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
       network(descriptor)
       restart(descriptor)
       ports(descriptor)
-      volumes(descriptor, '')
+      volumes(descriptor)
     },
     canResize: (from, to) => canonical(withoutSizing(from)) === canonical(withoutSizing(to)),
     async resize(wish) {
@@ -144,16 +153,19 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
         // The engine cannot take a limit back: as much as there is comes to the same.
         const { MemTotal, NCPU } = (await docker.info()) as { MemTotal: number; NCPU: number }
         await container.update(limitsOf({ memory: memory ?? MemTotal, cpus: cpus ?? NCPU }))
-        await start(container)
+        await start(wish.repo, container)
         return await made(container)
       })
     },
     async power(server, act) {
       await sorted(async () => {
         const container = await existing(server)
-        if (act === 'reboot') await container.restart()
+        if (act === 'reboot') {
+          await networks.settle(server.repo, container)
+          await container.restart()
+        }
         if (act === 'stop') await container.stop().catch(unlessDone)
-        if (act === 'start') await start(container)
+        if (act === 'start') await start(server.repo, container)
         if (act !== 'stop') await execIn(docker, container, awaken)
       })
     },
@@ -183,13 +195,9 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
   }
 }
 
-/** Readable, and unique for a plane, repository and node although owners and repositories have dashes too. */
-export const containerName = (plane: string, { repo, node }: Who): string =>
-  `devops-${repo.replace('/', '-')}-${node}-${short(`${plane} ${repo} ${node}`)}`
-
-const short = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 8)
-
-const statusOf = (error: unknown): number | undefined => (error as { statusCode?: number }).statusCode
+function unlessFinal(error: unknown): void {
+  if (!isProblem(error, 'provider') || error.data.kind !== 'final') throw error
+}
 
 /** 304: it is so already. */
 function unlessDone(error: unknown): void {

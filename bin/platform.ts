@@ -9,7 +9,7 @@ import { createLog, type Log } from '#kit/log.ts'
 import { openOutbound } from '#kit/outbound.ts'
 import { openSeal } from '#kit/seal.ts'
 import { startService } from '#kit/service.ts'
-import { jsonSchemas, readCatalog } from '#language'
+import { type EngineRules, engineRules, jsonSchemas, readCatalog } from '#language'
 import { api } from '#services/api/index.ts'
 import { git } from '#services/git/index.ts'
 import type { Sink } from '#services/logger/forward/sink.ts'
@@ -50,6 +50,8 @@ export interface PlatformOptions {
   onBroken?: (error: Error) => void
   /** Addresses, networks and names of this machine or its link that may be nodes. */
   allowedAddresses?: readonly string[]
+  /** What nodes may ask of the engine of this machine; what is absent has its safe default. */
+  docker?: Partial<EngineRules>
 }
 
 export interface Platform extends AsyncDisposable {
@@ -86,6 +88,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const catalog = readCatalog(catalogFolder)
   const seal = openSeal(join(options.data, 'master.key'))
   const outbound = openOutbound(options.allowedAddresses)
+  const engine = engineRules(options.docker)
   const host = options.host ?? '127.0.0.1'
   const addresses: Partial<Platform['addresses']> = {}
 
@@ -109,6 +112,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await startService(git, parts, {
       folder: options.data,
       catalog,
+      engine,
       ssh: { host, port: options.sshPort ?? 0 },
       http: { host, port: options.httpGitPort ?? 0 },
       onListen: (found: Pick<Platform['addresses'], 'ssh' | 'http' | 'hostKey'>) =>
@@ -116,7 +120,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }),
   )
   // After git: work that waited for a start begins at once, asks git, and has only so many tries.
-  stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data), outbound }))
+  stack.use(await startService(shazam, parts, { catalog, plane: planeId(options.data), outbound, engine }))
   stack.use(await startService(tasker, parts, {}))
   stack.use(await startService(monitor, parts, { interval: options.monitorInterval, outbound }))
   stack.use(

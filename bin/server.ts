@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
+import type { EngineRules } from '#language'
 import { hostOf } from '#language/filters.ts'
 import { openSink } from '#services/logger/forward/index.ts'
 import type { SyslogOptions } from '#services/logger/syslog/listen.ts'
@@ -21,6 +22,8 @@ export interface ServeOptions {
   allowedHosts?: string[]
   /** Addresses, networks and names of this machine or its link that may be nodes. */
   allowedAddresses?: string[]
+  /** What nodes may ask of the Docker engine of this machine. */
+  docker?: Partial<EngineRules>
   /** Where log lines go besides the store: `stdout`, `otlp=URL`, `syslog=URL`. */
   logOut?: string[]
   syslogHost?: string
@@ -48,6 +51,7 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     httpGitPort: options.gitPort ?? defaultPorts.git,
     ...(options.allowedHosts && { allowedHosts: options.allowedHosts }),
     ...(options.allowedAddresses && { allowedAddresses: options.allowedAddresses }),
+    ...(options.docker && { docker: options.docker }),
     ...(options.logOut && { sinks: options.logOut.map(openSink) }),
     ...(syslog && { syslog }),
     ...(options.monitorInterval !== undefined && { monitorInterval: options.monitorInterval * 1000 }),

@@ -3,12 +3,8 @@ import Docker from 'dockerode'
 import { Secret } from '#kit/secret.ts'
 import { fingerprintOfLine } from '#kit/ssh-algorithms.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
-import {
-  awaken,
-  cgroupVersion,
-  containerOptions,
-  execIn,
-} from '#services/shazam/providers/docker-container.ts'
+import { awaken, containerOptions, execIn } from '#services/shazam/providers/docker-container.ts'
+import { engineFacts } from '#services/shazam/providers/docker-facts.ts'
 import { welcome } from '#services/shazam/welcome.ts'
 
 export const fleetImage = 'devops-node:12'
@@ -100,7 +96,7 @@ async function createMachine(
   const hostname = `machine-${index}`
   const labels = labelsOf(plane)
   const wish = { name: nameOf(plane, index), hostname, image: fleetImage, labels, network }
-  return await docker.createContainer(containerOptions(wish, await cgroupVersion(docker)))
+  return await docker.createContainer(containerOptions(wish, await engineFacts(docker)))
 }
 
 async function wake(docker: Docker, container: Docker.Container, prepare: string): Promise<Machine> {

@@ -16,6 +16,8 @@ export interface ServerOptions {
   tokenFile?: string
   allowedHosts?: string[]
   allowedAddresses?: string[]
+  /** What nodes may ask of the platform's own Docker engine. */
+  docker?: { for?: string[]; images?: string[]; ports?: string[]; networks?: string[] }
 }
 
 /** All that a command may touch. What lies outside this room is injected by `bin`. */

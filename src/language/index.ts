@@ -1,5 +1,6 @@
 export { readCatalog } from './catalog.ts'
 export { holds } from './condition.ts'
+export { type EngineRules, engineRules, judgeEngineUse } from './engine-rules.ts'
 export { eventMatches } from './events.ts'
 export { firstInexactNumber, parseExactJson } from './exact-json.ts'
 export { generates, passwordNames, vacancies } from './generated.ts'

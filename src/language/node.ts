@@ -1,5 +1,6 @@
 import type { Node } from '#contracts/descriptors.ts'
 import { namePattern } from '#contracts/ids.ts'
+import { type EngineRules, judgeEngineUse } from './engine-rules.ts'
 import {
   asText,
   asTree,
@@ -26,6 +27,8 @@ export interface Known {
   providers: readonly string[]
   /** Name -> provider; undefined: not known here. */
   credentials?: ReadonlyMap<string, string> | undefined
+  /** Undefined: what the platform's own engine allows is not known here. */
+  engine?: { repo: string; rules: EngineRules }
   nodes: ReadonlySet<string>
   tasks: ReadonlySet<string>
   scripts: Readonly<Record<string, string>>
@@ -98,6 +101,9 @@ function readProvider(tree: Tree, report: Report, known: Known): Node['provider'
   if (credential === undefined) delete provider.credential
   else provider.credential = credential
   checkProviderKeys(provider.name, written, at, report)
+  if (known.engine && provider.name === 'docker' && (written.credential ?? null) === null)
+    for (const fault of judgeEngineUse(written, known.engine.repo, known.engine.rules))
+      report([...at, ...fault.at], fault.message)
   return provider
 }
 

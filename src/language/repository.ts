@@ -1,6 +1,7 @@
 import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
 import { checkAddressCycles, checkEventCycles } from './cycles.ts'
 import { readDescriptors } from './descriptors.ts'
+import type { EngineRules } from './engine-rules.ts'
 import { lfsPointerFindings } from './lfs-pointers.ts'
 import { type Known, type ReadNode, readNode, templatesOf } from './node.ts'
 import { privateKeyFindings } from './private-keys.ts'
@@ -22,7 +23,7 @@ export interface File {
 
 export interface CheckOptions {
   catalog: readonly Service[]
-  /** `owner/name`, for the answer only. */
+  /** `owner/name`. */
   repo?: string
   /** Names of the variables set apart from the descriptors. Without them an unknown bare name is only a warning. */
   variables?: readonly string[]
@@ -32,6 +33,8 @@ export interface CheckOptions {
   credentials?: ReadonlyMap<string, string>
   /** Providers that nodes may name. */
   providers?: readonly string[]
+  /** What nodes may ask of the platform's own Docker engine. Without it that goes unchecked. */
+  engine?: EngineRules
   /**
    * The commit was accepted before: what leaves its infrastructure as it is, such as an empty file, is a warning. Without
    * this a rule that is newer than a commit would lock its nodes.
@@ -62,6 +65,7 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
     broken: own.broken,
     providers: options.providers ?? Object.keys(providerKeysOf),
     credentials: options.credentials,
+    ...(options.engine && { engine: { rules: options.engine, repo: options.repo ?? 'local/local' } }),
     nodes: new Set(drafts.nodes.keys()),
     tasks: new Set(drafts.tasks.keys()),
     scripts,

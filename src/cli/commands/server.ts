@@ -13,6 +13,10 @@ interface Options {
   tokenFile?: string
   allowedHost?: string[]
   allowAddress?: string[]
+  dockerFor?: string[]
+  dockerImage?: string[]
+  dockerPort?: string[]
+  dockerNetwork?: string[]
   logOut?: string[]
   syslogHost?: string
   syslogPort?: number
@@ -34,6 +38,14 @@ export function server(program: Command, session: Session): void {
     .option('--token-file <file>', "where the first administrator's token is written instead of the screen")
     .option('--allowed-host <name>', 'name by which browsers may reach it', collect)
     .option('--allow-address <address>', 'address of this machine that may be a node: 127.0.0.1', collect)
+    .option('--docker-for <who>', 'owner or repository that may have nodes on its Docker engine (*)', collect)
+    .option('--docker-image <image>', 'image that nodes there may have (devops-node:*)', collect)
+    .option('--docker-port <port>', 'host port that nodes there may take: 8080, 8000-8999', collect)
+    .option(
+      '--docker-network <name>',
+      "network there that nodes may join, besides their repository's",
+      collect,
+    )
     .option('--log-out <place>', 'where log lines go too: stdout, otlp=URL, syslog=tcp://HOST:PORT', collect)
     .option('--syslog-port <port>', 'takes syslog of nodes by TCP and UDP at this port', port)
     .option('--syslog-tls-port <port>', 'takes syslog of nodes by TLS at this port', port)
@@ -41,7 +53,8 @@ export function server(program: Command, session: Session): void {
     .option('--syslog-key <file>', 'its private key, PEM')
     .option('--syslog-host <address>', 'address to take syslog at; that of --host when absent')
     .option('--monitor-interval <seconds>', 'time between two looks whether a node answers (15)', seconds)
-    .action(async ({ allowedHost, allowAddress, logOut, ...options }: Options) => {
+    .action(async ({ allowedHost, allowAddress, logOut, ...more }: Options) => {
+      const { dockerFor, dockerImage, dockerPort, dockerNetwork, ...options } = more
       if (!session.io.server) throw new Failure('This program cannot run a server.')
       if (options.syslogTlsPort !== undefined && !(options.syslogCert && options.syslogKey))
         throw wrongUsage('--syslog-tls-port needs --syslog-cert and --syslog-key.')
@@ -49,11 +62,22 @@ export function server(program: Command, session: Session): void {
         ...options,
         ...(allowedHost ? { allowedHosts: allowedHost } : {}),
         ...(allowAddress ? { allowedAddresses: allowAddress } : {}),
+        ...engineOf({ dockerFor, dockerImage, dockerPort, dockerNetwork }),
         ...(logOut ? { logOut } : {}),
       })
     })
   rekey(command, session)
   examples(command, 'devops server', 'devops server --data /var/lib/devops --host 0.0.0.0 --port 80')
+}
+
+function engineOf(given: Options) {
+  const docker = {
+    ...(given.dockerFor && { for: given.dockerFor }),
+    ...(given.dockerImage && { images: given.dockerImage }),
+    ...(given.dockerPort && { ports: given.dockerPort }),
+    ...(given.dockerNetwork && { networks: given.dockerNetwork }),
+  }
+  return Object.keys(docker).length > 0 ? { docker } : {}
 }
 
 function rekey(server: Command, session: Session): void {

@@ -1,5 +1,6 @@
 import type { Service } from '#contracts/descriptors.ts'
 import { defineService } from '#kit/service.ts'
+import type { EngineRules } from '#language'
 import { createAdmit } from './access.ts'
 import { createAftercare } from './aftercare.ts'
 import { createBranches } from './branches.ts'
@@ -35,6 +36,8 @@ export interface GitOptions {
   http: Address
   limits?: Partial<Limits>
   onListen?(addresses: { ssh: Address; http: Address; hostKey: string }): void
+  /** What nodes may ask of the platform's own Docker engine; unchecked when absent. */
+  engine?: EngineRules
 }
 
 /** Stores descriptors, judges what is pushed, and announces what was accepted. */
@@ -48,7 +51,7 @@ export const git = defineService<GitOptions>({
     const lanes = new Lanes()
     const git = createGit({ home: places.home, hooks: places.hooks, limits })
     const branches = createBranches({ git, places, store, bus, lanes })
-    const reader = createReader({ git, bus, catalog: options.catalog, limits })
+    const reader = createReader({ git, bus, catalog: options.catalog, limits, engine: options.engine })
     const repositories = createRepositories({ git, places, store, bus, clock, lanes })
     const judging = { git, places, store, bus, clock, log, lanes, branches, reader, limits }
     const settings = createSettings(judging)

@@ -1,7 +1,14 @@
 import type { Bus } from '#bus'
 import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
-import { type CheckOptions, checkRepository, type File, formatFindings, sortFindings } from '#language'
+import {
+  type CheckOptions,
+  checkRepository,
+  type EngineRules,
+  type File,
+  formatFindings,
+  sortFindings,
+} from '#language'
 import { readDescriptors } from './descriptors.ts'
 import type { Git } from './git.ts'
 import type { Limits } from './limits.ts'
@@ -29,11 +36,13 @@ interface Parts {
   bus: Bus
   catalog: readonly Service[]
   limits: Limits
+  /** Of the platform's own Docker engine; unchecked when absent. */
+  engine?: EngineRules | undefined
 }
 
 const CACHED = 200
 
-export function createReader({ git, bus, catalog, limits }: Parts): Reader {
+export function createReader({ git, bus, catalog, limits, engine }: Parts): Reader {
   const cache = new Map<string, Infrastructure>()
 
   function keep(repo: string, commit: string, infrastructure: Infrastructure) {
@@ -47,7 +56,7 @@ export function createReader({ git, bus, catalog, limits }: Parts): Reader {
   }
 
   const check = async (repo: string, files: readonly File[]): Promise<Checked> =>
-    checkRepository(files, { repo, catalog, ...(await knownNames(bus, repo)) })
+    checkRepository(files, { repo, catalog, ...(engine && { engine }), ...(await knownNames(bus, repo)) })
 
   async function checkCommit(repo: string, place: Place, commit: string): Promise<Checked> {
     const { files, findings } = await readDescriptors(git, place, commit, limits)

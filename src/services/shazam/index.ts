@@ -1,6 +1,7 @@
 import type { Service } from '#contracts/descriptors.ts'
 import { type Outbound, openOutbound } from '#kit/outbound.ts'
 import { defineService } from '#kit/service.ts'
+import type { EngineRules } from '#language'
 import { accessEvents, onAccess } from './access/index.ts'
 import { findCommand } from './commands.ts'
 import { checkCredential } from './credentials.ts'
@@ -29,6 +30,8 @@ export interface ShazamOptions {
   concurrency?: { nodes?: number; steps?: number }
   /** Where nodes may be; nowhere on this machine nor its link when absent. */
   outbound?: Outbound
+  /** What nodes may ask of the platform's own Docker engine; anything when absent. */
+  engine?: EngineRules
   /** In place of those that the platform brings. */
   providers?: readonly Provider[]
 }
@@ -46,7 +49,7 @@ export const shazam = defineService<ShazamOptions>({
   async start({ bus, clock, log, stack }, options) {
     const { catalog, plane, concurrency = {}, outbound = openOutbound() } = options
     const transport = stack.use(openTransport({ clock, log, outbound }))
-    const list = options.providers ?? [dockerProvider({ plane }), sshProvider]
+    const list = options.providers ?? [dockerProvider({ plane, rules: options.engine }), sshProvider]
     const providers = new Map(list.map((provider) => [provider.name, provider]))
     const infrastructureAt = infrastructures(bus)
     const parts: Shazam = { bus, clock, log, catalog, transport, outbound, providers, infrastructureAt }

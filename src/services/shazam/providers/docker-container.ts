@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream'
 import type Docker from 'dockerode'
+import type { EngineFacts } from './docker-facts.ts'
 
 export interface ContainerWish {
   name: string
@@ -17,10 +18,11 @@ export interface ContainerWish {
 }
 
 /**
- * A container handled like a small VM: systemd is its init, it survives the engine's restart. systemd needs the cgroup
- * tree: read-only is enough (and all that works) with version 1, version 2 wants to write.
+ * A container handled like a small VM: systemd is its init, it survives the engine's restart. It has all that systemd and
+ * its units want of a kernel (SYS_ADMIN, no filter of system calls): it is no boundary between root in it and its host.
  */
-export function containerOptions(wish: ContainerWish, cgroup: '1' | '2'): Docker.ContainerCreateOptions {
+export function containerOptions(wish: ContainerWish, engine: EngineFacts): Docker.ContainerCreateOptions {
+  const { binds, security, cgroups } = controlGroups(engine)
   return {
     name: wish.name,
     Hostname: wish.hostname,
@@ -31,11 +33,11 @@ export function containerOptions(wish: ContainerWish, cgroup: '1' | '2'): Docker
     ExposedPorts: Object.fromEntries(Object.keys(wish.ports ?? {}).map((port) => [port, {}])),
     HostConfig: {
       CapAdd: ['SYS_ADMIN', 'NET_ADMIN'],
-      SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'],
+      SecurityOpt: ['seccomp=unconfined', ...(engine.appArmor ? ['apparmor=unconfined'] : []), ...security],
       // The engine's default forbids programs in /tmp, which no VM does.
       Tmpfs: { '/run': 'exec,mode=755', '/run/lock': '', '/tmp': 'exec,mode=1777' },
-      Binds: [`/sys/fs/cgroup:/sys/fs/cgroup:${cgroup === '1' ? 'ro' : 'rw'}`, ...(wish.binds ?? [])],
-      CgroupnsMode: 'host',
+      Binds: [...binds, ...(wish.binds ?? [])],
+      CgroupnsMode: cgroups,
       RestartPolicy: { Name: wish.restart ?? 'unless-stopped' },
       ...(wish.network && { NetworkMode: wish.network }),
       PortBindings: wish.ports,
@@ -44,16 +46,21 @@ export function containerOptions(wish: ContainerWish, cgroup: '1' | '2'): Docker
   }
 }
 
+/**
+ * systemd needs a tree of control groups. With version 2 an engine since 28 gives each container one of its own; one
+ * before hands out the host's, to be written. With version 1 to read the host's is enough (and all that works).
+ */
+function controlGroups({ cgroup, ownCgroups }: EngineFacts) {
+  if (ownCgroups) return { binds: [], security: ['writable-cgroups=true'], cgroups: 'private' }
+  const access = cgroup === '1' ? 'ro' : 'rw'
+  return { binds: [`/sys/fs/cgroup:/sys/fs/cgroup:${access}`], security: [], cgroups: 'host' }
+}
+
 /** Twice as much with swap is the engine's own default, which has to be said again when it is changed. */
 export const limitsOf = ({ memory, cpus }: Pick<ContainerWish, 'memory' | 'cpus'>) => ({
   ...(memory && { Memory: memory, MemorySwap: memory * 2 }),
   ...(cpus && { NanoCpus: Math.round(cpus * 1e9) }),
 })
-
-export async function cgroupVersion(docker: Docker): Promise<'1' | '2'> {
-  const info = (await docker.info()) as { CgroupVersion?: string }
-  return info.CgroupVersion === '2' ? '2' : '1'
-}
 
 /** Runs a shell text in a container as root. Throws with its output when it fails. */
 export async function execIn(docker: Docker, container: Docker.Container, script: string): Promise<string> {

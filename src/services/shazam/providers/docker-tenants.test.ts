@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type Docker from 'dockerode'
 import { newKeyPair } from '#kit/ssh-key.ts'
+import { engineRules } from '#language'
 import { requireDocker } from '#testing/fleet.ts'
 import { dockerProvider } from './docker.ts'
 import { execIn } from './docker-container.ts'
@@ -139,6 +140,19 @@ describe('tenants of one engine', { timeout: 240_000 }, () => {
     ] as const)
       await provider.destroy({ repo, node, id: ids[other] ?? '' }, 'remove')
     for (const repo of [one, other]) assert.equal((await provider.find(wishOf(repo)))?.id, ids[repo])
+  })
+
+  test('41 what the rules of the engine do not allow is refused when a server is made, too', async () => {
+    const ruled = dockerProvider({ plane, rules: engineRules({ for: ['acme'] }) })
+    const refused = (repo: string, wanted: object) =>
+      ruled.create(wishOf(repo, 'spy', { name: 'docker', ...wanted } as Descriptor)).then(
+        () => assert.fail('was made'),
+        (error: Error & { data: { kind: string } }) => `${error.data.kind}: ${error.message}`,
+      )
+    assert.match(await refused(one, { ports: ['2222:22'] }), /^final: .*host port 2222 is not allowed/)
+    assert.match(await refused(one, { network: 'bridge' }), /^final: .*network bridge is not allowed/)
+    assert.match(await refused(one, { image: 'other:1' }), /^final: .*image other:1 is not allowed/)
+    assert.match(await refused(other, {}), /^final: .*acme-dev\/x may have no nodes/)
   })
 
   test('a server whose network was pruned while it was off gets it again', async () => {

@@ -1,9 +1,11 @@
 import Docker from 'dockerode'
 import { isProblem } from '#kit/problem.ts'
 import { fingerprintOfLine } from '#kit/ssh-algorithms.ts'
+import { type EngineRules, judgeEngineUse } from '#language'
 import { welcome } from '../welcome.ts'
-import { awaken, cgroupVersion, containerOptions, execIn, limitsOf } from './docker-container.ts'
+import { awaken, containerOptions, execIn, limitsOf } from './docker-container.ts'
 import { openEngine } from './docker-engine.ts'
+import { engineFacts, faultOfEngine, sayBoundary } from './docker-facts.ts'
 import { containerName, filterBy, label, type Who } from './docker-names.ts'
 import { dockerNetworks } from './docker-networks.ts'
 import { limits, network, ports, restart, sizes, volumes, withoutSizing } from './docker-options.ts'
@@ -17,10 +19,12 @@ export interface DockerOptions {
   /** Tells the containers of this platform from those of another on the same engine. */
   plane: string
   docker?: Docker
+  /** What nodes may ask for; anything when absent. */
+  rules?: EngineRules | undefined
 }
 
 /** Servers that are containers with an init: for trying out, for tests, for small machines. */
-export function dockerProvider({ plane, docker = new Docker() }: DockerOptions): Provider {
+export function dockerProvider({ plane, docker = new Docker(), rules }: DockerOptions): Provider {
   const stored = dockerVolumes(docker, plane)
   const networks = dockerNetworks(docker, plane)
   const labels = ({ repo, node }: Who) => ({
@@ -55,6 +59,9 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
   /** Another name than before is another container: the engine refuses a second of the same name, so racing is safe. */
   async function makeIn(network: string, wish: Wish): Promise<Docker.Container> {
     const { repo, node, descriptor, token } = wish
+    const facts = await engineFacts(docker)
+    const unfit = faultOfEngine(facts)
+    if (unfit !== undefined) throw refusal('docker', 'final', unfit)
     const binds: string[] = []
     for (const { name, path } of volumes(descriptor)) binds.push(`${await stored.open(repo, name)}:${path}`)
     const options = containerOptions(
@@ -69,7 +76,7 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
         ...limits(descriptor),
         ...restart(descriptor),
       },
-      await cgroupVersion(docker),
+      facts,
     )
     return await docker.createContainer(options)
   }
@@ -110,6 +117,8 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
     name: 'docker',
     async create(wish) {
       return await sorted(async () => {
+        const [fault] = rules ? judgeEngineUse(wish.descriptor, wish.repo, rules) : []
+        if (fault) throw refusal('docker', 'final', fault.message)
         const container = await obtain(wish)
         await start(wish.repo, container)
         const server = await made(container)
@@ -183,7 +192,10 @@ export function dockerProvider({ plane, docker = new Docker() }: DockerOptions):
         description: `${memory} MiB memory, ${cpus} ${cpus === 1 ? 'processor' : 'processors'}`,
       }))
     },
-    locations: async () => [{ id: 'local', description: 'the machine of this Docker engine' }],
+    async locations() {
+      const facts = await sorted(() => engineFacts(docker))
+      return [{ id: 'local', description: `the machine of this Docker engine; ${sayBoundary(facts)}` }]
+    },
     async images() {
       const images = await sorted(() => docker.listImages())
       return images.flatMap(({ RepoTags, Size, Created }) => {

@@ -22,8 +22,11 @@ const attacks: Record<string, string> = {
   backslash: 'x\\',
 }
 
-/** The same where an option wants a path, and at the very beginning of a word. */
-const variants = (attack: string) => [attack, `/${attack}`, attack.replace(/^x ?/, '')]
+/** The same where an option wants a path, and at the very beginning of a word; as assignments where it wants those. */
+const variants = (attack: string, path: string) =>
+  path.endsWith('extra_env')
+    ? [`A=${attack}`, `"A=${attack}"`, `'A=${attack}'`, attack]
+    : [attack, `/${attack}`, attack.replace(/^x ?/, '')]
 
 /** Options that hold text of the program itself, or of the key that they are, as their descriptions say: nothing to break out of. */
 const open = new Set(['nginx vhosts.routes.custom', 'supervisord programs.extra', 'server repositories.key'])
@@ -63,8 +66,7 @@ const inert: Record<string, { attacks: string[]; because: string }> = {
   'supervisord programs.log.stderr': { attacks: ['backslash'], because: 'supervisord takes it as a letter' },
   'nodejs apps.extra_env': {
     attacks: ['semicolon', 'double quote', 'single quote', 'brace', 'comment', 'substitution', 'backquote'],
-    because:
-      'the line of a unit file has no comments, runs no shell and ends only with the line; systemd-analyze judges it',
+    because: 'each pair becomes a line of an environment file, in double quotes with its own quotes escaped',
   },
   'postgresql users.password': {
     attacks: [
@@ -107,7 +109,7 @@ for (const service of catalog) {
       const name = `${service.id} ${path}`
       if (open.has(name)) continue
       const taken = Object.keys(attacks).filter((attack) =>
-        variants(attacks[attack] ?? '').some((value) => !refuses(option, value)),
+        variants(attacks[attack] ?? '', path).some((value) => !refuses(option, value)),
       )
       assert.deepEqual(taken, inert[name]?.attacks ?? [], name)
     }
@@ -118,7 +120,8 @@ for (const service of catalog) {
       for (const [path, option] of texts(options, '')) {
         if (/(^|\.)(custom|extra)$/.test(path)) continue
         for (const attack of ['newline', 'NUL'])
-          assert.ok(refuses(option, attacks[attack] ?? ''), `${service.id} ${command} ${path}: ${attack}`)
+          for (const value of variants(attacks[attack] ?? '', path))
+            assert.ok(refuses(option, value), `${service.id} ${command} ${path}: ${attack}`)
       }
   })
 }

@@ -76,8 +76,10 @@ test('docker runs, devops may use it, and images of the node are pulled, also th
 test('a changed setting restarts docker, and nginx goes on', async () => {
   const before = [await pid(), await sh('systemctl show -P MainPID nginx')]
   const did = await wish({ dns: ['10.0.0.53'], settings: { 'log-driver': 'journald' } })
-  assert.equal(did.length, 1, did.join('\n'))
-  assert.match(did[0] ?? '', /daemon\.json/)
+  assert.deepEqual(
+    did.map((line) => line.replace(/, \d+ bytes$/, '')),
+    ['take user daemon out of group docker', 'change /etc/docker/daemon.json'],
+  )
   assert.equal(await sh('docker info --format {{.LoggingDriver}}'), 'journald\n')
   assert.notEqual(await pid(), before[0])
   assert.equal(await sh('systemctl show -P MainPID nginx'), before[1])
@@ -88,6 +90,8 @@ test('a setting that would hide images, or that docker does not load, fails the 
   for (const [settings, words] of [
     [{ 'data-root': '/srv/docker' }, /data-root would change, and Docker would no longer see the \d+ images/],
     [{ 'userns-remap': 'default' }, /userns-remap would change/],
+    [{ 'storage-driver': 'overlay2' }, /storage-driver would change/],
+    [{ features: { 'containerd-snapshotter': true } }, /containerd-snapshotter would change/],
     [{ nonsense: 1 }, /nonsense/],
   ] as const) {
     const known = new Set((await story.see.works()).map(({ id }) => id))
@@ -104,6 +108,23 @@ test('a setting that would hide images, or that docker does not load, fails the 
     assert.equal(await sh('docker images -q | sort -u'), images)
   }
   await wish()
+})
+
+test('settings by hand in one line are read too, and a setting that says what holds already hides nothing', async () => {
+  const judge = (old: string, settings: string) =>
+    sh(`cd /etc/docker && cp daemon.json /tmp/daemon.json
+        echo '${old}' >daemon.json && echo '${settings}' >/tmp/new.json
+        devops-docker-judge /tmp/new.json 2>&1 || echo refused
+        mv /tmp/daemon.json . && rm /tmp/new.json`)
+  assert.match(await judge('{"debug":true,"userns-remap":"default"}', '{}'), /userns-remap would change/)
+  assert.match(
+    await judge('{"data-root":"/var/lib/docker","debug":true}', '{"data-root": "/srv/d"}'),
+    /data-root/,
+  )
+  assert.doesNotMatch(
+    await judge('{"debug":true}', '{"data-root": "/var/lib/docker", "storage-driver": "vfs"}'),
+    /refused/,
+  )
 })
 
 test('it answers over TCP only when it is told to', async () => {
@@ -147,6 +168,10 @@ test('with tls it answers to clients with a certificate alone, and without its s
     '',
   )
   assert.deepEqual(await story.again('engine'), [])
+  assert.match(
+    await story.fails('engine', { run: 'devops docker image pull', options: { name: 'tiny:1' } }),
+    /set sock: true/,
+  )
   await wish()
   assert.equal(await sh('docker ps -q; rm -r /etc/pki'), '')
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { createPerson, type Person, request } from './person.ts'
+import { until } from './until.ts'
 
 const run = promisify(execFile)
 const program = resolve(import.meta.dirname, '../bin/devops.ts')
@@ -63,7 +64,7 @@ export async function startPlane(
     terminate: () => end(server.child, 'SIGTERM'),
     async restart() {
       const before = server.output()
-      server = await launch(start, server.ports, before)
+      server = await relaunch(start, server.ports, before)
     },
     person: (name) => createPerson(plane, name),
     setClock: (ahead) => writeFileSync(clockOf(data), String(ahead)),
@@ -140,6 +141,17 @@ async function launch({ data, more, settable }: Start, ports: Ports, before = ''
     ports: { api: port('API'), ssh: port('Git over SSH'), git: port('Git over HTTP') },
     output: () => output,
   }
+}
+
+/** The ports are of those that the system hands out: for a moment a connection of somebody else may hold one. */
+async function relaunch(start: Start, ports: Ports, before: string): Promise<Server> {
+  const started = await until(() =>
+    launch(start, ports, before).catch((error: Error) =>
+      error.message.slice(before.length).includes('EADDRINUSE') ? undefined : error,
+    ),
+  )
+  if (started instanceof Error) throw started
+  return started
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

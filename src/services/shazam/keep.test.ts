@@ -121,6 +121,21 @@ test('a folder that was there before us stays with all that is in it, though its
   assert.equal(node.sh('cat /srv/theirs/deep/file; stat -c %a /srv/theirs'), 'theirs\n750\n')
 })
 
+test('a plan offers no purge of what was there before us, which a purge would leave as well', async () => {
+  node.sh('useradd -m theirs; mkdir -p /srv/before')
+  const text = '{user: theirs, keep: true}, {directory: /srv/before, mode: "0700", keep: true}'
+  await node.made(graphOf(`resources: [${text}]`))
+  const { changes } = await node.made(graphOf(nothing))
+  assert.deepEqual(
+    changes.map(({ summary }) => summary),
+    [
+      'directory /srv/before, as it was before: mode 700 -> 755',
+      'user theirs was there before us, and stays',
+    ],
+  )
+  assert.equal(node.sh('id -un theirs; ls -d /srv/before'), 'theirs\n/srv/before\n')
+})
+
 test('a package is brought to a version, up or down, and held there until the hold is taken back', async () => {
   const is = () => node.sh(`dpkg-query -W -f '\${Version} \${db:Status-Want}' tool`)
   const wish = (more: string) => node.made(graphOf(`resources: [{package: tool${more}}]`))

@@ -110,7 +110,7 @@ function removal(graph: Graph, entry: Entry, state: State, inside: readonly Plac
   const purge = purges(graph, entry)
   const step = kind.remove?.(entry, state, purge, inside)
   if (!step) return { verdict: 'no change', summary: `${entry.id} is owned no more` }
-  const keeps = entry.keep && !purge && step.verdict !== 'no change'
+  const keeps = entry.keep && !entry.present_before && !purge && step.verdict !== 'no change'
   return keeps ? { ...step, summary: `${step.summary}${purgeHint(entry)}` } : step
 }
 

@@ -47,7 +47,7 @@ look() {
       sleep 1
       end=alive
     elif [ ! -e "$dir/boot" ] || [ "$(cat "$dir/boot")" != "$(boot)" ]; then end=rebooted
-    elif [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]; then end=rebooted
+    elif goes_down; then end=rebooted
     else end=killed
     fi
   else end="never $(disk "$root")"
@@ -57,6 +57,15 @@ look() {
   set -- $(stat -c %s "$dir/out" "$dir/err" "$dir/outputs" 2>/dev/null || echo 0 0 0)
   noted left || is=
   echo "$end $1 $2 $3 $room $is"
+}
+
+# goes_down: whether the node is on its way down. At the very end of it systemd has made way for what unmounts, and no
+# longer answers.
+goes_down() {
+  [ -d /run/systemd/system ] || return
+  case $(systemctl is-system-running 2>/dev/null) in
+  initializing | starting | running | degraded | maintenance) return 1 ;;
+  esac
 }
 
 # ours: the processes of the step, also those that left its group: by the scope of systemd, by a mark in their

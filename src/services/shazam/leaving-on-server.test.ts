@@ -113,3 +113,19 @@ test('a unit that was there before us runs on with what it was', async () => {
   assert.match(sh('cat /etc/systemd/system/theirs.service'), /7010/)
   assert.deepEqual((await node.made(nothing)).did, [])
 })
+
+test('what a drop-in set is out of force when it leaves with its unit, or without it', async () => {
+  sh(
+    `printf '[Service]\\nExecStart=/bin/sleep 7012\\n' >/etc/systemd/system/ours.service; systemctl daemon-reload; systemctl start ours`,
+  )
+  const set = () =>
+    sh('tr "\\0" "\\n" </proc/$(systemctl show -P MainPID ours)/environ | grep ^SHOP= || true')
+  const dropIn = '{unit: ours, drop_ins: {shop: "[Service]\\nEnvironment=SHOP=open\\n"}}'
+  for (const rest of ['[]', '[{unit: ours, running: true}]']) {
+    await node.made(graphOf(`resources: [${dropIn}]`))
+    assert.equal(set(), 'SHOP=open')
+    await node.made(graphOf(`resources: ${rest}`))
+    assert.deepEqual([set(), runs(7012)], ['', true])
+    assert.deepEqual((await node.made(graphOf(`resources: ${rest}`))).did, [])
+  }
+})

@@ -99,13 +99,20 @@ add() {
   grown=yes
 }
 
+uptime_s() {
+  read -r up _ </proc/uptime
+  echo "${up%.*}"
+}
+
 # finish: TERM to all that the step started, KILL after 5 s. Says by number and name what cannot be ended.
 finish() {
   for i in 1 2 3 4 5 6 7 8 9 10; do noted leader && break; sleep 0.1; done
   for signal in TERM KILL; do
     [ -z "$is" ] || kill "-$signal" "-$is" 2>/dev/null
     i=0
-    while [ $i -lt 50 ]; do
+    deadline=$(($(uptime_s) + 5))
+    # Where many processes are, one look takes its time.
+    while [ $i -lt 5 ] || [ "$(uptime_s)" -lt "$deadline" ]; do
       left=$(ours)
       [ -n "$left" ] || return 0
       # KILL also for what came in the meantime.

@@ -85,12 +85,13 @@ for (const [name, end] of Object.entries(endings))
 test('what cannot be ended is told by number and name', async () => {
   const id = { run: `names-${process.pid}`, step: 0, attempt: 1 }
   const env = { ...process.env, DEVOPS_OUTPUT: `/var/lib/devops/runs/${id.run}-0-1/outputs` }
-  const child = spawn('sleep', ['30'], { env, stdio: 'ignore' })
+  // It ends with its input, which is held open: how long the looks take is the machine's matter.
+  const child = spawn('cat', [], { env, stdio: ['pipe', 'ignore', 'ignore'] })
   await once(child, 'spawn')
   try {
     // The kernel ends everything but what hangs in it: a `kill` that does nothing stands for that.
     const text = `${prelude(id)}\nkill() { :; }\nsleep() { :; }\nfinish`
-    assert.equal(execFileSync('sh', ['-c', text], { encoding: 'utf8' }), `${child.pid} (sleep)\n`)
+    assert.equal(execFileSync('sh', ['-c', text], { encoding: 'utf8' }), `${child.pid} (cat)\n`)
   } finally {
     child.kill('SIGKILL')
   }

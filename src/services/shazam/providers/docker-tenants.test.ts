@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type Docker from 'dockerode'
+import { isProblem } from '#kit/problem.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { engineRules } from '#language'
 import { requireDocker } from '#testing/fleet.ts'
+import { startBrokenEngines } from '../testing/broken-engines.ts'
 import { dockerProvider } from './docker.ts'
 import { execIn } from './docker-container.ts'
 import { containerName, formerPrefix, label, networkName, volumeName } from './docker-names.ts'
@@ -45,7 +47,7 @@ test('names of containers, volumes and networks differ wherever owner, repositor
   assert.ok(volumeName('p', `${'o'.repeat(63)}/${'r'.repeat(63)}`, 'v'.repeat(300)).length <= 180)
 })
 
-describe('tenants of one engine', { timeout: 240_000 }, () => {
+describe('tenants of one engine', { timeout: 600_000 }, () => {
   const provider = dockerProvider({ plane })
   let docker: Docker
   const addresses: Record<string, string> = {}
@@ -150,8 +152,8 @@ describe('tenants of one engine', { timeout: 240_000 }, () => {
         (error: Error & { data: { kind: string } }) => `${error.data.kind}: ${error.message}`,
       )
     assert.match(await refused(one, { ports: ['2222:22'] }), /^final: .*host port 2222 is not allowed/)
-    assert.match(await refused(one, { network: 'bridge' }), /^final: .*network bridge is not allowed/)
-    assert.match(await refused(one, { image: 'other:1' }), /^final: .*image other:1 is not allowed/)
+    assert.match(await refused(one, { network: 'bridge' }), /^final: .*network "bridge" is not allowed/)
+    assert.match(await refused(one, { image: 'other:1' }), /^final: .*image "other:1" is not allowed/)
     assert.match(await refused(other, {}), /^final: .*acme-dev\/x may have no nodes/)
   })
 
@@ -318,5 +320,21 @@ describe('networks of repositories', { timeout: 60_000 }, () => {
       await networks.leave('ann/site')
     }
     assert.equal(await list(), 0)
+  })
+
+  test('an engine without addresses for another network is told from one that is broken, with what to do', async () => {
+    const engines = await startBrokenEngines()
+    try {
+      const { crowded } = engines
+      const provider = dockerProvider({ plane: at, docker: crowded })
+      await assert.rejects(provider.create(wishOf('ann/crowd')), (error) => {
+        assert.ok(isProblem(error, 'provider'))
+        assert.equal(error.data.kind, 'quota')
+        assert.match(error.message, /no addresses left for a network of ann\/crowd.*default-address-pools/)
+        return true
+      })
+    } finally {
+      await engines[Symbol.asyncDispose]()
+    }
   })
 })

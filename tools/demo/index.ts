@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { root, setUp, stopOwnDocker } from '../setup/index.ts'
+import { shellWord } from '../shell-word.ts'
 import { clean } from './clean.ts'
-import { folder, serverUrl, sshPort, startServer, stopServer } from './platform.ts'
+import { folder, type Ports, ports, startServer, stopServer } from './platform.ts'
 import { change, firstPush, prepareUser } from './push.ts'
 import { heading, note, ShownError } from './screen.ts'
 import { followNode, followRun, pageOf } from './watch.ts'
@@ -29,12 +30,13 @@ async function demo(): Promise<void> {
   console.log(await pageOf(user, 'web'))
 
   heading(`Done in ${Math.round((Date.now() - started) / 1000)} s. The platform goes on running`)
-  console.log(goOn())
+  console.log(goOn(await ports()))
 }
 
-function goOn(): string {
-  return `  alias devops='XDG_CONFIG_HOME=${folder} ${root}/bin/devops'
-  cd ${folder}/hello
+function goOn({ api, ssh }: Ports): string {
+  const devops = `XDG_CONFIG_HOME=${shellWord(folder)} ${shellWord(`${root}/bin/devops`)}`
+  return `  alias devops=${shellWord(devops)}
+  cd ${shellWord(`${folder}/hello`)}
                                 the repository: change nodes/web.yml, commit, git push
   devops status                 what runs and what waits
   devops info web               address, facts, services
@@ -42,8 +44,8 @@ function goOn(): string {
   devops logs -f --node web     every line of every sync
   devops ssh web --identity ../id_ed25519
                                 a shell on the server
-  ${serverUrl}/openapi.json
-                                the API; Git over SSH is at port ${sshPort}
+  http://127.0.0.1:${api}/openapi.json
+                                the API; Git over SSH is at port ${ssh}
   npm run demo                  again: changes the server and follows
   npm run demo -- --stop        stops the platform, keeps everything
   npm run demo -- --clean       stops it and removes all that the demo made`
@@ -57,6 +59,15 @@ async function stop(): Promise<void> {
   )
 }
 
+const HELP = `npm run demo [-- OPTION]
+
+Sets up what the machine lacks, starts the platform, pushes examples/hello and shows all of it. A second run changes
+the server and follows.
+
+  --stop   stops the platform, and keeps its servers and data
+  --clean  stops it, and removes all that the demo made
+  --help   shows this`
+
 const wanted = process.argv.slice(2)
 let interrupted = false
 process.once('SIGINT', async () => {
@@ -67,13 +78,14 @@ process.once('SIGINT', async () => {
 })
 try {
   if (wanted.length === 0) await demo()
+  else if (wanted[0] === '--help' || wanted[0] === '-h') console.log(HELP)
   else if (wanted[0] === '--stop') await stop()
   else if (wanted[0] === '--clean') {
     await stop()
     await clean()
     await stopOwnDocker()
   } else {
-    console.error(`unknown option ${wanted[0]}; there are --stop and --clean`)
+    console.error(`unknown option ${wanted[0]}\n\n${HELP}`)
     process.exitCode = 2
   }
 } catch (error) {

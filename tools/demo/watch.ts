@@ -1,10 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createClient, type Schemas } from '#client'
-import { serverUrl } from './platform.ts'
 import type { DemoUser } from './push.ts'
 import { note } from './screen.ts'
 
-const client = (user: DemoUser) => createClient({ baseUrl: serverUrl, token: user.token })
+const client = (user: DemoUser) => createClient({ baseUrl: user.server, token: user.token })
 const path = (user: DemoUser) => {
   const [owner = '', repo = ''] = user.repo.split('/')
   return { owner, repo }

@@ -65,6 +65,9 @@ function progress(say: (text: string) => void): (line: string) => void {
   }
 }
 
+/** Seconds that another apt at work is waited for. */
+const waitForApt = ['-o', 'DPkg::Lock::Timeout=300']
+
 function missingPrograms(): string[] {
   process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
   return programs.filter(([, present]) => !present()).map(([name]) => name)
@@ -74,8 +77,11 @@ async function installPrograms(onLine: (line: string) => void): Promise<void> {
   const missing = missingPrograms()
   if (!isDebian())
     throw new Error(`please install: ${missing.join(', ')} (automatic only on Debian and Ubuntu)`)
-  await run(asRoot(['apt-get', 'update', '-q']), onLine)
-  await run(asRoot(['apt-get', 'install', '-qy', '--no-install-recommends', ...missing]), onLine)
+  await run(asRoot(['apt-get', ...waitForApt, 'update', '-q']), onLine)
+  await run(
+    asRoot(['apt-get', ...waitForApt, 'install', '-qy', '--no-install-recommends', ...missing]),
+    onLine,
+  )
 }
 
 /** A program that only some of our tools need. */
@@ -83,8 +89,8 @@ export async function ensureProgram(program: string, debianPackage: string): Pro
   if (onPath(program)()) return
   if (!isDebian()) throw new Error(`please install ${debianPackage}`)
   console.error(`Setting up: ${debianPackage} …`)
-  await run(asRoot(['apt-get', 'update', '-q']))
-  await run(asRoot(['apt-get', 'install', '-qy', '--no-install-recommends', debianPackage]))
+  await run(asRoot(['apt-get', ...waitForApt, 'update', '-q']))
+  await run(asRoot(['apt-get', ...waitForApt, 'install', '-qy', '--no-install-recommends', debianPackage]))
 }
 
 function isDebian(): boolean {

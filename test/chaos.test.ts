@@ -63,7 +63,11 @@ const mishaps: Record<string, Mishap> = {
     await pause(chance() * 1500)
     if (chance() < 0.5) {
       await plane.kill()
-      await plane.restart()
+      // What the dead one had in hand cannot be written down before there is room: then the start waits.
+      const back = plane.restart()
+      await pause(chance() * 1500)
+      disk.free()
+      await back
     }
     disk.free()
     await until(async () => (await fetch(`${plane.url}/readyz`)).status === 200)

@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { sleep } from '../kit/clock.ts'
+import { isNoRoom } from '../kit/problem.ts'
 import { Calls } from './embedded/calls.ts'
 import { Events } from './embedded/events.ts'
 import { Handled } from './embedded/handled.ts'
@@ -8,6 +10,25 @@ import { discardParked, listParked, reviveParked } from './embedded/parked.ts'
 import type { EmbeddedParts } from './embedded/parts.ts'
 import { type BusTables, migrations } from './embedded/schema.ts'
 import type { Bus } from './index.ts'
+
+/** Milliseconds between two tries on a full disk. */
+const ROOM_AGAIN = 1000
+
+/**
+ * What leases of a dead process hold has to be written down before anybody works. On a full disk the start waits for
+ * room: whoever ended it would only have it started again.
+ */
+async function whenThereIsRoom({ clock, log }: EmbeddedParts, act: () => Promise<void>): Promise<void> {
+  for (let told = false; ; told = true) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isNoRoom(error)) throw error
+      if (!told) log.error({ err: error }, 'the disk is full: the start waits until there is room')
+      await sleep(clock, ROOM_AGAIN)
+    }
+  }
+}
 
 /**
  * The bus of one process: calls are function calls, events and jobs are rows of the store. The process owns the
@@ -22,7 +43,7 @@ export async function embeddedBus(given: EmbeddedParts): Promise<Bus & AsyncDisp
   const calls = new Calls(parts)
   const events = new Events(parts, handled, outside)
   const jobs = new Jobs(parts, handled, outside)
-  await takeOver(parts)
+  await whenThereIsRoom(parts, () => takeOver(parts))
   await events.load()
   return {
     ask: (name, input, options) => calls.ask(name, input, options),

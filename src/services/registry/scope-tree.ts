@@ -1,6 +1,6 @@
 import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Unresolved, Variable } from '#contracts/registry.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { Problem } from '#kit/problem.ts'
 import { hideable, markedTexts, vacancies, withDefaults } from '#language'
 import { servicesOf } from '#language/service-graph.ts'

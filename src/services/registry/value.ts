@@ -1,5 +1,5 @@
 import type { Input, Output } from '#contracts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import { render } from '#language'

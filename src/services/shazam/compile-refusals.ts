@@ -1,4 +1,4 @@
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Resource } from './resources/kind.ts'
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Node, Service } from '#contracts/descriptors.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { Problem } from '#kit/problem.ts'
 import { addressesIn, hideable, markedTexts, nearest, renderTree, textsIn, withDefaults } from '#language'
 import { checkConfiguration } from '#language/rules.ts'

@@ -1,6 +1,6 @@
 import type { Facts } from '#contracts/facts.ts'
 import type { Change } from '#contracts/shazam.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { type Applied, apply, type Outcome, type OutputLine } from './apply.ts'
 import { digestOf } from './digest.ts'
 import { type Boot, noQuestions, type State } from './facts/state.ts'

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Input, Output } from '#contracts'
 import type { Drift } from '#contracts/shazam.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { movedFields } from './drift-fields.ts'
 import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'

@@ -1,5 +1,5 @@
 import type { Change } from '#contracts/shazam.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { cutsLink } from './cuts.ts'
 import type { State } from './facts/state.ts'
 import type { Graph, Handler } from './graph.ts'

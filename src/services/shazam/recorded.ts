@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Change } from '#contracts/shazam.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import type { Graph } from './graph.ts'
 import { purgeHint, purges } from './keep.ts'
 import { type Place, placesIn, stayingPlaces } from './places.ts'

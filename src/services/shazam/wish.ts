@@ -1,7 +1,7 @@
 import type { Input, Output } from '#contracts'
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { Unresolved } from '#contracts/registry.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { Problem } from '#kit/problem.ts'
 import { compile } from './compile.ts'
 import type { Graph } from './graph.ts'

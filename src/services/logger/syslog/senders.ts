@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import type { Bus } from '#bus'
 import type { Clock } from '#kit/clock.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 
 /** Milliseconds that what the registry said is believed. */
 const BELIEVED = 5000

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder'
-import { createMask } from '#kit/mask.ts'
+import { createMask } from '#kit/mask/index.ts'
 import type { Feed } from '../feed.ts'
 import { LineSplitter } from '../lines.ts'
 import { floodGate } from './flood.ts'

@@ -1,6 +1,6 @@
 import type { EventData, Output } from '#contracts'
 import type { StepJob } from '#contracts/shazam.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { quote } from '../quote.ts'
 import type { Shazam } from '../shazam.ts'
 import type { Connection } from '../transport/connection.ts'

@@ -1,6 +1,6 @@
 import type { Output } from '#contracts'
 import type { Unresolved } from '#contracts/registry.ts'
-import { hider } from '#kit/mask.ts'
+import { hider } from '#kit/mask/index.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import type { Tasker } from '../tasker.ts'
 import type { Snapshot } from './snapshot.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createMask, hider } from './mask.ts'
+import { createMask, hider } from './index.ts'
 
 const all = (secrets: string[], chunks: readonly string[]): string => {
   const mask = createMask(secrets)

@@ -1,0 +1,166 @@
+import type { Unit } from './characters.ts'
+import { type Form, formsOfAll, type Gap } from './forms.ts'
+
+export interface Found {
+  /** Where the longest secret that begins here ends; -1 when none does. */
+  end: number
+  /** What comes next could make it another answer. */
+  open: boolean
+  /** The text ends inside a secret. */
+  cut: boolean
+}
+
+const NONE: Found = { end: -1, open: false, cut: false }
+
+const MASK = 0x3ffff
+/** Of three characters. Two that share a number cost time, and nothing else. */
+const keyOf = (first: number, second: number, third: number): number =>
+  (Math.imul(Math.imul(first, 7919) + second, 7919) + third) & MASK
+
+/** Finds secrets in a text in whatever form. Nearly all places are passed after one look at three characters. */
+export class Matcher {
+  readonly #starts = new Uint8Array(MASK + 1)
+  readonly #forms = new Map<number, Form[]>()
+  /** By their first character, and those that end before a third. */
+  readonly #firsts = new Uint8Array(0x10000)
+  readonly #pairs = new Uint8Array(MASK + 1)
+  readonly #short: Form[] = []
+
+  constructor(secrets: readonly string[]) {
+    for (const form of formsOfAll(secrets)) this.#index(form)
+  }
+
+  /** The first place from `start` on where a secret may begin; the length of the text when there is none. */
+  next(text: string, start: number): number {
+    const last = text.length - 2
+    if (this.#short.length > 0) return start
+    let first = text.charCodeAt(start)
+    let second = text.charCodeAt(start + 1)
+    for (let at = start; at < last; at++) {
+      const third = text.charCodeAt(at + 2)
+      if (this.#starts[keyOf(first, second, third)] === 1) return at
+      first = second
+      second = third
+    }
+    for (let at = Math.max(start, last); at < text.length; at++) if (this.#mayBegin(text, at)) return at
+    return text.length
+  }
+
+  /** `final`: nothing comes after the text. */
+  at(text: string, start: number, final: boolean): Found {
+    const found: Found = { ...NONE }
+    for (const form of this.#short) follow(form, text, start, found)
+    if (start + 2 < text.length) {
+      const key = keyOf(text.charCodeAt(start), text.charCodeAt(start + 1), text.charCodeAt(start + 2))
+      if (this.#starts[key]) for (const form of this.#forms.get(key) ?? []) follow(form, text, start, found)
+    } else if (!final && this.#mayBegin(text, start)) found.open = true
+    found.open = !final && (found.open || found.cut)
+    return found
+  }
+
+  /** With the one or two characters that are left. */
+  #mayBegin(text: string, at: number): boolean {
+    const first = text.charCodeAt(at)
+    if (at + 1 === text.length) return this.#firsts[first] === 1
+    return this.#pairs[keyOf(0, first, text.charCodeAt(at + 1))] === 1
+  }
+
+  #index(form: Form): void {
+    for (const first of form.units[0]?.keys() ?? []) this.#firsts[first] = 1
+    if (form.units.length < 3) this.#short.push(form)
+    for (const start of startsOf(form)) {
+      this.#pairs[keyOf(0, start.charCodeAt(0), start.charCodeAt(1))] = 1
+      this.#add(keyOf(start.charCodeAt(0), start.charCodeAt(1), start.charCodeAt(2)), form)
+    }
+  }
+
+  #add(key: number, form: Form): void {
+    this.#starts[key] = 1
+    const forms = this.#forms.get(key)
+    if (!forms) this.#forms.set(key, [form])
+    else if (forms.at(-1) !== form) forms.push(form)
+  }
+}
+
+/** Three characters with which a form may begin: of units, and of the gaps between them. */
+function startsOf(form: Form): Set<string> {
+  let begun = new Set([''])
+  const whole = new Set<string>()
+  for (const unit of form.units.slice(0, 3)) {
+    const longer = new Set<string>()
+    const take = (text: string) => void (text.length < 3 ? longer : whole).add(text.slice(0, 3))
+    for (const start of begun) for (const head of headsOf(unit, 3 - start.length)) take(start + head)
+    begun = new Set(form.apart ? [] : longer)
+    for (const start of longer) for (const gap of form.gaps) beginGap(start, gap, whole)
+  }
+  return whole
+}
+
+const heads = new WeakMap<Unit, Set<string>[]>()
+
+/** The first characters of all ways to write a unit; the whole of shorter ones. */
+function headsOf(unit: Unit, length: number): Set<string> {
+  const known = heads.get(unit) ?? []
+  heads.set(unit, known)
+  known[length] ??= new Set([...unit.values()].flat().map((text) => text.slice(0, length)))
+  return known[length]
+}
+
+function beginGap(start: string, gap: Gap, whole: Set<string>): void {
+  for (const first of gap.first)
+    if (start.length === 2) whole.add(start + first)
+    else for (const second of gap.second) whole.add(start + first + second)
+}
+
+/** Follows all readings of the text at once: a `\` may be one of the secret or begin an escape. */
+function follow(form: Form, text: string, start: number, found: Found): void {
+  let places = [start]
+  const last = form.units.length - 1
+  for (const [i, unit] of form.units.entries()) {
+    const next: number[] = []
+    for (const place of places) {
+      if (place >= text.length) found.cut = true
+      for (const written of unit.get(text.charCodeAt(place)) ?? [])
+        if (text.startsWith(written, place)) add(next, place + written.length)
+        else if (place + written.length > text.length && written.startsWith(text.slice(place)))
+          found.cut = true
+    }
+    if (next.length === 0) return
+    places = i === last ? next : [...(form.apart ? [] : next)]
+    if (i < last)
+      for (const gap of form.gaps) for (const place of next) crossGap(gap, text, place, places, found)
+  }
+  const end = Math.max(...places)
+  found.end = Math.max(found.end, form.rows ? endOfRow(text, start, end, found) : end)
+}
+
+function add(places: number[], place: number): void {
+  if (!places.includes(place)) places.push(place)
+}
+
+function crossGap(gap: Gap, text: string, place: number, places: number[], found: Found): void {
+  if (place >= text.length) found.open = true
+  else if (gap.first.includes(text.charAt(place))) {
+    if (text.length - place <= gap.longest && matches(gap.open, text, place)) found.open = true
+    const parts = matches(gap.pattern, text, place)
+    if (!parts) return
+    const whole = place + parts[0].length
+    for (let at = whole - (parts.at(-1)?.length ?? 0); at <= whole; at++) add(places, at)
+  }
+}
+
+function matches(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at
+  return pattern.exec(text)
+}
+
+const OFFSET = /\n[0-9a-fA-F]{6,16}:?[ \t]/
+const REST_OF_ROW = /[^\n]{0,80}/y
+
+/** A secret that goes over rows of a dump has its end in the column of text too. */
+function endOfRow(text: string, start: number, end: number, found: Found): number {
+  if (!OFFSET.test(text.slice(start, end))) return end
+  const length = matches(REST_OF_ROW, text, end)?.[0].length ?? 0
+  if (length < 80 && end + length === text.length) found.open = true
+  return end + length
+}

@@ -3,8 +3,11 @@ import {
   type Frame,
   type Heredoc,
   type HeredocFrame,
+  isBare,
+  OTHERWISE,
   type Parameter,
   type Plain,
+  PROGRAM,
   refuse,
   valueAt,
 } from './shell-frames.ts'
@@ -38,12 +41,21 @@ export class ShellQuoter {
     const frame = this.frame
     if (this.dangling !== '') refuse(value, `a ${this.dangling} stands right before it`)
     const { words } = this
-    const where = { subscript: words.isSubscript(), code: words.word !== '' && words.isCode() }
+    const where = { subscript: words.isSubscript(), code: words.isCode() }
     const quoted = valueAt(frame, value, where)
     this.digits = frame.kind === 'plain' && /^\d+$/.test(quoted) ? { at: this.text.length, value } : undefined
     this.text += quoted
-    words.add(quoted === '' ? '' : 'x')
+    if (frame.kind !== 'comment' && frame.kind !== 'heredoc') {
+      words.addValue(value, isBare(value))
+      words.addDynamic()
+    }
     if (frame.kind === 'heredoc') this.followHeredocValue(frame, value, quoted)
+  }
+
+  /** The whole script. A last line needs no newline. */
+  end(): string {
+    if (this.frame.kind === 'plain') this.endCommand()
+    return this.text
   }
 
   /** `echo 2>f` is not `echo '2' >f`. */
@@ -65,6 +77,7 @@ export class ShellQuoter {
         return this.stepPlain(frame, text, i)
       case 'single':
         if (text[i] === "'") this.frames.pop()
+        else this.words.addQuoted(text[i] ?? '')
         return 1
       case 'double':
         return this.stepDouble(text, i)
@@ -99,23 +112,19 @@ export class ShellQuoter {
     }
     switch (char) {
       case '\\':
-        this.words.add('x')
+        this.words.addQuoted(text[i + 1] === '\n' ? '' : (text[i + 1] ?? ''))
         return this.escape(text, i)
       case "'":
       case '"':
-        this.push(
-          char === '"'
-            ? { kind: 'double', code: this.words.isCode() }
-            : { kind: 'single', code: this.words.isCode() },
-        )
-        this.words.add('x')
+        this.push({ kind: char === '"' ? 'double' : 'single' })
+        this.words.addQuoted('')
         return 1
       case '`':
-        this.words.add('x')
+        this.words.addDynamic()
         this.push({ kind: 'backtick' })
         return 1
       case '$':
-        this.words.add('x')
+        if (!/^\$["']/.test(text.slice(i, i + 2))) this.words.addDynamic()
         return this.stepDollar(text, i, true)
       case '#':
         if (this.words.word === '') this.push({ kind: 'comment' })
@@ -126,13 +135,14 @@ export class ShellQuoter {
         this.endWord()
         return 1
       case '\n':
-        this.endCommand()
-        this.startHeredocs(frame)
+        this.endLine(frame)
         return 1
       case ';':
       case '|':
       case '&':
         this.endCommand()
+        if (char !== '|' && text[i - 1] !== '|') this.words.endPipeline()
+        if (char === '|' && (text[i + 1] === '|' || text[i - 1] === '|')) this.words.endPipeline()
         return 1
       case '(':
         return this.openParenthesis(frame, text, i)
@@ -174,7 +184,7 @@ export class ShellQuoter {
     }
     if (text.startsWith('<(', i)) {
       this.endWord()
-      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words.leave() })
+      this.substitute(this.words.readsProgram())
       return 2
     }
     if (!text.startsWith('<<', i)) {
@@ -195,7 +205,7 @@ export class ShellQuoter {
       mark: mark.replace(/['"\\]/g, ''),
       quoted,
       tabs: dash === '-',
-      code: this.words.isForInterpreter(),
+      code: this.words.readsProgram(),
     })
     return all.length
   }
@@ -211,13 +221,18 @@ export class ShellQuoter {
 
   private stepDouble(text: string, i: number): number {
     const char = text[i]
-    if (char === '\\') return this.escape(text, i)
+    if (char === '\\') {
+      this.words.addQuoted(text[i + 1] ?? '')
+      return this.escape(text, i)
+    }
     if (char === '"') this.frames.pop()
-    if (char === '`') this.push({ kind: 'backtick' })
+    else if (char === '`') this.push({ kind: 'backtick' })
+    else if (char !== '$') this.words.addQuoted(char ?? '')
     return char === '$' ? this.stepDollar(text, i, false) : 1
   }
 
   private stepDollar(text: string, i: number, isPlain: boolean): number {
+    if (!isPlain) this.words.addDynamic()
     this.note(text, i)
     const rest = text.slice(i, i + 2000)
     const simple = /^\$\{[^{}'"`\\$]*\}/.exec(rest)
@@ -231,7 +246,7 @@ export class ShellQuoter {
       return 3
     }
     if (rest.startsWith('$(')) {
-      this.push({ kind: 'plain', depth: 0, nested: true, words: this.words.leave() })
+      this.substitute(this.words.isCode())
       return 2
     }
     if (rest.startsWith('$[') || (isPlain && rest.startsWith("$'"))) this.lose(rest.slice(0, 2))
@@ -263,7 +278,7 @@ export class ShellQuoter {
     else if (char === '\\' || char === "'" || char === '"' || char === '{') {
       if (!frame.isPlain || char === '{') this.lose('${')
       else if (char === '\\') return this.escape(text, i)
-      else this.push({ kind: char === '"' ? 'double' : 'single', code: false })
+      else this.push({ kind: char === '"' ? 'double' : 'single' })
     }
     return 1
   }
@@ -339,10 +354,28 @@ export class ShellQuoter {
     const inSubstitution = this.frame.kind === 'plain' && this.frame.nested
     // The `)` of its branches cannot be told from the one that closes the substitution.
     if (this.words.endWord() === 'case' && inSubstitution) this.lose('case inside $(…)')
+    const computed = this.words.computed()
+    if (computed !== undefined) refuse(computed, 'only whole numbers can stand where [[ … ]] computes')
   }
 
   private endCommand(): void {
     this.endWord()
+    const piped = this.words.piped()
+    if (piped !== undefined) refuse(piped, PROGRAM, OTHERWISE)
     this.words.endCommand()
+  }
+
+  private endLine(frame: Plain): void {
+    // What runs the output of a here-document can be named after it.
+    if (this.pending.length > 0) this.endWord()
+    if (this.words.readsProgram()) for (const heredoc of this.pending) heredoc.code = true
+    this.endCommand()
+    if (!frame.nested) this.words.endPipeline()
+    this.startHeredocs(frame)
+  }
+
+  private substitute(code: boolean): void {
+    const around = this.frame.kind === 'plain' && this.frame.code === true
+    this.push({ kind: 'plain', depth: 0, nested: true, code: code || around, words: this.words.leave() })
   }
 }

@@ -46,5 +46,5 @@ function quote(parts: readonly (string | Hole)[]): string {
     }
   }
   quoter.literal(literal)
-  return quoter.text
+  return quoter.end()
 }

@@ -83,6 +83,23 @@ for (const { title, options, password, forgets } of places)
     assert.equal(size(current), `${keys}`)
   })
 
+test('redis whose folder changes has all keys also where the node purges what leaves', async () => {
+  const keys = size()
+  for (const options of [
+    { snapshotting: { dir: '/srv/first' } },
+    { snapshotting: { dir: '/srv/second' } },
+    {},
+  ]) {
+    const graph = { ...catalogGraph(['redis'], { redis: options }), purge: ['redis'] }
+    await node.made(graph)
+    assert.equal(size(), keys)
+    sh('systemctl restart redis-server')
+    assert.equal(size(), keys)
+    assert.deepEqual((await node.made(graph)).did, [])
+  }
+  assert.equal(sh('ls -d /srv/first /srv/second 2>/dev/null || true'), '')
+})
+
 test('redis that was stopped has all keys after a change', async () => {
   const keys = size()
   sh('systemctl stop redis-server')

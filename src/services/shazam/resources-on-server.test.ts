@@ -133,19 +133,27 @@ test('an archive at an address is fetched once, and another content than the wis
     'base64',
   )
   let asked = 0
-  const web = createServer((_, answer) => {
+  let login: string | undefined
+  let seen = ''
+  const web = createServer(({ headers }, answer) => {
     asked++
+    login = headers.authorization
+    seen += sh('cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " || true')
     answer.end(bytes)
   })
   await new Promise<void>((resolve) => web.listen(0, '0.0.0.0', resolve))
   const { port } = web.address() as { port: number }
-  const url = `http://${sh('hostname -I').split(' ')[0]?.replace(/\d+$/, '1')}:${port}/w.tar.gz`
+  const url = `http://ann:pass%22word@${sh('hostname -I').split(' ')[0]?.replace(/\d+$/, '1')}:${port}/w.tar.gz`
   const wish = (sum: string) => resources(`  - {archive: /opt/w, url: '${url}', sha256: '${sum}'}`)
   try {
     await live(wish(createHash('sha256').update(bytes).digest('hex')), 'ls -d /opt/w || true', () =>
       assert.equal(sh('cat /opt/w/x/f'), 'text'),
     )
     assert.equal(asked, 1)
+    // The login reaches the server, and no list of processes.
+    assert.equal(login, `Basic ${Buffer.from('ann:pass"word').toString('base64')}`)
+    assert.match(seen, /curl/)
+    assert.doesNotMatch(seen, /pass/)
     node.sh('apt-get -qq update; apt-get -qq -y install zip xz-utils >/dev/null 2>&1')
     for (const pack of ['zip -qr - x', 'tar -cJf - x']) {
       bytes = Buffer.from(sh(`cd /tmp/w; ${pack} | base64 -w0`), 'base64')

@@ -32,7 +32,7 @@ fetch_archive() {
   case $1 in
   http*)
     command -v curl >/dev/null || install_packages curl ca-certificates
-    curl -fsSL --retry 2 --max-time 600 -o "$work/archive" -- "$1" || { echo "cannot be fetched: $1"; exit 1; }
+    fetch_at "$1" --retry 2 --max-time 600 -o "$work/archive" || { echo "cannot be fetched: $1"; exit 1; }
     ;;
   gzip) base64 -d | gzip -dc >"$work/archive" ;;
   *) base64 -d >"$work/archive" ;;

@@ -162,6 +162,13 @@ remove_package() {
   printf '%s\n' $rest >>"$kept"
 }
 
+# fetch_at ADDRESS OPTIONS: the address may hold a login, and every local user sees the arguments of a process.
+fetch_at() {
+  at=$(printf %s "$1" | sed 's/[\\"]/\\&/g')
+  shift
+  printf 'url = "%s"\n' "$at" | curl -fsSL -K - "$@"
+}
+
 # add_key SOURCE FILE: an address, or a PPA's name; kept without armor, as apt wants a .gpg.
 add_key() {
   command -v curl >/dev/null || install_packages curl ca-certificates
@@ -174,7 +181,7 @@ add_key() {
       sed -n 's/.*"signing_key_fingerprint": *"\([0-9A-F]*\)".*/\1/p')
     curl -fsSL -o "$raw" "https://keyserver.ubuntu.com/pks/lookup?op=get&options=mr&search=0x$print"
     ;;
-  *) curl -fsSL -o "$raw" -- "$1" ;;
+  *) fetch_at "$1" -o "$raw" ;;
   esac || { echo "the key of the repository cannot be fetched: $1"; return 1; }
   mkdir -p -m 0755 /etc/apt/keyrings
   key_bytes <"$raw" >"$2.new"

@@ -109,6 +109,16 @@ export const migrations: readonly Migration[] = [
       await db.schema.alterTable('tasker_works').addColumn('progress', 'text').execute()
     },
   },
+  {
+    id: 'tasker/0014-arming',
+    async up(db) {
+      await db.schema
+        .createTable('tasker_arming')
+        .addColumn('id', 'integer', (column) => column.primaryKey())
+        .addColumn('shape', 'integer', (column) => column.notNull())
+        .execute()
+    },
+  },
 ]
 
 async function createTurn(db: Kysely<Tables>): Promise<void> {

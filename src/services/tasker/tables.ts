@@ -212,6 +212,8 @@ export interface Tables {
   tasker_limits: LimitsRow
   tasker_nodes: NodeRow
   tasker_tips: TipRow
+  /** One row: the shape in which triggers and crons were last armed; absent: before there was one. */
+  tasker_arming: { id: number; shape: number }
   tasker_runs: RunRow
   tasker_run_steps: RunStepRow
   tasker_triggers: TriggerRow

@@ -305,3 +305,33 @@ test('a run and the next slot are written together or not at all, and a broken o
   await until(async () => (await schedules(world)).every(({ next_at }) => next_at > world.clock.now()))
   assert.equal((await slots(world)).length, 2, 'six minutes late is missed')
 })
+
+test('a start after an upgrade arms the crons and triggers of a task that nobody changes, and loses no slot of others', async () => {
+  await using world = await start(['0 * * * *', '15 * * * *'])
+  const before = await schedules(world)
+  const { db } = world.store
+  await db.deleteFrom('tasker_schedules').where('repo', '=', REPO).where('cron', '=', '15 * * * *').execute()
+  await db.deleteFrom('tasker_arming').execute()
+  world.deaf = true
+  await world.restart()
+  await world.clock.advance(1000)
+  assert.equal((await schedules(world)).length, 1, 'git does not answer yet')
+  world.deaf = false
+  await world.clock.advance(30_000)
+  await until(async () => (await schedules(world)).length === 2)
+  assert.deepEqual(await schedules(world), before)
+})
+
+test('the crons of a repository are its own: a neighbour has others, and a push to one leaves those of the other', async () => {
+  await using world = await start(['0 * * * *'])
+  const before = await schedules(world)
+  await world.push({ ...scheduled(['0 * * * *', '30 * * * *']), repo: 'bob/site' })
+  const ofBob = async () =>
+    (await world.bus.ask('tasker.list_schedules', { repo: 'bob/site' })).map(({ cron }) => cron)
+  await until(async () => (await ofBob()).length > 0)
+  assert.deepEqual(await ofBob(), ['30 * * * *', '0 * * * *'])
+  assert.deepEqual(await schedules(world), before)
+  await world.push({ ...scheduled([]), commit: '2'.padStart(40, '0') })
+  await until(async () => (await schedules(world)).length === 0)
+  assert.deepEqual(await ofBob(), ['30 * * * *', '0 * * * *'])
+})

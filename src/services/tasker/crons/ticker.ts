@@ -3,6 +3,7 @@ import type { ScheduleRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { withTips } from '../tips.ts'
 import type { Turn } from '../turn.ts'
+import { createArming } from './arming.ts'
 import { dueSlots, nextSlot } from './slots.ts'
 
 /** Milliseconds between two looks at the clock, at most: so a clock that is set is seen soon. */
@@ -16,6 +17,8 @@ export function createTicker(tasker: Tasker): AsyncDisposable & { poke(): void }
   let stopped = false
   let round: Promise<void> | undefined
   let again = false
+  const arm = createArming(tasker)
+  let armed = false
   let cancelTimer = clock.after(0, poke)
 
   function poke(): void {
@@ -24,7 +27,7 @@ export function createTicker(tasker: Tasker): AsyncDisposable & { poke(): void }
     if (round) return
     cancelTimer()
     again = false
-    round = fireDue(tasker)
+    round = look()
       .catch((error: unknown) => {
         log.error({ err: error }, 'crons could not be looked at')
         return LONGEST
@@ -33,6 +36,16 @@ export function createTicker(tasker: Tasker): AsyncDisposable & { poke(): void }
         round = undefined
         if (!stopped) cancelTimer = clock.after(again ? 0 : wait, poke)
       })
+  }
+
+  async function look(): Promise<number> {
+    // Lines that are armed do not wait for those that cannot be armed yet.
+    armed ||= await arm().catch((error: unknown) => {
+      log.warn({ err: error }, 'the repositories could not be listed for their crons yet')
+      return false
+    })
+    const wait = await fireDue(tasker)
+    return armed ? wait : Math.min(wait, AGAIN)
   }
 
   return {

@@ -58,6 +58,8 @@ export class World implements AsyncDisposable {
   /** Sees each job as shazam gets it; a throw sends it back. */
   onNodeJob: (job: NodeJob) => void = () => {}
   onStepJob: (job: StepJob) => void = () => {}
+  /** Sees each job once it is taken for good: one that comes again because its worker was stopped before is one job. */
+  onTaken: (job: NodeJob | StepJob) => void = () => {}
   readonly #options: TaskerOptions
   #bus: Awaited<ReturnType<typeof embeddedBus>> | undefined
   #stack = new AsyncDisposableStack()
@@ -131,7 +133,7 @@ export class World implements AsyncDisposable {
     })
     bus.answer('git.list_repositories', async ({ owner }) =>
       [...this.tips.values()]
-        .filter(({ repo }) => repo.startsWith(`${owner}/`))
+        .filter(({ repo }) => owner === undefined || repo.startsWith(`${owner}/`))
         .map(({ repo, commit }) => ({ repo, commit, created_at: 0, branch: 'main' })),
     )
     bus.answer('profiles.collaborations', async ({ user }) => [{ repo: REPO, user, role: 'write' as const }])
@@ -193,9 +195,19 @@ export class World implements AsyncDisposable {
   }
 
   /** A job that came, and came again because its worker was stopped before it had said so, is one job. */
-  async #take<J>(lease: Lease, job: J, jobs: J[], look: (job: J) => void = () => {}): Promise<void> {
+  async #take<J extends NodeJob | StepJob>(
+    lease: Lease,
+    job: J,
+    jobs: J[],
+    look: (job: J) => void = () => {},
+  ): Promise<void> {
     look(job)
-    await lease.once(async (tx) => tx.afterCommit(() => jobs.push(job)))
+    await lease.once(async (tx) =>
+      tx.afterCommit(() => {
+        jobs.push(job)
+        this.onTaken(job)
+      }),
+    )
   }
 
   /** Asks for the text of a step as it starts, as shazam does. */

@@ -22,7 +22,7 @@ export interface Plane extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): Promise<void>
   /** `SIGTERM`, as an operator stops it; resolves when the process is gone. */
   terminate(): Promise<void>
-  /** Starts it again on the same data and ports. */
+  /** Starts it again on the same data and ports; after another version, with the program of this checkout. */
   restart(): Promise<void>
   /** A user with an SSH key, a token and a folder for clones. */
   person(name: string): Promise<Person>
@@ -38,19 +38,20 @@ export interface Plane extends AsyncDisposable {
 
 /**
  * `more`: further options of `devops server`. `within`: where the data folder is made. `settable`: with a wall clock that
- * `setClock` sets.
+ * `setClock` sets. `first`: the program of another version, which runs until the first `restart`.
  */
 export async function startPlane(
   more: readonly string[] = [],
   within = tmpdir(),
   settable = false,
+  first = program,
 ): Promise<Plane> {
   await using stack = new AsyncDisposableStack()
   const data = mkdtempSync(join(within, 'devops-plane-'))
   stack.defer(() => rmSync(data, { recursive: true, force: true }))
   stack.defer(() => rmSync(clockOf(data), { force: true }))
-  const start = { data, more, settable }
-  let server = await launch(start, { api: 0, ssh: 0, git: 0 })
+  const start = { data, more, settable, program }
+  let server = await launch({ ...start, program: first }, { api: 0, ssh: 0, git: 0 })
   stack.defer(() => removeServers(data))
   stack.defer(() => end(server.child, 'SIGTERM'))
   const adminToken = readFileSync(join(data, 'admin.token'), 'utf8').trim()
@@ -86,6 +87,7 @@ interface Start {
   data: string
   more: readonly string[]
   settable: boolean
+  program: string
 }
 
 interface Server {
@@ -94,7 +96,7 @@ interface Server {
   output(): string
 }
 
-async function launch({ data, more, settable }: Start, ports: Ports, before = ''): Promise<Server> {
+async function launch({ data, more, settable, program }: Start, ports: Ports, before = ''): Promise<Server> {
   const args = [
     'server',
     '--data',

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { events, queues } from '#contracts'
 import { modernize, versionOf } from '#contracts/former.ts'
+import { defaultSettings } from '#contracts/settings.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { fakeClock } from '#testing/clock.ts'
 import { until } from '#testing/until.ts'
@@ -55,6 +56,13 @@ for (const [name, commit, payload] of written)
 test('a push that was judged before events told of consent keeps the consent that it was given', () => {
   const { agreed } = unpackEvent('repo.pushed', JSON.stringify(pushed), 0) as { agreed: object }
   assert.deepEqual(agreed, { destroy: ['all'], replace: ['all'] })
+})
+
+test('settings that were written before a setting existed keep their own, and it has its default', () => {
+  const { approval_required: _, ...settings } = { ...defaultSettings(), runs_at_once: 7 }
+  const text = JSON.stringify({ repo: 'ann/site', settings, by: 'ann' })
+  const read = unpackEvent('repo.settings_changed', text, 0) as { settings: object }
+  assert.deepEqual(read.settings, { ...settings, approval_required: [] })
 })
 
 test('what a newer program queued is refused by its version, not taken for another shape', () => {

@@ -4,6 +4,8 @@
  * schema of an event or a queue changes, a step is added at the end of its list; docs/checklists/migration.md says how.
  */
 
+import { defaultSettings } from './settings.ts'
+
 type Payload = Record<string, unknown>
 /** From one version to the next. */
 type Step = (payload: Payload) => Payload
@@ -25,6 +27,10 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
   'node.*.drift': [(payload) => ({ work: null, ...payload })],
   // Until b5a95d4 a push that would lose a server was refused without consent, and nothing else told of it.
   'repo.pushed': [(payload) => ({ agreed: { destroy: ['all'], replace: ['all'] }, ...payload })],
+  // Until approval_required; what a setting was that did not exist yet is its default.
+  'repo.settings_changed': [
+    ({ settings, ...payload }) => ({ ...payload, settings: { ...defaultSettings(), ...Object(settings) } }),
+  ],
   'profile.changed': [same],
   'repo.deleted': [same],
   'shazam.nodes': [same],

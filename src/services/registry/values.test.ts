@@ -131,3 +131,33 @@ test('an address is told as a node and a task see it, with where its value comes
   await assert.rejects(get('secrets.token'), /secrets\.token is shown to nobody/)
   await assert.rejects(get('passwords["x"]'), /address/)
 })
+
+test('a variable is one of its repository, scope and name: neighbours keep theirs, whatever is set or unset beside them', async () => {
+  await using plane = await startRegistry()
+  const { bus } = plane
+  const key = { repo, scope: 'repo', name: 'color' }
+  const neighbours = [
+    { ...key, repo: 'bob/shop' },
+    { ...key, scope: 'node:web' },
+    { ...key, name: 'size' },
+  ]
+  const set = (key: { repo: string; scope: string; name: string }, value: string) =>
+    bus.ask('registry.set_variable', { ...key, value, by: 'ann' })
+  const list = async (repo: string) =>
+    (await bus.ask('registry.list_variables', { repo })).map(
+      ({ scope, name, value }) => `${scope} ${name} ${value}`,
+    )
+  const versions = async (key: { repo: string; scope: string; name: string }) =>
+    (await bus.ask('registry.variable_history', key)).map(({ value }) => value)
+
+  for (const neighbour of neighbours) await set(neighbour, 'kept')
+  await set(key, 'red')
+  await set(key, 'blue')
+  assert.deepEqual(await list(repo), ['node:web color kept', 'repo color blue', 'repo size kept'])
+  assert.deepEqual(await list('bob/shop'), ['repo color kept'])
+  await bus.ask('registry.unset_variable', { ...key, by: 'ann' })
+  assert.deepEqual(await list(repo), ['node:web color kept', 'repo size kept'])
+  assert.deepEqual(await list('bob/shop'), ['repo color kept'])
+  assert.deepEqual(await versions(key), [null, 'blue', 'red'])
+  for (const neighbour of neighbours) assert.deepEqual(await versions(neighbour), ['kept'])
+})

@@ -216,6 +216,31 @@ test('data move with data_directory, and back', async () => {
   assert.equal(sh('find /srv/pg -name PG_VERSION -o -name "*devops*"'), '')
 })
 
+test('data whose move is killed in the middle of the copy are whole, and the next sync moves them', async () => {
+  sql("create table big as select g, repeat('x', 500) from generate_series(1, 400000) g; checkpoint", 'shop')
+  const count = sql('select count(*), sum(g) from big', 'shop')
+  const version = sh('devops-postgresql version')
+  const from = `/var/lib/postgresql/${version}/main`
+  const cut = '/srv/cut.devops-new'
+  // Another file system than the volume: the data are copied there.
+  sh(`setsid sh -c 'until [ -e ${cut} ]; do :; done
+        perl=$(pgrep -f "^/usr/bin/perl .*devops-postgresql move")
+        kill -KILL $perl $(ps -o ppid= -p $perl) $(pgrep -x cp)
+        echo cut >/tmp/cut' >/dev/null 2>&1 </dev/null &`)
+  const { failed, lost } = await wish({ ...plain, data_directory: '/srv/cut' })
+  assert.ok(failed.length > 0 || lost !== undefined)
+  assert.equal(sh('until [ -e /tmp/cut ]; do sleep 0.1; done; cat /tmp/cut'), 'cut')
+  assert.ok(Number(sh(`du -s ${cut} | cut -f1`)) < Number(sh(`du -s ${from} | cut -f1`)), 'cut too late')
+  const options = { ...plain, data_directory: '/srv/cut' }
+  await wished(options)
+  assert.equal(sql('show data_directory'), '/srv/cut')
+  assert.equal(sql('select count(*), sum(g) from big', 'shop'), count)
+  assert.deepEqual((await wished(options)).did, [])
+  assert.equal(sh(`ls -d ${cut} ${from} /srv/*.devops-* 2>/dev/null || true`), '')
+  sql('drop table big', 'shop')
+  await wished(plain)
+})
+
 test('data do not move into a folder that is not empty, and postgresql goes on', async () => {
   const count = rows()
   sh('mkdir -p /srv/full/x')

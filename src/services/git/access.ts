@@ -1,7 +1,9 @@
 import type { Bus } from '#bus'
 import type { Identity } from '#contracts/profiles.ts'
+import type { Log } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Store } from '#store'
+import { recordRefusal } from './audit.ts'
 import { containedPath, type Places } from './places.ts'
 import { findRepository } from './records.ts'
 import type { Tables } from './tables.ts'
@@ -33,17 +35,33 @@ export function createAdmit({
   bus,
   store,
   places,
+  log,
 }: {
   bus: Bus
+  log: Log
   store: Store<Tables>
   places: Places
 }): Admit {
   return async (caller, repo, program) => {
     const { user, reach } = caller.identity
     const action = program === 'receive-pack' ? 'repo.write' : 'repo.read'
-    await bus.ask('profiles.authorize', { user, action, repo, ...(reach && { reach }) })
+    try {
+      await bus.ask('profiles.authorize', { user, action, repo, ...(reach && { reach }) })
+    } catch (error) {
+      if (action === 'repo.write') await recordStranger(caller, repo, error)
+      throw error
+    }
     if (!(await findRepository(store.db, repo)))
       throw new Problem('not_found', { what: `repository ${repo}` })
     return { repo, user, caller, at: await containedPath(places, repo) }
+  }
+
+  /** Of repositories that there are: anybody can think of names. */
+  async function recordStranger(caller: Caller, repo: string, error: unknown): Promise<void> {
+    const problem = Problem.of(error)
+    if (!['forbidden', 'not_found', 'token_scope'].includes(problem.code)) return
+    if (!(await findRepository(store.db, repo))) return
+    const admission = { repo, at: '', user: caller.identity.user, caller }
+    await recordRefusal({ bus, log }, admission, [], { lines: [`Refused: ${problem.message}.`] })
   }
 }

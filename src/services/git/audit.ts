@@ -43,6 +43,35 @@ const recordOf = ({ repo, caller }: Admission, updates: readonly Update[]): Audi
   of: null,
 })
 
+/** Characters of the reason of a refusal: a push can be wrong in many places. */
+const REASON = 500
+
+/**
+ * Records a push that is refused, and why. Never throws: the push is refused in any case. One that asked to be refused
+ * (`-o dry-run`) is no attempt.
+ */
+export async function recordRefusal(
+  { bus, log }: { bus: Bus; log: Log },
+  admission: Admission,
+  updates: readonly Update[],
+  verdict: Pick<Verdict, 'lines' | 'refusal' | 'findings'>,
+): Promise<void> {
+  if (verdict.refusal === 'dry run') return
+  const { details, ...record } = recordOf(admission, updates)
+  const why = reasonOf(verdict)
+  await bus
+    .ask('profiles.record_audit', { ...record, details: { ...details, why }, outcome: 'refused' })
+    .catch((error) => log.error({ err: error, repo: admission.repo }, 'a refusal could not be recorded'))
+}
+
+/** A plan may stand before it; the refusal comes last. Of findings the first says more than their number. */
+function reasonOf({ lines, findings = [] }: Pick<Verdict, 'lines' | 'findings'>): string {
+  const from = lines.findLastIndex((line) => line.startsWith('Refused'))
+  const said = lines.slice(Math.max(from, 0)).map((line) => line.trim())
+  const text = [...said, ...findings.slice(0, 1)].filter(Boolean).join(' ')
+  return text.length > REASON ? `${text.slice(0, REASON)}…` : text
+}
+
 export function unrecorded(error: unknown): Verdict {
   const { message, next } = Problem.of(error)
   return { accepted: false, lines: [inert(`Refused: ${message}. ${next}`)] }

@@ -10,7 +10,7 @@ import type { Log } from '#kit/log.ts'
 import { stillMay } from '#kit/still-may.ts'
 import type { Admission, Caller, Program } from './access.ts'
 import type { Aftercare } from './aftercare.ts'
-import { type PushEnd, recordPush, unrecorded } from './audit.ts'
+import { type PushEnd, recordPush, recordRefusal, unrecorded } from './audit.ts'
 import type { Branches } from './branches.ts'
 import type { Git } from './git.ts'
 import { serveHooks, type Verdict } from './hooks.ts'
@@ -99,7 +99,12 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
       const verdict = await parts.judge({ ...question, repo, at, signal })
       accepted = verdict.accepted && !signal.aborted
       exchange.onVerdict?.(verdict)
-      if (!accepted) return { ...verdict, accepted }
+      if (!accepted) {
+        // A verdict that nobody waited for any more is none.
+        if (caller && !verdict.accepted)
+          await recordRefusal(parts, { ...exchange, caller }, question.updates, verdict)
+        return { ...verdict, accepted }
+      }
       try {
         // It may have waited long, for its turn and for its plan.
         await (exchange.stillMay?.() ?? stillMay(parts.bus, user, 'repo.write', repo))
@@ -108,7 +113,9 @@ async function receive(parts: Parts, exchange: Exchange, signal: AbortSignal): P
         return verdict
       } catch (error) {
         accepted = false
-        return unrecorded(error)
+        const refused = unrecorded(error)
+        if (caller) await recordRefusal(parts, { ...exchange, caller }, question.updates, refused)
+        return refused
       }
     },
     moved: () => parts.branches.announce(repo, user),

@@ -69,7 +69,7 @@ export const git = defineService<GitOptions>({
     }
 
     const running = stack.use(new Running())
-    const admit = createAdmit({ bus, store, places })
+    const admit = createAdmit({ bus, store, places, log })
     const judge = createJudge(judging)
     const aftercare = createAftercare({ git, places, branches, lanes, clock, log, running, stack })
     const run = createExchange({ ...judging, judge, aftercare })

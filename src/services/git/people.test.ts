@@ -120,3 +120,50 @@ test('a request of git over HTTP that is under way ends when its token is revoke
     return over
   })
 })
+
+const refusals = ({ world }: Fixture) => world.audit.filter(({ outcome }) => outcome === 'refused')
+
+test('a refused push is in the audit with user, address, refs and why, and in few words', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': 'id: [' })
+  await work.git('push', 'origin', 'main')
+  const [bad] = refusals(fixture)
+  assert.deepEqual(
+    [bad?.actor, bad?.from, bad?.action, bad?.repo],
+    ['ann', '127.0.0.1', 'git.push', 'ann/infra'],
+  )
+  assert.match(String(bad?.details.why), /^Refused: .*errors?\..* nodes\/web\.yml:1:/)
+  assert.match(JSON.stringify(bad?.details.refs), /refs\/heads\/main/)
+  const many = Object.fromEntries(
+    Array.from({ length: 200 }, (_, i) => [`nodes/n${i}.yml`, `id: ${'x'.repeat(60)}: [`]),
+  )
+  await work.commit(many)
+  await work.git('push', 'origin', 'main')
+  assert.ok(String(refusals(fixture)[1]?.details.why).length <= 501)
+  await work.commit({
+    ...Object.fromEntries(Object.keys(many).map((path) => [path, null])),
+    'nodes/web.yml': node('web'),
+  })
+  await work.git('push', '-o', 'colour=red', 'origin', 'main')
+  assert.match(String(refusals(fixture)[2]?.details.why), /unknown push option "colour=red"/)
+  await work.git('push', '-o', 'dry-run', 'origin', 'main')
+  assert.equal(refusals(fixture).length, 3)
+})
+
+test('a push of somebody who may not is in the audit of the repository; one to a name that is none is not', async () => {
+  await using fixture = await startFixture()
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': node('web') })
+  fixture.world.forbidden.add('ann repo.write ann/infra')
+  await work.git('push', 'origin', 'main')
+  assert.equal(refusals(fixture).length, 1)
+  assert.match(String(refusals(fixture)[0]?.details.why), /^Refused: ann may not/)
+  fixture.world.forbidden.add('ann repo.write ann/nowhere')
+  await work.git(
+    'push',
+    `${await work.must('remote', 'get-url', 'origin')}`.trim().replace('infra', 'nowhere'),
+    'main',
+  )
+  assert.equal(refusals(fixture).length, 1)
+})

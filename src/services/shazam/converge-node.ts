@@ -11,6 +11,7 @@ import type { Effort } from './nodes.ts'
 import { openReporter } from './progress.ts'
 import { consentOf, keepVerdict, refuseUnagreed } from './promised.ts'
 import { bootOf } from './record.ts'
+import { recordSecretUse } from './secret-use.ts'
 import { serverVerdict } from './servers.ts'
 import { enter } from './shazam.ts'
 import type { Connection } from './transport/connection.ts'
@@ -53,10 +54,11 @@ async function makeMatch(
   node: Node,
   before: NodeRecord,
 ): Promise<Made> {
-  const { job, feed, signal } = effort
+  const { job, feed, shazam, signal } = effort
   using reporter = openReporter(effort)
   const match = async ({ record, connection }: Reached): Promise<Made> => {
     const graph = await wish(effort, infrastructure, node)
+    await recordSecretUse(shazam, job, graph)
     const boot = bootOf(record.facts as Partial<Facts>)
     const result = await converge({
       connection,

@@ -30,6 +30,8 @@ export const patience: Patience = { before: 60_000, after: 600_000, between: 1_0
  */
 const FAILURES = 5
 
+const UNRECORDED = 'this step waits: it uses secrets, and the audit cannot be written'
+
 /**
  * The worker of `shazam.steps`. A step is started at most once for an attempt; a job that comes again looks at what the
  * node knows of it and goes on from there. What cannot be known is told as `unknown`.
@@ -82,7 +84,7 @@ async function runToEnd({ shazam, burials, patient }: Means, job: StepJob, lease
     seen: false,
     ...unknownText(feed),
   }
-  const { warning, ...ending } = await endOf(walk, lease, patient)
+  const { warning, ...ending } = await endOf(walk, lease, patient, feed)
   walk.output.end()
   const hide = hider(walk.text.secrets)
   ending.error &&= hide(ending.error)
@@ -101,13 +103,21 @@ async function runToEnd({ shazam, burials, patient }: Means, job: StepJob, lease
 }
 
 /** Tries again what failed of ours, then gives the step up. Throws only when the job is not ours any more. */
-async function endOf(walk: Walk, lease: Lease, patient: Patience): Promise<Outcome> {
+async function endOf(walk: Walk, lease: Lease, patient: Patience, feed: Feed): Promise<Outcome> {
   const { job, shazam, signal } = walk
+  let unrecorded = 0
   for (let failures = 1; ; failures++) {
     try {
       return await runStep(walk, patient)
     } catch (error) {
       if (signal.aborted) throw error
+      // It gets no secret until that can be recorded, and nothing else is wrong with it.
+      if (isProblem(error, 'unaudited')) {
+        if (unrecorded++ === 0) feed.line('platform', UNRECORDED, 'warn')
+        await sleep(shazam.clock, patient.between * 2 ** Math.min(unrecorded, 5), signal)
+        failures--
+        continue
+      }
       shazam.log.warn({ err: error, job, attempt: lease.attempt }, 'a step could not be run')
       if (failures < FAILURES && !isVerdict(error)) {
         await sleep(shazam.clock, patient.between * 2 ** (failures - 1), signal)

@@ -1,7 +1,7 @@
 import type { Lease } from '#bus'
 import type { StepJob } from '#contracts/shazam.ts'
 import { newId } from '#kit/ids.ts'
-import { Problem } from '#kit/problem.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import type { Turn } from '../turn.ts'
@@ -10,6 +10,7 @@ import { finishRun } from './finish.ts'
 import { askKnown, type Known, maybeLater } from './known.ts'
 import { type Next, nextOf } from './next.ts'
 import { readyStep } from './render.ts'
+import { recordSecretUse } from './secret-use.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
 import { advanceLater, doneStep, failUnstarted, skipStep, startSteps, stepsOf } from './steps.ts'
 import { stopLate, stopSteps } from './stop.ts'
@@ -20,6 +21,8 @@ import { setVariable } from './variable.ts'
 const PATIENCE = 5
 /** Milliseconds until steps that could not be stopped are tried again. */
 const STOP_AGAIN = 2_000
+/** Milliseconds until a step whose use of secrets could not be recorded is tried again. */
+const AUDIT_AGAIN = 5_000
 
 /** Looks at a run and does the next thing. It may be called at any time and any number of times. */
 export const advanceRun =
@@ -62,7 +65,8 @@ async function startRows(
     await startSteps(turn, jobs)
     await setTimers(turn, snapshot, jobs)
     // What did not become a job has no end that somebody would tell.
-    if (jobs.length < ready.length) await advanceLater(turn, run, `${newId(turn.now)}.ready`, 0)
+    const wait = ready.some((each) => 'later' in each) ? AUDIT_AGAIN : 0
+    if (jobs.length < ready.length) await advanceLater(turn, run, `${newId(turn.now)}.ready`, wait)
   })
 }
 
@@ -75,7 +79,13 @@ async function setTimers(turn: Turn, { work, task }: Snapshot, jobs: readonly St
   }
 }
 
-type Ready = { row: RunStepRow } & ({ job: StepJob } | { error: string } | { skip: string } | { done: true })
+type Ready = { row: RunStepRow } & (
+  | { job: StepJob }
+  | { error: string }
+  | { skip: string }
+  | { done: true }
+  | { later: true }
+)
 
 /** `steps`: all of the run; what has ended of them is known to those that begin. */
 async function makeAllReady(
@@ -117,6 +127,12 @@ async function makeReady(
   if ('error' in ready) return { row, error: ready.error }
   if ('skip' in ready) return { row, skip: ready.skip }
   if (!('variable' in ready)) return { row, job: jobOf(snapshot, row) }
+  try {
+    await recordSecretUse(tasker, known, snapshot, row, [JSON.stringify(ready.variable.value)])
+  } catch (error) {
+    if (isProblem(error, 'unaudited')) return { row, later: true }
+    throw error
+  }
   await setVariable(tasker, snapshot, ready.variable)
   return { row, done: true }
 }

@@ -7,6 +7,7 @@ import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { askKnown, explain, type Known, maybeLater } from './known.ts'
 import { scopeOf } from './scope.ts'
+import { recordSecretUse } from './secret-use.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
 import { stepsOf } from './steps.ts'
 import { stepAt } from './task-plan.ts'
@@ -93,7 +94,11 @@ export function stepScript(tasker: Tasker): (asked: Asked) => Promise<Rendered> 
     const found = await ask(asked)
     const step = found && stepAt(found.snapshot.task, index)
     if (!step) throw new Problem('not_found', { what: `step ${index + 1} of run ${run} in ${repo}` })
-    return renderStep(found.known, found.snapshot, step, { step: index, node }, found.steps)
+    const place = { step: index, node }
+    const rendered = await renderStep(found.known, found.snapshot, step, place, found.steps)
+    const texts = [rendered.script ?? '', ...Object.values(rendered.env)]
+    await recordSecretUse(tasker, found.known, found.snapshot, place, texts)
+    return rendered
   }
 }
 

@@ -51,6 +51,8 @@ export class World implements AsyncDisposable {
   onTip: (tip: Infrastructure) => Promise<void> = async () => {}
   /** Git and the registry do not answer. */
   deaf = false
+  readonly audit: Input<'profiles.record_audit'>[] = []
+  auditBroken = false
   /** Before the registry resolves something. */
   onResolve: () => Promise<void> = async () => {}
   /** Whether shazam finds something to stop. */
@@ -154,6 +156,10 @@ export class World implements AsyncDisposable {
     bus.answer('registry.reveal_secret', async ({ name }) => {
       const { [name]: value = null } = (this.resolved.secrets ?? {}) as Record<string, string>
       return { value }
+    })
+    bus.answer('profiles.record_audit', async (record) => {
+      if (this.auditBroken) throw new Problem('unaudited', { reason: 'the disk is full' })
+      return { seq: this.audit.push(record) }
     })
     bus.answer('shazam.command', async ({ service, command }) => ({
       template: `${service} ${command} {{ options.size }}`,

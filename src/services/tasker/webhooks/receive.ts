@@ -1,7 +1,9 @@
 import type { Input, Output } from '#contracts'
+import type { AuditRecord } from '#contracts/audit.ts'
 import type { Infrastructure, Task, Webhook } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
 import { createRun } from '../runs/create.ts'
+import { actorOf } from '../runs/secret-use.ts'
 import type { Tasker } from '../tasker.ts'
 import { holdTip, type Seen, seeTip, untilStill } from '../tips.ts'
 import type { Turn } from '../turn.ts'
@@ -58,10 +60,13 @@ export function receiveWebhook(tasker: Tasker) {
     try {
       await admit(tasker, hook, incoming)
       const payload = await payloadOf(incoming.body, incoming.headers)
-      return await tasker.turns.take(async (turn) => {
+      const recorded = await recordUse(tasker, hook, incoming)
+      const received = await tasker.turns.take(async (turn) => {
         await holdTip(turn, hook.seen)
         return accept(turn, hook, incoming, payload, isTime)
       })
+      await recorded?.(received.run)
+      return received
     } catch (error) {
       if (error instanceof Problem && error.status < 500) await refuse(tasker, hook, incoming, error)
       throw error
@@ -90,6 +95,34 @@ async function admit({ bus, clock }: Tasker, { tip, webhook }: Hook, incoming: I
   const trouble =
     value === null ? "the webhook's secret is not set" : signatureTrouble(type, value, incoming, clock.now())
   if (trouble !== undefined) throw new Problem('unsigned', { reason: trouble })
+}
+
+/**
+ * Nothing comes of a signature whose check cannot be recorded: the sender is told to come again. Only good ones are
+ * recorded: the rest is among the deliveries, and anybody could fill the audit with them.
+ */
+async function recordUse(
+  { bus, log }: Tasker,
+  { tip, task, webhook }: Hook,
+  { from, path }: Incoming,
+): Promise<((run: string) => Promise<void>) | undefined> {
+  if (webhook.secret === undefined) return undefined
+  const secrets = [`secrets.${webhook.secret}`]
+  const record: AuditRecord = {
+    ...actorOf({ kind: 'webhook', by: from, detail: path, depth: 0 }),
+    action: 'secret.use',
+    repo: tip.repo,
+    cause: `signature of webhook ${path}`,
+    details: { secrets, task: task.id },
+    outcome: 'intent',
+    of: null,
+  }
+  const { seq } = await bus.ask('profiles.record_audit', record)
+  return async (run) => {
+    await bus
+      .ask('profiles.record_audit', { ...record, details: { secrets, run }, outcome: 'done', of: seq })
+      .catch((error) => log.error({ err: error, of: seq }, 'the run of a webhook could not be recorded'))
+  }
 }
 
 async function accept(

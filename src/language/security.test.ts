@@ -35,6 +35,16 @@ describe('attacks on the parser', () => {
     assert.ok(ms < 1000, `${ms} ms`)
   })
 
+  it('9: aliases that repeat long text or long keys are refused with file and line', () => {
+    const long = 'x'.repeat(100_000)
+    const says = /^nodes\/web\.yml:\d+:\d+ .*aliases repeat more than 1048576 characters/m
+    refused(`vars:\n  a: &a ${long}\n  b: [${Array(2000).fill('*a').join(', ')}]\n`, says)
+    refused(
+      `vars:\n  a: &a { "${long.slice(0, 1000)}": 1 }\n  b: [${Array(2000).fill('*a').join(', ')}]\n`,
+      says,
+    )
+  })
+
   it('10: __proto__, constructor and << are refused, and prototypes stay as they are', () => {
     refused('vars:\n  __proto__: { polluted: 1 }\n', /"__proto__" is not allowed/)
     refused('vars:\n  constructor: { prototype: { polluted: 1 } }\n', /"constructor" is not allowed/)

@@ -16,6 +16,8 @@ import { show } from './text.ts'
 
 /** Values that aliases may repeat: enough for shared blocks, nothing for a bomb. */
 const maxAliased = 10_000
+/** Characters of text and keys that aliases may repeat: a few long values repeated often are a bomb too. */
+const maxAliasedText = 1024 * 1024
 /** Of one descriptor: far more than anybody writes, few enough to judge each. */
 const maxValues = 20_000
 
@@ -33,6 +35,7 @@ export class Reader {
   private readonly path: (string | number)[] = []
   private values = 0
   private aliased = 0
+  private aliasedText = 0
   private insideAlias = 0
   private readonly report: ReaderReport
 
@@ -77,6 +80,7 @@ export class Reader {
     this.checkTag(node)
     if (node.anchor) this.anchors.set(node.anchor, node)
     const { value } = node
+    if (typeof value === 'string' && this.repeatsTooMuch(node, value)) return null
     if (typeof value !== 'number') return value
     if (!Number.isFinite(value)) this.complain(node, 'must be a finite number')
     else if (Number.isInteger(value) && !Number.isSafeInteger(value))
@@ -92,18 +96,28 @@ export class Reader {
       this.complain(alias, `the alias *${alias.source} names nothing that was written before it`)
       return null
     }
-    if (this.aliased > maxAliased) return null
+    if (this.aliased > maxAliased || this.aliasedText > maxAliasedText) return null
     this.insideAlias++
     const value = this.read(target)
     this.insideAlias--
     return value
   }
 
+  private repeatsTooMuch(node: unknown, text: string): boolean {
+    if (this.insideAlias === 0) return false
+    const before = this.aliasedText
+    this.aliasedText += text.length
+    if (this.aliasedText <= maxAliasedText) return false
+    if (before <= maxAliasedText)
+      this.complain(node, `aliases repeat more than ${maxAliasedText} characters of text`)
+    return true
+  }
+
   private readMap(pairs: readonly Pair[]): Record<string, unknown> {
     const result: Record<string, unknown> = {}
     for (const { key: node, value } of pairs) {
       const key = this.readKey(node)
-      if (key === undefined) continue
+      if (key === undefined || this.repeatsTooMuch(node, key)) continue
       if (Object.hasOwn(result, key)) this.complain(node, `the key ${show(key)} is written twice`, key)
       else result[key] = this.below(key, value)
     }

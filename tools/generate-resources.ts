@@ -113,10 +113,11 @@ function schemaOf(name: string, example: Example | undefined): KindSchema {
     properties: {
       [name]: {},
       ...Object.fromEntries(inherited),
-      ...own?.properties,
       ...Object.fromEntries(documented),
+      ...own?.properties,
     },
-    required: own?.required ?? [name],
+    // Where a short name has keys of its own, what it needs depends on which of them are there.
+    required: documented.length > 0 ? [name] : (own?.required ?? [name]),
   }
 }
 

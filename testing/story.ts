@@ -61,10 +61,13 @@ export function watch(person: Person, repo: string, plane: Plane) {
       }),
     gone: (id: string) =>
       eventually(`node ${id} gone`, async () => (await nodes()).every(({ node }) => node !== id)),
-    /** Nothing waits and nothing runs. */
+    /** Nothing runs, and nothing waits but nodes for their link. */
     idle: () =>
       eventually('no work waits or runs', async () =>
-        (await works()).every(({ state }) => state !== 'waiting' && state !== 'running'),
+        (await works()).every(
+          ({ state, waits_for }) =>
+            state !== 'running' && (state !== 'waiting' || /waits to be linked/.test(waits_for ?? '')),
+        ),
       ),
     ended: (task: string, count = 1) =>
       eventually(`${count} ended run(s) of ${task}`, async () => {

@@ -38,8 +38,8 @@ test('a node at provider ssh waits for its link and says how', async () => {
   assert.equal(pushed.code, 0, pushed.text)
   await see.idle()
   const { status } = await see.node('old')
-  assert.equal(status?.status, 'out of sync')
-  assert.match(status?.error ?? '', /devops link old/)
+  assert.equal(status?.status, 'waiting')
+  assert.match(status?.waits_for ?? '', /waits to be linked: devops link old/)
 })
 
 test('a wrong password and another host key are refused in words', async () => {

@@ -11,7 +11,20 @@ import { twinsOf } from './twins.ts'
 export function leavingOf(graph: Graph, state: State, applied: readonly Entry[]): Entry[] {
   const described = new Set(graph.resources.map(({ id }) => id))
   const twins = new Set([...twinsOf(graph, state, applied).values()].map(({ id }) => id))
-  return applied.filter(({ id }) => !described.has(id) && !twins.has(id)).toReversed()
+  return innerFirst(applied.filter(({ id }) => !described.has(id) && !twins.has(id)).toReversed())
+}
+
+/** A folder leaves after all that is in it, whichever was described first: what was kept in it may be older. */
+export function innerFirst(leaving: readonly Entry[]): Entry[] {
+  const order = [...leaving]
+  const pathOf = ({ path }: Entry) => (typeof path === 'string' ? path : '')
+  const folders = leaving.filter(({ kind }) => kind === 'directory')
+  for (const folder of folders.toSorted((a, b) => pathOf(b).length - pathOf(a).length)) {
+    const at = order.indexOf(folder)
+    const last = order.findLastIndex((entry) => pathOf(entry).startsWith(`${pathOf(folder)}/`))
+    if (last > at) order.splice(last, 0, ...order.splice(at, 1))
+  }
+  return order
 }
 
 /** What apt has to be asked before packages leave; undefined when none does. */

@@ -42,6 +42,20 @@ test('what is wished no more leaves in reverse order, before anything comes', ()
   )
 })
 
+test('a folder leaves after what was kept in it, though that is older than the wish for the folder', () => {
+  const old = resources('{directory: /srv/a/site, keep: true}, {directory: /srv/a}, {directory: /srv}')
+  const kept = old.manifest.map((entry) => (entry.keep ? { ...entry, kept: true } : entry))
+  const graph = { ...resources('{file: /new, content: x}'), purge: true as const }
+  const folder = { type: 'directory' as const }
+  const state = stateFrom({ files: { '/srv': folder, '/srv/a': folder, '/srv/a/site': folder } })
+  const expected = ['directory:/srv/a/site', 'directory:/srv/a', 'directory:/srv', 'file:/new']
+  for (const order of [kept, kept.toReversed(), [kept[1], kept[0], kept[2]]])
+    assert.deepEqual(
+      planLive(graph, state, order as typeof kept).actions.map(({ resource }) => resource),
+      expected,
+    )
+})
+
 test('what was there before us stays when it is wished no more', () => {
   const old = resources('{package: git}, {user: ann}, {directory: /srv/a}').manifest.map((entry) => ({
     ...entry,

@@ -3,6 +3,7 @@ import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask/index.ts'
 import type { Graph } from './graph.ts'
 import { purgeHint, purges } from './keep.ts'
+import { innerFirst } from './leaving.ts'
 import { type Place, placesIn, stayingPlaces } from './places.ts'
 import { unified } from './resources/difference.ts'
 import { listed } from './resources/directory.ts'
@@ -13,7 +14,9 @@ export function planRecorded(graph: Graph, applied: readonly Entry[] | null): Ch
   const hide = hider(graph.secrets)
   const owned = new Map((applied ?? []).map((entry) => [entry.id, entry]))
   const wished = new Set(graph.manifest.map(({ id }) => id))
-  const leaving = (applied ?? []).toReversed().filter(({ id, skipped }) => !wished.has(id) && !skipped)
+  const leaving = innerFirst(
+    (applied ?? []).toReversed().filter(({ id, skipped }) => !wished.has(id) && !skipped),
+  )
   const places = stayingPlaces(graph, leaving)
   return [
     ...leaving.map((entry) => leave(graph, entry, placesIn(places, entry))),

@@ -103,7 +103,9 @@ test('a new sink gets what comes from then on; lines that were removed before th
   sink.fails = false
   {
     await using plane = await start([], path)
-    await plane.store.db.deleteFrom('logger_lines').where('seq', '<=', 3).execute()
+    const { db } = plane.store
+    for (const seq of [1, 2, 3])
+      await db.deleteFrom('logger_lines').where('repo', '=', repo).where('seq', '=', seq).execute()
   }
   await using _plane = await start([sink], path)
   await until(() => sink.texts.length === 2)

@@ -25,6 +25,7 @@ const outbound: Record<string, string> = {
   'src/services/monitor/identity.ts': 'the same, when its host key is to be seen',
   'src/services/shazam/providers/docker-engine.ts':
     "the container engine: the platform's own, or a credential's",
+  'src/services/shazam/providers/docker-networks.ts': 'joins containers to networks of that engine',
   'src/services/logger/forward/otlp.ts': 'an option of the server',
   'src/services/logger/forward/syslog.ts': 'an option of the server',
 }

@@ -98,7 +98,7 @@ test('a push that uses a secret is refused until it is set, and then brings it t
   told.push(set.text)
   const pushed = await push({})
   assert.equal(pushed.code, 0, pushed.text)
-  assert.match(pushed.text, /\+TOKEN=\*\*\*|add file:\/etc\/app.env/)
+  assert.match(pushed.text, /\+ web {2}create {2}\d+ resources: devops plan web/)
   const web = await see.synced('web', pushed.commit)
   const conf = await onServer(web.server?.id ?? '', 'cat /etc/app.conf /etc/app.env')
   assert.ok(conf.includes(`token = ${first}\n`) && conf.includes(`TOKEN=${first}`), conf)

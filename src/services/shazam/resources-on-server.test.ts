@@ -421,6 +421,8 @@ rm -f /var/lib/apt/lists/_srv*`)
 })
 
 test('a key is fetched again when its address changes, and when another one is at its address', async () => {
+  // Another test may have left a repository there, signed as it was then.
+  node.sh('rm -rf /srv/apt /var/lib/apt/lists/_srv*; rm -f /etc/apt/sources.list.d/local.list')
   node.sh('apt-get -qq update; apt-get -qq -y install gpg gpg-agent >/dev/null 2>&1')
   node.sh(offerPackages([{ name: 'rotated-one' }, { name: 'rotated-two' }]))
   node.sh('rm -f /etc/apt/sources.list.d/local.list')

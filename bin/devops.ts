@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { runCli } from '../src/cli/index.ts'
 
@@ -9,6 +10,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
+/** What is packed has a copy of package.json at the same place. */
+const { version } = JSON.parse(readFileSync(`${import.meta.dirname}/../package.json`, 'utf8'))
+
 /** The platform's parts are loaded by the commands that need them: the others start in a fraction of the time. */
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
@@ -17,6 +21,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   home: homedir(),
   cwd: process.cwd(),
+  version,
   server: async (options) => {
     const { serve } = await import('./server.ts')
     serves = true

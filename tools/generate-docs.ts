@@ -27,9 +27,13 @@ export const generateCliDocs = (): string => [HEAD, ...sections(commandTree(), '
 
 function sections(command: Command, parent: string): string[] {
   const name = `${parent} ${command.name()}`.trim()
-  const own = command.parent === null || command.commands.length === 0 ? [section(command, name)] : []
+  const acts = command.commands.length === 0 || takesOptions(command)
+  const own = command.parent === null || acts ? [section(command, name)] : []
   return [...own, ...command.commands.flatMap((child) => sections(child, name))]
 }
+
+/** `devops server` has a command below it and does something itself. */
+const takesOptions = (command: Command): boolean => command.options.length > 0
 
 function section(command: Command, name: string): string {
   let text = ''

@@ -45,6 +45,7 @@ test('imports of every form lead to JavaScript', () => {
 
 test('the packed command line reads the catalog and judges a repository', () => {
   assert.match(devops('--help'), /^Usage: devops/)
+  assert.match(devops('--version'), /^\d+\.\d+\.\d+\n$/)
   assert.match(devops('validate', join(root, 'examples/stack')), /No findings/)
 })
 

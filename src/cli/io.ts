@@ -3,6 +3,8 @@ import type { Finding } from '#contracts/descriptors.ts'
 export interface Output {
   write(text: string): unknown
   isTTY?: boolean
+  /** Width of the terminal. */
+  columns?: number
 }
 
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean }
@@ -30,6 +32,8 @@ export interface Io {
   cwd: string
   fetch?: typeof globalThis.fetch
   now?: () => number
+  /** Of the program, as package.json has it. */
+  version?: string
   /** Runs the platform until a signal. */
   server?: (options: ServerOptions) => Promise<void>
   /** Gives a platform that does not run another master key. `file`: where it is; null: in the environment. */

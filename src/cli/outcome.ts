@@ -5,7 +5,8 @@ import { lasted, printable } from './text.ts'
 
 type Work = Schemas['Work']
 
-const INTERRUPTED = 130
+/** Exit code of a command that its user left with Ctrl-C. */
+export const INTERRUPTED = 130
 
 /** One line a work, and the exit code: 0 when all succeeded. */
 export function report(session: Session, { works, interrupted }: Followed): void {

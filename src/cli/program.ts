@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Help, type Option } from 'commander'
 import { approve, refuse } from './commands/approve.ts'
 import { audit } from './commands/audit.ts'
 import { cancel } from './commands/cancel.ts'
@@ -31,6 +31,7 @@ import { user } from './commands/user.ts'
 import { validate } from './commands/validate.ts'
 import { variable } from './commands/variable.ts'
 import { webhook } from './commands/webhook.ts'
+import type { Output } from './io.ts'
 import type { Session } from './session.ts'
 
 const commands = [
@@ -71,19 +72,31 @@ const commands = [
   user,
 ]
 
+/** Of lines that go to no terminal. */
+const WIDTH = 100
+
+/** A terminal that has no size yet says 0. */
+const widthOf = ({ isTTY, columns }: Output): number => (isTTY && columns ? columns : WIDTH)
+
+/** Below the help of each command: what it takes of the program's options. */
+function globalOptions(this: Help, command: Command): Option[] {
+  return Help.prototype.visibleGlobalOptions.call(this, command).filter(({ long }) => long !== '--version')
+}
+
 export function buildProgram(session: Session): Command {
   const { io } = session
   const program = new Command('devops')
     .description('Servers and jobs from Git.')
     .option('--repo <owner/name>', 'repository; default: that of the current folder')
-    .configureHelp({ showGlobalOptions: true })
+    .version(io.version ?? 'unknown', '--version', 'print the version of this program')
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 10, visibleGlobalOptions: globalOptions })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      getOutHelpWidth: () => 100,
-      getErrHelpWidth: () => 100,
+      getOutHelpWidth: () => widthOf(io.stdout),
+      getErrHelpWidth: () => widthOf(io.stderr),
     })
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', '\nStart with `devops server`, `devops login` and `devops init`.')

@@ -3,6 +3,7 @@ import type { Client, LogFilter, Schemas } from '#client'
 import { examples, optionsOf } from '../command.ts'
 import { printLine } from '../follow.ts'
 import { checkOptions, type LogOptions, plainFilter, runFilter } from '../logs/filter.ts'
+import { INTERRUPTED } from '../outcome.ts'
 import { must, type Repo, type Session } from '../session.ts'
 import { count, printable } from '../text.ts'
 
@@ -100,7 +101,10 @@ async function showAll({ filter, ...look }: Look): Promise<void> {
 
 async function follow({ session, client, repo, filter, print }: Look): Promise<void> {
   const leave = new AbortController()
-  const undo = session.io.onInterrupt?.(() => leave.abort())
+  const undo = session.io.onInterrupt?.(() => {
+    session.exit(INTERRUPTED)
+    leave.abort()
+  })
   const onReconnect = (reason: string) =>
     session.note(`The connection was cut (${printable(reason)}); trying again …\n`)
   const onRemoved = (lines: number) => tellRemoved(session, lines)

@@ -99,7 +99,10 @@ async function showAll({ filter, ...look }: Look): Promise<void> {
   }
 }
 
-async function follow({ session, client, repo, filter, print }: Look): Promise<void> {
+async function follow(look: Look): Promise<void> {
+  const { session, client, repo, filter, print } = look
+  // A name that is not there is refused before anybody waits for its lines.
+  await query({ ...look, filter: { ...filter, limit: 1 } })
   const leave = new AbortController()
   const undo = session.io.onInterrupt?.(() => {
     session.exit(INTERRUPTED)

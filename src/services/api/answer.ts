@@ -5,6 +5,7 @@ import { watchAccess } from '#kit/access-watch.ts'
 import { Problem } from '#kit/problem.ts'
 import { audited, isAudited } from './audit.ts'
 import { admit, bearer } from './guard.ts'
+import { nearestRepository } from './names.ts'
 import type { Call, Context, Route } from './route.ts'
 import { encodeAll, encodeLines, type Message } from './sse.ts'
 
@@ -34,7 +35,11 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
       const act = async () => {
         // The body may have taken its time; what only reads has none.
         if (route.access !== 'public' && request.body !== undefined) await judge(request)
-        return handle?.(call, context)
+        const answer = handle?.(call, context)
+        // Of administrators no right is asked: that there is no such repository comes from its service.
+        return answer && call.repo && route.access !== 'public'
+          ? nearestRepository(context.bus, call.repo, call.identity, answer)
+          : answer
       }
       const answered = isAudited(route) ? audited(context, route, call, act) : act()
       return answered.then((answer) => {

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Bus } from '#bus'
 import type { Identity } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
+import { nearestRepository } from './names.ts'
 import type { Declaration } from './route.ts'
 
 /** A token in an address ends up in histories, proxies and logs: it is refused, even when it would be good. */
@@ -34,12 +35,14 @@ export async function admit(
   const identity = await bus.ask('profiles.authenticate', { kind: 'token', token })
   const { access, scope } = route
   if (access === 'public' || access === 'anybody') return identity
-  await bus.ask('profiles.authorize', {
+  const repo = `${params.owner}/${params.repo}`
+  const allowed = bus.ask('profiles.authorize', {
     user: identity.user,
     action: access,
-    ...(scope === 'repo' && { repo: `${params.owner}/${params.repo}` }),
+    ...(scope === 'repo' && { repo }),
     ...(scope === 'self' && { whose: params.user }),
     ...(identity.reach && { reach: identity.reach }),
   })
+  await nearestRepository(bus, repo, identity, allowed)
   return identity
 }

@@ -1,6 +1,7 @@
 import type { Bus } from '#bus'
 import type { Input } from '#contracts'
 import { isProblem, Problem } from '#kit/problem.ts'
+import { requireNode, requireTask } from './names.ts'
 import { heartbeat, type Message } from './sse.ts'
 
 /** How long the logger holds an empty answer back, in milliseconds. It is also the beat of an idle stream. */
@@ -35,6 +36,21 @@ export async function* followLines(
     // What was looked at and did not fit is not looked at again.
     after = answer.last
   }
+}
+
+/**
+ * Throws when a filter names a node, task or work that is not there and of which no line is kept: a misspelt name must
+ * not look like silence. What has left the repository keeps its lines, and is found by them.
+ */
+export async function requireNamed(
+  bus: Bus,
+  { repo, node, task, work }: Pick<Filter, 'repo' | 'node' | 'task' | 'work'>,
+): Promise<void> {
+  const has = async (filter: object) =>
+    (await bus.ask('logger.query', { repo, ...filter, limit: 1 })).lines.length > 0
+  if (node !== undefined && !(await has({ node }))) await requireNode(bus, repo, node)
+  if (task !== undefined && !(await has({ task }))) await requireTask(bus, repo, task)
+  if (work !== undefined && !(await has({ work }))) await bus.ask('tasker.get_work', { repo, work })
 }
 
 /** All lines that fit and were there when it was asked for, oldest first. */

@@ -1,7 +1,8 @@
 import type { Bus } from '#bus'
 import type { Health } from '#contracts/monitor.ts'
 import type { NodeRecord } from '#contracts/registry.ts'
-import { isProblem, Problem } from '#kit/problem.ts'
+import { isProblem } from '#kit/problem.ts'
+import { noSuch } from './names.ts'
 import type { NodeView } from './views.ts'
 
 /** Every node that a repository describes or that has a record, joined from four services. Sorted by name. */
@@ -24,9 +25,11 @@ export async function viewNodes(bus: Bus, repo: string): Promise<NodeView[]> {
 }
 
 export async function viewNode(bus: Bus, repo: string, node: string): Promise<NodeView> {
-  const view = (await viewNodes(bus, repo)).find((one) => one.node === node)
-  if (!view) throw new Problem('not_found', { what: `node ${node} in ${repo}` })
-  return view
+  const all = await viewNodes(bus, repo)
+  const view = all.find((one) => one.node === node)
+  if (view) return view
+  const names = all.map((one) => one.node)
+  throw noSuch('node', node, ` in ${repo}`, names)
 }
 
 const state = (record: NodeRecord | undefined) => ({

@@ -248,7 +248,8 @@ function canonical(address: string, nodes: Tree, holders: Record<string, Tree>):
 export function notYet(address: string, nodes: Readonly<Record<string, NodeTree>>): Missing | undefined {
   const [id = '', field = ''] = address.split('.')
   const node = nodes[id]
-  if (!node) return undefined
+  // `vars`, and variables that are maps, are no nodes.
+  if (!node?.facts) return undefined
   if (field === 'ip' && node.ip === undefined)
     return { reason: `${id}.ip is not known yet: node ${id} has no server`, waits_for: address }
   const synced = Object.keys(node.facts as Tree).length > 0

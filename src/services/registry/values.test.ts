@@ -128,6 +128,8 @@ test('an address is told as a node and a task see it, with where its value comes
   assert.deepEqual(await get('web.name'), ['web', null])
   await assert.rejects(get('db.ip'), /db\.ip is not known yet: node db has no server/)
   await assert.rejects(get('colour'), /unknown variable "colour", did you mean "color"\?$/)
+  for (const address of ['vars.colour', 'color.ip', 'color.facts.os', 'web.vars.colour'])
+    await assert.rejects(get(address), { code: 'invalid' }, address)
   await assert.rejects(get('secrets.token'), /secrets\.token is shown to nobody/)
   await assert.rejects(get('passwords["x"]'), /address/)
 })

@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { strict } from '#contracts/define.ts'
 import { LineFilter, platformLines } from '#contracts/logger.ts'
-import { exportLines, followLines } from '../logs.ts'
+import { exportLines, followLines, requireNamed } from '../logs.ts'
 import { type Declaration, type Route, route, streamRoute } from '../route.ts'
 import { Lines } from '../views.ts'
 
@@ -49,7 +49,11 @@ const routesOf = ({ path, suffix, whose: of, access, scope }: Place): Route[] =>
       query: strict({ ...LineFilter, after, before, limit }),
       response: Lines,
     },
-    ({ repo, query }, { bus }) => bus.ask('logger.query', { repo: whose(repo), limit: 100, ...query }),
+    async ({ repo, query }, { bus }) => {
+      const found = await bus.ask('logger.query', { repo: whose(repo), limit: 100, ...query })
+      if (found.lines.length === 0 && repo !== '') await requireNamed(bus, { repo, ...query })
+      return found
+    },
   ),
   streamRoute(
     {

@@ -5,6 +5,7 @@ import { Name } from '#contracts/ids.ts'
 import { NodePlan } from '#contracts/shazam.ts'
 import { Work } from '#contracts/tasker.ts'
 import { atWork, atWorks } from '../location.ts'
+import { ofNode } from '../names.ts'
 import { viewNode, viewNodes } from '../nodes.ts'
 import { type Route, route } from '../route.ts'
 import { Linked, NodeView, Offers } from '../views.ts'
@@ -109,7 +110,12 @@ export const nodes: Route[] = [
       response: calls['shazam.trust'].output,
     },
     ({ repo, params, body }, { bus }) =>
-      bus.ask('shazam.trust', { repo, node: params.node, ...body }, { deadline: LINK }),
+      ofNode(
+        bus,
+        repo,
+        params.node,
+        bus.ask('shazam.trust', { repo, node: params.node, ...body }, { deadline: LINK }),
+      ),
   ),
   route(
     {
@@ -124,7 +130,12 @@ export const nodes: Route[] = [
       response: calls['shazam.power'].output,
     },
     ({ repo, params, body }, { bus }) =>
-      bus.ask('shazam.power', { repo, node: params.node, ...body }, { deadline: POWER }),
+      ofNode(
+        bus,
+        repo,
+        params.node,
+        bus.ask('shazam.power', { repo, node: params.node, ...body }, { deadline: POWER }),
+      ),
   ),
   route(
     {
@@ -153,7 +164,12 @@ export const nodes: Route[] = [
       response: Work,
     },
     ({ repo, params, identity }, { bus }) =>
-      bus.ask('tasker.unlink', { repo, node: params.node, by: identity.user }),
+      ofNode(
+        bus,
+        repo,
+        params.node,
+        bus.ask('tasker.unlink', { repo, node: params.node, by: identity.user }),
+      ),
   ),
   route(
     {

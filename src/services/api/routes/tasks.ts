@@ -3,8 +3,8 @@ import type { Bus } from '#bus'
 import { strict } from '#contracts/define.ts'
 import { Name } from '#contracts/ids.ts'
 import { Run, Work, workStates } from '#contracts/tasker.ts'
-import { Problem } from '#kit/problem.ts'
 import { atRun, atWork } from '../location.ts'
+import { noSuch, requireNode, requireTask } from '../names.ts'
 import { type Route, route } from '../route.ts'
 import { TaskView } from '../views.ts'
 
@@ -41,7 +41,13 @@ export const tasks: Route[] = [
     async ({ repo, params }, { bus }) => {
       const { tasks } = await bus.ask('git.infrastructure', { repo })
       const task = tasks.find(({ id }) => id === params.task)
-      if (!task) throw new Problem('not_found', { what: `task ${params.task} in ${repo}` })
+      if (!task)
+        throw noSuch(
+          'task',
+          params.task,
+          ` in ${repo}`,
+          tasks.map(({ id }) => id),
+        )
       return viewTask(bus, repo, task)
     },
   ),
@@ -72,7 +78,11 @@ export const tasks: Route[] = [
       query: strict({ task: Type.Optional(Name), limit: Limit }),
       response: Type.Array(Run),
     },
-    ({ repo, query }, { bus }) => bus.ask('tasker.list_runs', { repo, limit: 10, ...query }),
+    async ({ repo, query }, { bus }) => {
+      const found = await bus.ask('tasker.list_runs', { repo, limit: 10, ...query })
+      if (found.length === 0 && query.task !== undefined) await requireTask(bus, repo, query.task)
+      return found
+    },
   ),
   route(
     {
@@ -101,8 +111,13 @@ export const tasks: Route[] = [
       }),
       response: Type.Array(Work),
     },
-    ({ repo, query: { state, ...query } }, { bus }) =>
-      bus.ask('tasker.list_works', { repo, limit: 50, ...query, ...(state ? { states: [state] } : {}) }),
+    async ({ repo, query: { state, ...query } }, { bus }) => {
+      const states = state ? { states: [state] } : {}
+      const found = await bus.ask('tasker.list_works', { repo, limit: 50, ...query, ...states })
+      // With a state nothing follows: a node that is gone may have works in another one.
+      if (found.length === 0 && !state && query.node !== undefined) await requireNode(bus, repo, query.node)
+      return found
+    },
   ),
   route(
     {

@@ -6,6 +6,7 @@ import { RepoId } from '#contracts/ids.ts'
 import { Schedule } from '#contracts/schedules.ts'
 import { Problem } from '#kit/problem.ts'
 import { atAddress, atDeliveryRun } from '../location.ts'
+import { requireWebhook } from '../names.ts'
 import { type Route, rawRoute, route } from '../route.ts'
 import { HookAnswer, Webhook } from '../views.ts'
 
@@ -81,7 +82,11 @@ export const webhooks: Route[] = [
       }),
       response: Type.Array(Delivery),
     },
-    ({ repo, query }, { bus }) => bus.ask('tasker.list_deliveries', { repo, limit: 20, ...query }),
+    async ({ repo, query }, { bus }) => {
+      const found = await bus.ask('tasker.list_deliveries', { repo, limit: 20, ...query })
+      if (found.length === 0 && query.path !== undefined) await requireWebhook(bus, repo, query.path)
+      return found
+    },
   ),
   route(
     {

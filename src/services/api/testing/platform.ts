@@ -210,13 +210,23 @@ function answerRest(bus: Answerer, world: World): void {
   )
   bus.answer('shazam.plan', async () => world.plans)
   bus.answer('git.rollback', async () => ({ commit: COMMIT, to: COMMIT, marked: [COMMIT] }))
-  bus.answer('shazam.power', async () => ({}))
+  const requireServer = (repo: string, node: string) => {
+    if (world.nodes.some(({ id }) => id === node)) return
+    throw new Problem('not_found', { what: `server of node ${node} in ${repo}` })
+  }
+  bus.answer('shazam.power', async ({ repo, node }) => {
+    requireServer(repo, node)
+    return {}
+  })
   bus.answer('shazam.offers', async ({ credential }) => ({
     sizes: [{ id: 'small', description: 'one\u001b processor' }],
     locations: [],
     images: [{ id: 'debian', description: credential ?? 'of everybody' }],
   }))
-  bus.answer('shazam.trust', async () => ({ before: ['SHA256:abc'] }))
+  bus.answer('shazam.trust', async ({ repo, node }) => {
+    requireServer(repo, node)
+    return { before: ['SHA256:abc'] }
+  })
   bus.answer('shazam.link', async () => ({
     host_key: 'SHA256:abc',
     os: 'Debian 12',

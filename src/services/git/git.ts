@@ -82,6 +82,9 @@ const settings = (limits: Limits): string[] =>
   Object.entries({
     'transfer.fsckObjects': 'true',
     'receive.fsckObjects': 'true',
+    // Git only mentions these two; a clone of another program may read them in another way.
+    'receive.fsck.gitmodulesParse': 'error',
+    'receive.fsck.badFilemode': 'error',
     'receive.denyNonFastForwards': 'false',
     'receive.maxInputSize': String(limits.push),
     'receive.advertisePushOptions': 'true',

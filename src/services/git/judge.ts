@@ -10,9 +10,9 @@ import { activeBranch, type Branches } from './branches.ts'
 import { type Consent, consentOf } from './consent.ts'
 import type { PushQuestion, Update, Verdict } from './hooks.ts'
 import { errorsOf, type Reader } from './infrastructure.ts'
-import { hasLosses, judgeMove } from './judgement.ts'
+import { hasLosses, type Judgement, judgeMove } from './judgement.ts'
 import type { Limits } from './limits.ts'
-import { type PushOptions, parsePushOptions } from './options.ts'
+import { faultsOfNames, type PushOptions, parsePushOptions } from './options.ts'
 import { getRepository, settingsOf } from './records.ts'
 import type { Tables } from './tables.ts'
 import { branchOf, faultsOfUpdates } from './updates.ts'
@@ -120,6 +120,12 @@ async function judgeActive(
     ...taskLines(former, next),
   ]
   const planned = plan ? { plan } : {}
+  const misnamed = faultsOfNames(options, nodesOf(judgement, before))
+  if (misnamed.length > 0)
+    return refuse([...told, '', 'Refused:', ...misnamed.map((fault) => `  ${fault}`)], {
+      refusal: 'other',
+      ...planned,
+    })
   if (hasLosses(losses))
     return refuse([...told, '', 'Refused:', ...refusalLines(losses)], {
       refusal: 'consent',
@@ -130,4 +136,14 @@ async function judgeActive(
   await keepAgreed(parts.store, repo, after, consent)
   parts.reader.keep(repo, after, next)
   return { accepted: true, lines: [...told, ...watchLines(repo, plan)], ...planned }
+}
+
+/** Nodes that a push can speak of: before it, after it, and on record; undefined where that cannot be told in full. */
+function nodesOf(
+  { former, next, plan }: Pick<Judgement, 'former' | 'next' | 'plan'>,
+  before: string | null,
+): ReadonlySet<string> | undefined {
+  if (!plan || (before !== null && !former)) return undefined
+  const described = [...(former?.nodes ?? []), ...next.nodes].map(({ id }) => id)
+  return new Set([...described, ...plan.map(({ node }) => node)])
 }

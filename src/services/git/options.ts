@@ -1,3 +1,5 @@
+import { nearest } from '#language'
+
 /** What `git push -o …` can say. */
 export interface PushOptions {
   dryRun: boolean
@@ -31,6 +33,25 @@ export function parsePushOptions(options: readonly string[]): PushOptions {
 function cut(option: string): [string, string] {
   const at = option.indexOf('=')
   return at < 0 ? [option, ''] : [option.slice(0, at), option.slice(at + 1)]
+}
+
+/**
+ * Consent to a loss that cannot be: a mistyped name would leave the loss that was meant without consent. Nothing is said
+ * where `nodes` are not known.
+ */
+export function faultsOfNames(
+  { destroy, replace }: Pick<PushOptions, 'destroy' | 'replace'>,
+  nodes: ReadonlySet<string> | undefined,
+): string[] {
+  if (!nodes) return []
+  return Object.entries({ destroy, replace }).flatMap(([option, names]) =>
+    [...names]
+      .filter((name) => name !== 'all' && !nodes.has(name))
+      .map((name) => {
+        const near = nearest(name, nodes)
+        return `-o ${option}=${name}: there is no such node${near === undefined ? '' : `, did you mean ${near}?`}`
+      }),
+  )
 }
 
 export const covers = (nodes: ReadonlySet<string>, node: string): boolean =>

@@ -86,6 +86,11 @@ test('1, 2: branches that begin with - or are twins by case, and refs of other k
     'refs/pull/1/head',
     'refs/notes/x',
     'refs/heads/a$(id)',
+    'refs/heads/HEAD',
+    'refs/heads/Head',
+    'refs/heads/refs/heads/main',
+    'refs/tags/HEAD',
+    'refs/tags/refs/x',
   ]) {
     const told = await work.git('push', 'origin', `HEAD:${ref}`)
     assert.notEqual(told.code, 0, ref)
@@ -173,6 +178,12 @@ test('4: trees and modules that would harm a clone are refused', async () => {
     assert.notEqual(told.code, 0, entries)
     assert.match(told.said, /fsck|hasDotgit|gitmodules/i)
   }
+  await work.commit({ hostile: '[submodule "x"\n\tpath = = x\n' })
+  const broken = await work.must('rev-parse', 'HEAD:hostile')
+  const unparsable = await forge(work, `100644 blob ${broken}\\t.gitmodules\\n`)
+  const told = await work.git('push', 'origin', `${unparsable}:refs/heads/main`)
+  assert.notEqual(told.code, 0)
+  assert.match(told.said, /gitmodulesParse/)
   await assertNothingLeft(fixture)
 })
 

@@ -8,7 +8,7 @@ const TAG = 'refs/tags/'
 export function faultsOfUpdates(updates: readonly Update[], heads: Heads, active: string): string[] {
   const names = new Set(heads.keys())
   return updates.flatMap((update) => {
-    const fault = faultOfRef(update.ref) ?? faultOfBranch(update, names, active)
+    const fault = faultOfRef(update.ref) ?? misleadingName(update) ?? faultOfBranch(update, names, active)
     if (update.ref.startsWith(BRANCH)) names.add(update.ref.slice(BRANCH.length))
     return fault ? [fault] : []
   })
@@ -25,6 +25,13 @@ function faultOfRef(ref: string): string | undefined {
     return `${ref}: a name may hold letters, digits and . _ - / + @ # = only`
   if (Buffer.byteLength(ref) > 200) return `${ref.slice(0, 60)}…: a name may have 200 bytes at most`
   return undefined
+}
+
+/** `git checkout HEAD` and `refs/heads/main` would mean two things. What has such a name already can be deleted. */
+function misleadingName({ ref, after }: Update): string | undefined {
+  const name = ref.slice((ref.startsWith(BRANCH) ? BRANCH : TAG).length)
+  if (after === null || !/^(HEAD$|refs\/)/i.test(name)) return undefined
+  return `${name} is the name of another ref in Git: choose another name`
 }
 
 function faultOfBranch(update: Update, names: ReadonlySet<string>, active: string): string | undefined {

@@ -56,7 +56,9 @@ export async function nearestRepository<T>(
     return await answer
   } catch (error) {
     if (!isProblem(error, 'not_found') || error.data.what !== `repository ${repo}`) throw error
-    const seen = await visibleRepositories(bus, identity)
+    // The refusal stands whether or not there is a name to offer.
+    const seen = await visibleRepositories(bus, identity).catch(() => undefined)
+    if (!seen) throw error
     throw noSuch(
       'repository',
       repo,

@@ -2,7 +2,7 @@ import type { Leaving } from './facts/removals.ts'
 import type { State } from './facts/state.ts'
 import type { Graph } from './graph.ts'
 import { purges } from './keep.ts'
-import { stayingPlaces } from './places.ts'
+import { filesOf, stayingPlaces } from './places.ts'
 import type { Entry } from './resources/kind.ts'
 import { isTheirs, realPackages } from './resources/package.ts'
 import { twinsOf } from './twins.ts'
@@ -14,14 +14,16 @@ export function leavingOf(graph: Graph, state: State, applied: readonly Entry[])
   return innerFirst(applied.filter(({ id }) => !described.has(id) && !twins.has(id)).toReversed())
 }
 
-/** A folder leaves after all that is in it, whichever was described first: what was kept in it may be older. */
+/** A folder leaves after all that is in it, homes too, whichever was described first: what was kept in it may be older. */
 export function innerFirst(leaving: readonly Entry[]): Entry[] {
   const order = [...leaving]
   const pathOf = ({ path }: Entry) => (typeof path === 'string' ? path : '')
+  const isIn = (entry: Entry, folder: Entry) =>
+    filesOf(entry).some((path) => path.startsWith(`${pathOf(folder)}/`))
   const folders = leaving.filter(({ kind }) => kind === 'directory')
   for (const folder of folders.toSorted((a, b) => pathOf(b).length - pathOf(a).length)) {
     const at = order.indexOf(folder)
-    const last = order.findLastIndex((entry) => pathOf(entry).startsWith(`${pathOf(folder)}/`))
+    const last = order.findLastIndex((entry) => isIn(entry, folder))
     if (last > at) order.splice(last, 0, ...order.splice(at, 1))
   }
   return order

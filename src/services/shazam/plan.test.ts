@@ -56,6 +56,23 @@ test('a folder leaves after what was kept in it, though that is older than the w
     )
 })
 
+test('a folder leaves after the users whose homes are in it, whichever was described first', () => {
+  const folder = { type: 'directory' as const }
+  const state = stateFrom({
+    users: { eve: { home: '/srv/p/eve' } },
+    files: { '/srv/p': folder, '/srv/p/eve': folder },
+  })
+  for (const text of [
+    '{user: eve, home: /srv/p/eve}, {directory: /srv/p}',
+    '{directory: /srv/p}, {user: eve, home: /srv/p/eve}',
+  ])
+    assert.deepEqual(
+      planLive(resources(''), state, resources(text).manifest).actions.map(({ resource }) => resource),
+      ['user:eve', 'directory:/srv/p'],
+      text,
+    )
+})
+
 test('what was there before us stays when it is wished no more', () => {
   const old = resources('{package: git}, {user: ann}, {directory: /srv/a}').manifest.map((entry) => ({
     ...entry,

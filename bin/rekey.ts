@@ -60,10 +60,13 @@ async function holdAlone(store: Store, data: string): Promise<void> {
     await sql`pragma locking_mode = exclusive`.execute(store.db)
     await store.transaction(async () => {})
   } catch (cause) {
+    if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) throw cause
     const reason = `a platform runs on ${data}: stop it, run this, and start it again`
     throw new Problem('conflict', { reason }, { cause })
   }
 }
+
+const SQLITE_BUSY = 5
 
 /** Sealed texts stand in columns named `sealed`, of whatever service. */
 function resealColumns(store: Store, seal: Seal): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Bus } from '#bus'
 import type { Input, Output } from '#contracts'
 import type { Clock } from '#kit/clock.ts'
-import { Problem } from '#kit/problem.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import type { Store } from '#store'
 import { activeBranch, type Branches } from './branches.ts'
 import { draftCommit } from './draft.ts'
@@ -82,7 +82,9 @@ const optionsOf = ({ destroy = [], replace = [], dry_run }: Input<'git.commit'>)
 ]
 
 async function emailOf(bus: Bus, name: string): Promise<string> {
-  const user = await bus.ask('profiles.get_user', { name }).catch(() => undefined)
+  const user = await bus.ask('profiles.get_user', { name }).catch((error) => {
+    if (!isProblem(error, 'not_found')) throw error
+  })
   // Only what git takes for an address; people may write anything.
   return user?.email && /^[^\s<>\p{Cc}]+$/u.test(user.email) ? user.email : name
 }

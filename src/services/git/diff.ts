@@ -1,5 +1,6 @@
 import type { Input, Output } from '#contracts'
 import type { FileDiff } from '#contracts/files.ts'
+import { GitFailed } from './git.ts'
 import { locate, type ReadParts, refuseNoTreePath } from './locate.ts'
 import type { Place } from './objects.ts'
 
@@ -42,9 +43,14 @@ async function changedFiles(
   const [list, numbers, text] = await Promise.all([
     diff('--raw', '-z'),
     diff('--numstat', '-z'),
-    diff('-p').catch(() => undefined),
+    diff('-p').catch(unlessTooMuch),
   ])
   return join(parseRaw(list.toString()), parseNumbers(numbers.toString()), patchesOf(text?.toString()))
+}
+
+/** Undefined when there is more of it than is shown. */
+function unlessTooMuch(error: unknown): undefined {
+  if (!(error instanceof GitFailed && error.exit === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')) throw error
 }
 
 const statuses: Record<string, FileDiff['status']> = {

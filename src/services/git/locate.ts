@@ -2,6 +2,7 @@ import { Problem } from '#kit/problem.ts'
 import type { Store } from '#store'
 import type { Git } from './git.ts'
 import type { Limits } from './limits.ts'
+import { findCommit } from './objects.ts'
 import { containedPath, type Places } from './places.ts'
 import { getRepository } from './records.ts'
 import type { Tables } from './tables.ts'
@@ -19,9 +20,8 @@ export async function locate({ git, store, places }: ReadParts, repo: string, co
   const row = await getRepository(store.db, repo)
   const at = await containedPath(places, repo)
   if (commit === undefined || commit === row.announced) return { at, commit: row.announced }
-  await git.run(['cat-file', '-e', `${commit}^{commit}`], { at }).catch((cause) => {
-    throw new Problem('not_found', { what: `commit ${commit} in ${repo}` }, { cause })
-  })
+  if ((await findCommit(git, { at }, commit)) === undefined)
+    throw new Problem('not_found', { what: `commit ${commit} in ${repo}` })
   return { at, commit }
 }
 

@@ -1,4 +1,4 @@
-import type { Git } from './git.ts'
+import { type Git, GitFailed } from './git.ts'
 
 /** A repository, and with `env` also the objects of a push under judgement. */
 export interface Place {
@@ -13,6 +13,30 @@ export interface Entry {
   /** Bytes; 0 of a submodule or folder. */
   size: number
   path: string
+}
+
+/**
+ * The id of the one commit that `name` means; undefined when there is none, or more than one. Throws when that cannot be
+ * read: a repository that is damaged or away is not one without the commit.
+ */
+export async function findCommit(git: Git, place: Place, name: string): Promise<string | undefined> {
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
+  try {
+    return (await git.run(args, place)).toString().trim()
+  } catch (error) {
+    // Its word for "no"; with any other status it could not answer.
+    if (error instanceof GitFailed && error.exit === 1) return undefined
+    throw error
+  }
+}
+
+/**
+ * Whether `commit` is `tip`, or in its history. Throws when that history cannot be read, where `git merge-base` before
+ * 2.44 says no.
+ */
+export async function isInHistory(git: Git, place: Place, commit: string, tip: string): Promise<boolean> {
+  const between = await git.run(['rev-list', '--ancestry-path', '--max-count=1', `${commit}..${tip}`], place)
+  return commit === tip || between.length > 0
 }
 
 const TREE_LIMIT = 32 * 1024 * 1024

@@ -9,6 +9,7 @@ import type { RunExchange } from './exchange.ts'
 import type { Git } from './git.ts'
 import { lossLines } from './loss-lines.ts'
 import { markCommits } from './marks.ts'
+import { findCommit, isInHistory } from './objects.ts'
 import { containedPath, type Places } from './places.ts'
 import { pushDraft, refusalOf } from './push-draft.ts'
 import { getRepository } from './records.ts'
@@ -43,7 +44,7 @@ async function rollBack(parts: Parts, asked: Asked, signal: AbortSignal): Promis
   const tip = (await branches.heads(repo)).get(row.branch)
   if (!tip) throw new Problem('conflict', { reason: `Nothing was pushed to ${row.branch} of ${repo} yet` })
   const ask = async (...args: string[]) => (await git.run(args, { at })).toString().trim()
-  const to = await formerCommit(ask, asked, row, tip)
+  const to = await formerCommit(git, at, asked, row, tip)
   const taken = (await ask('rev-list', `${to}..${tip}`)).split('\n').filter(Boolean)
   await using draft = await draftCommit(parts, {
     at,
@@ -70,23 +71,18 @@ async function rollBack(parts: Parts, asked: Asked, signal: AbortSignal): Promis
 
 /** In the history of the branch: of anything else a push is the way. */
 async function formerCommit(
-  ask: (...args: string[]) => Promise<string>,
+  git: Git,
+  at: string,
   { to, repo }: Asked,
   { branch }: RepositoryRow,
   tip: string,
 ): Promise<string> {
-  const found = await ask('rev-parse', '--verify', '--quiet', '--end-of-options', `${to}^{commit}`).catch(
-    (cause) => {
-      throw new Problem('not_found', { what: `commit ${to} in ${repo}, or more than one` }, { cause })
-    },
-  )
-  const before = await ask('merge-base', '--is-ancestor', found, tip).then(
-    () => true,
-    () => false,
-  )
-  if (!before)
+  const found = await findCommit(git, { at }, to)
+  if (found === undefined)
+    throw new Problem('not_found', { what: `commit ${to} in ${repo}, or more than one` })
+  if (!(await isInHistory(git, { at }, found, tip)))
     throw new Problem('invalid', { reason: `${to} is not in the history of ${branch}: push it instead` })
-  const trees = await ask('rev-parse', `${found}^{tree}`, `${tip}^{tree}`)
+  const trees = (await git.run(['rev-parse', `${found}^{tree}`, `${tip}^{tree}`], { at })).toString().trim()
   const [wished, present] = trees.split('\n')
   if (wished === present) throw new Problem('conflict', { reason: `${branch} is as it was at ${to} already` })
   return found

@@ -8,6 +8,8 @@ export interface World {
   /** OpenSSH line -> user. */
   keys: Map<string, string>
   tokens: Map<string, string>
+  /** User -> address; `undefined` for everybody while users cannot be read. */
+  emails: Map<string, string> | undefined
   /** `user action repo` that are refused. */
   forbidden: Set<string>
   /** `owner/repo/node` on record. */
@@ -31,6 +33,7 @@ export interface World {
 export const emptyWorld = (): World => ({
   keys: new Map(),
   tokens: new Map(),
+  emails: new Map(),
   forbidden: new Set(),
   servers: new Set(),
   registry: undefined,
@@ -57,6 +60,12 @@ export function answerFor(bus: Bus, world: World): void {
           : undefined
     if (!user) throw new Problem('unauthenticated', { reason: `this ${input.kind} is not known` })
     return { user, admin: false, via: input.kind, credential: 'x' }
+  })
+  bus.answer('profiles.get_user', async ({ name }) => {
+    if (!world.emails) throw new Problem('internal', { reason: 'the disk does not answer' })
+    const email = world.emails.get(name)
+    if (email === undefined) throw new Problem('not_found', { what: `user ${name}` })
+    return { name, email, admin: false, disabled: false, created_at: 0 }
   })
   bus.answer('profiles.authorize', async ({ user, action, repo }) => {
     if (world.forbidden.has(`${user} ${action} ${repo}`))

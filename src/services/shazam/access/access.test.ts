@@ -87,3 +87,23 @@ test('a key that is taken away opens nothing any more, and who is inside by it i
   assert.throws(() => knock('bob'))
   knock('ann')
 })
+
+test('who is inside by a key that nobody can tell is reported, and not taken for nobody', async () => {
+  const cid = keyOf('cid')
+  const lines = accessLines({ keys: [cid], platformKey: '' })
+  await renewAccess(server.connection, lines, signal)
+  await comeIn('cid')
+  assert.deepEqual(await renewAccess(server.connection, lines, signal), [])
+  const nobody = accessLines({ keys: [], platformKey: cid.key })
+  server.sh('mv /usr/bin/journalctl /usr/bin/journalctl.away')
+  await assert.rejects(
+    renewAccess(server.connection, nobody, signal),
+    /the journal does not tell who is inside/,
+  )
+  server.sh('mv /usr/bin/journalctl.away /usr/bin/journalctl')
+  server.sh('journalctl --rotate && journalctl --vacuum-time=1s')
+  await assert.rejects(
+    renewAccess(server.connection, nobody, signal),
+    /does not tell by which key the sessions [0-9 ]+ came in/,
+  )
+})

@@ -16,12 +16,20 @@ if ! cmp -s -- "$new" authorized_keys; then
 fi
 
 # sshd tells by which key each of its processes let somebody in; the last word of a process is the one that counts.
-allowed=$(ssh-keygen -lf authorized_keys | cut -d' ' -f2)
-journalctl --quiet --no-pager --boot --output short-unix -t sshd -t sshd-session 2>/dev/null |
+allowed=$(ssh-keygen -lf authorized_keys) || { echo 'ssh-keygen cannot read the new keys' >&2; exit 1; }
+allowed=$(printf '%s\n' "$allowed" | cut -d' ' -f2)
+sessions=$(journalctl --quiet --no-pager --boot --output short-unix -t sshd -t sshd-session) ||
+  { echo 'the journal does not tell who is inside: sessions of keys that have left go on' >&2; exit 1; }
+entries=$(printf '%s\n' "$sessions" |
   sed -n 's/^.*\[\([0-9]*\)\]: Accepted publickey for devops from .* \(SHA256:[^ ]*\)$/\1 \2/p' |
-  tac | sort -u -k1,1 -s |
-  while read -r pid key; do
-    printf '%s\n' "$allowed" | grep -qxF -e "$key" && continue
-    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q '^sshd[^ ]*: devops ' || continue
-    kill -- "$pid" && echo "ended a session of $key"
-  done
+  tac | sort -u -k1,1 -s)
+untold=
+for process in /proc/[0-9]*; do
+  tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q '^sshd[^ ]*: devops \[priv\]' || continue
+  pid=${process#/proc/}
+  key=$(printf '%s\n' "$entries" | sed -n "s/^$pid //p")
+  if [ -z "$key" ]; then untold="$untold $pid"
+  elif ! printf '%s\n' "$allowed" | grep -qxF -e "$key"; then kill -- "$pid" && echo "ended a session of $key"
+  fi
+done
+[ -z "$untold" ] || { echo "the journal does not tell by which key the sessions$untold came in: they go on" >&2; exit 1; }

@@ -134,3 +134,17 @@ test('the primary group of a user that is kept stays, and no later sync fails of
   assert.equal(sh('id -gn data'), 'data')
   assert.deepEqual((await node.made(nothing)).did, [])
 })
+
+test('folders that were made above a home leave with it, also when it moves; one with something in it stays', async () => {
+  const tree = () => sh('find /srv -mindepth 1 -not -path "/srv/full*" | sort | paste -sd" "')
+  await settled(resources({ user: 'zoe', home: '/srv/a/b/zoe' }))
+  assert.match(tree(), /^\/srv\/a \/srv\/a\/b \/srv\/a\/b\/zoe( |$)/)
+  await settled(resources({ user: 'zoe', home: '/srv/c/zoe' }))
+  assert.match(tree(), /^\/srv\/c \/srv\/c\/zoe( |$)/)
+  await node.made(nothing)
+  assert.equal(tree(), '')
+  await settled(resources({ user: 'zoe', home: '/srv/a/b/zoe' }))
+  sh('touch /srv/a/mine')
+  await node.made(nothing)
+  assert.equal(tree(), '/srv/a /srv/a/mine')
+})

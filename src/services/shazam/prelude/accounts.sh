@@ -9,6 +9,7 @@ $2" runuser -w devops_run -s /bin/sh -l -- "$1" -c "$take_text"
 remove_user() {
   pkill -KILL -u "$1" || :
   home=$(getent passwd "$1" | cut -d: -f6)
+  was=$home
   # What stays in its home is spared; a folder that is not its own was never its home.
   [ "$(stat -c %U -- "$home" 2>/dev/null)" = "$1" ] || home=
   if [ -n "$home" ] && [ -z "$(spared_in "$home")" ]; then
@@ -18,6 +19,7 @@ remove_user() {
     rm -f -- "/var/mail/$1"
     [ -z "$home" ] || purge_folder "$home"
   fi
+  leave_above "$was"
 }
 
 # move_home USER OLD NEW: what is in the old home comes along when it is the user's own; a new home that is in use already
@@ -29,10 +31,10 @@ move_home() {
     echo "$3 is there already: what is in $2 stays where it is"
     return
   fi
-  folder_of "$3"
-  [ -d "$folder" ] || make_folder "$folder"
+  make_above "$3"
   if [ -d "$2" ] && [ ! -L "$2" ] && [ "$(stat -c %u -- "$2")" = "$(id -u -- "$1")" ]; then
     usermod --home "$3" --move-home -- "$1"
+    leave_above "$2"
   else
     usermod --home "$3" -- "$1"
     mkdir -- "$3"

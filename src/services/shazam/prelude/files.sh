@@ -223,9 +223,8 @@ make_certificate() {
   (base64 "$work/certificate" | write_file "$1" "$3" 644 '' "${7-}")
 }
 
-# make_folder PATH [OWNER:GROUP MODE]: with those above it that are missing. Which these are is noted: they leave with it.
-make_folder() {
-  LC_ALL=C
+# note_above PATH: which folders above it are missing. They leave with it.
+note_above() {
   folder_of "$1"
   above=$folder
   [ -d "$above" ] || mkdir -p -m 0755 /var/lib/devops/folders
@@ -235,6 +234,33 @@ make_folder() {
     folder_of "$above"
     above=$folder
   done
+}
+
+# make_above PATH: the folders above it that are missing.
+make_above() {
+  note_above "$1"
+  folder_of "$1"
+  mkdir -p -- "$folder"
+}
+
+# leave_above PATH: the folders that were made above it, those that are empty.
+leave_above() {
+  note=/var/lib/devops/folders/$(digest_of "$1")
+  [ -f "$note" ] || return 0
+  while read -r above; do
+    [ -n "$(spared_in "$above")" ] || rmdir --ignore-fail-on-non-empty -- "$above" || :
+  done <"$note"
+  rm -f -- "$note"
+  # One that somebody makes later is theirs.
+  [ -f /var/lib/devops/folders-above ] || return 0
+  while read -r above; do [ ! -d "$above" ] || printf '%s\n' "$above"; done 2>/dev/null </var/lib/devops/folders-above >/run/devops/folders-above
+  cat /run/devops/folders-above >/var/lib/devops/folders-above
+}
+
+# make_folder PATH [OWNER:GROUP MODE]: with those above it that are missing.
+make_folder() {
+  LC_ALL=C
+  note_above "$1"
   if [ -n "${3-}" ] && [ ! -e "$1" ] && [ ! -L "$1" ]; then
     mkdir -p -m "$3" -- "$1"
     owned_by_us "$2" "$1" || chown -h -- "$2" "$1"
@@ -248,14 +274,5 @@ make_folder() {
 
 remove_folder() {
   rmdir --ignore-fail-on-non-empty -- "$1"
-  note=/var/lib/devops/folders/$(digest_of "$1")
-  [ -f "$note" ] || return 0
-  while read -r above; do
-    [ -n "$(spared_in "$above")" ] || rmdir --ignore-fail-on-non-empty -- "$above" || :
-  done <"$note"
-  rm -f -- "$note"
-  # One that somebody makes later is theirs.
-  [ -f /var/lib/devops/folders-above ] || return 0
-  while read -r above; do [ ! -d "$above" ] || printf '%s\n' "$above"; done 2>/dev/null </var/lib/devops/folders-above >/run/devops/folders-above
-  cat /run/devops/folders-above >/var/lib/devops/folders-above
+  leave_above "$1"
 }

@@ -89,7 +89,7 @@ function create(wish: User): string {
   if (wish.comment !== undefined) options.push('--comment', wish.comment)
   if (wish.system) options.push('--system')
   if (wish.uid !== undefined) options.push('--uid', String(wish.uid))
-  return `group=\nif getent group ${quote(name)} >/dev/null; then group='-N -g '${quote(name)}; fi\nuseradd $group ${quote([...options, '--', name])}`
+  return `group=\nif getent group ${quote(name)} >/dev/null; then group='-N -g '${quote(name)}; fi\nmake_above ${quote(home)}\nuseradd $group ${quote([...options, '--', name])}`
 }
 
 /** Undefined: it has all of the target already. */

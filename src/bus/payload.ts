@@ -73,6 +73,9 @@ function judge(schema: Type.TSchema | undefined, what: string, value: unknown): 
   throw new Problem('invalid', describe(schema, what, judge.Errors(value)))
 }
 
+/** A pattern is for programs: a person reads what a schema says of it, or this. */
+const NOT_ALLOWED = 'has characters that are not allowed here'
+
 /** A sentence for whoever sent the value; the name of the contract is for the log. */
 function describe(schema: Type.TSchema, what: string, errors: ReturnType<Validator['Errors']>) {
   const [first] = errors
@@ -82,6 +85,6 @@ function describe(schema: Type.TSchema, what: string, errors: ReturnType<Validat
   const described = first.keyword === 'pattern' ? descriptionAt(schema, segments) : undefined
   // A key that a strict object does not know is judged by the schema `false`.
   const message = first.keyword === 'boolean' ? 'is not a known key' : first.message
-  const wanted = described ? `must be: ${described}` : message
+  const wanted = described ? `must be: ${described}` : first.keyword === 'pattern' ? NOT_ALLOWED : message
   return { reason: path ? `${path}: ${wanted}` : `${what}: ${wanted}`, path, contract: what }
 }

@@ -37,7 +37,9 @@ async function open(): Promise<AsyncDisposable> {
   const seal = createSeal([randomBytes(32)])
   const all = { bus, store, clock, log }
   stack.use(await startService(profiles, all, { passwordCost: { N: 16, r: 8, p: 1 }, seal }))
-  bus.answer('git.list_repositories', async () => [])
+  bus.answer('git.list_repositories', async () => [
+    { repo: 'root/shop', created_at: 0, branch: 'main', commit: null },
+  ])
   bus.answer('registry.list_nodes', async () => [])
   bus.answer('shazam.check_credential', async () => ({ said: 'Docker 29' }))
   const onListen = ({ port }: { port: number }) => {

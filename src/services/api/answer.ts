@@ -6,6 +6,7 @@ import { Problem } from '#kit/problem.ts'
 import { audited, isAudited } from './audit.ts'
 import { admit, bearer } from './guard.ts'
 import { nearestRepository } from './names.ts'
+import { withNearest } from './nearest.ts'
 import type { Call, Context, Route } from './route.ts'
 import { encodeAll, encodeLines, type Message } from './sse.ts'
 
@@ -36,10 +37,12 @@ export function answerRoute(route: Route, context: Context, closing: AbortSignal
         // The body may have taken its time; what only reads has none.
         if (route.access !== 'public' && request.body !== undefined) await judge(request)
         const answer = handle?.(call, context)
-        // Of administrators no right is asked: that there is no such repository comes from its service.
-        return answer && call.repo && route.access !== 'public'
-          ? nearestRepository(context.bus, call.repo, call.identity, answer)
-          : answer
+        if (!answer || route.access === 'public') return answer
+        try {
+          return await nearestRepository(context.bus, call.repo, call.identity, answer)
+        } catch (error) {
+          throw await withNearest(error, { bus: context.bus, repo: call.repo, identity: call.identity })
+        }
       }
       const answered = isAudited(route) ? audited(context, route, call, act) : act()
       return answered.then((answer) => {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Bus } from '#bus'
 import type { Identity } from '#contracts/profiles.ts'
-import { Problem } from '#kit/problem.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import { nearestRepository } from './names.ts'
 import type { Declaration } from './route.ts'
 
@@ -25,6 +25,18 @@ export function bearer(request: FastifyRequest): string {
   return token
 }
 
+/**
+ * Of administrators no right is asked, so nobody has looked whether there is such a repository. The audit of one that
+ * was deleted stays theirs. When git cannot tell, what is asked next will.
+ */
+async function requireRepository(bus: Bus, repo: string): Promise<void> {
+  try {
+    await bus.ask('git.get_repository', { repo })
+  } catch (error) {
+    if (isProblem(error, 'not_found')) throw error
+  }
+}
+
 /** Who asks, once he proved to be somebody who may. Throws `unauthenticated`, `forbidden` or `not_found`. */
 export async function admit(
   bus: Bus,
@@ -44,5 +56,7 @@ export async function admit(
     ...(identity.reach && { reach: identity.reach }),
   })
   await nearestRepository(bus, repo, identity, allowed)
+  if (scope === 'repo' && identity.admin && access !== 'audit.read')
+    await nearestRepository(bus, repo, identity, requireRepository(bus, repo))
   return identity
 }

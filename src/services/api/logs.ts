@@ -1,7 +1,7 @@
 import type { Bus } from '#bus'
 import type { Input } from '#contracts'
 import { isProblem, Problem } from '#kit/problem.ts'
-import { requireNode, requireTask } from './names.ts'
+import { requireNode, requireService, requireTask } from './names.ts'
 import { heartbeat, type Message } from './sse.ts'
 
 /** How long the logger holds an empty answer back, in milliseconds. It is also the beat of an idle stream. */
@@ -44,13 +44,14 @@ export async function* followLines(
  */
 export async function requireNamed(
   bus: Bus,
-  { repo, node, task, work }: Pick<Filter, 'repo' | 'node' | 'task' | 'work'>,
+  { repo, node, task, work, service }: Pick<Filter, 'repo' | 'node' | 'task' | 'work' | 'service'>,
 ): Promise<void> {
   const has = async (filter: object) =>
     (await bus.ask('logger.query', { repo, ...filter, limit: 1 })).lines.length > 0
   if (node !== undefined && !(await has({ node }))) await requireNode(bus, repo, node)
   if (task !== undefined && !(await has({ task }))) await requireTask(bus, repo, task)
   if (work !== undefined && !(await has({ work }))) await bus.ask('tasker.get_work', { repo, work })
+  if (service !== undefined && !(await has({ service }))) await requireService(bus, repo, service)
 }
 
 /** All lines that fit and were there when it was asked for, oldest first. */

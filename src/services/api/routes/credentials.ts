@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { calls } from '#contracts'
 import { Credential } from '#contracts/credentials.ts'
 import { Nothing, strict } from '#contracts/define.ts'
+import { requireRepositories } from '../names.ts'
 import { type Route, route } from '../route.ts'
 
 /** A provider far away may take its time to refuse. */
@@ -36,12 +37,10 @@ export const credentials: Route[] = [
       shows: ['provider', 'repos'],
       response: Credential,
     },
-    ({ params, body }, { bus }) =>
-      bus.ask(
-        'profiles.set_credential',
-        { user: params.user, name: params.name, ...body },
-        { deadline: CHECK },
-      ),
+    async ({ params: { user, name }, body, identity }, { bus }) => {
+      await requireRepositories(bus, identity, body.repos ?? [])
+      return bus.ask('profiles.set_credential', { user, name, ...body }, { deadline: CHECK })
+    },
   ),
   route(
     {

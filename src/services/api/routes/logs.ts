@@ -51,7 +51,7 @@ const routesOf = ({ path, suffix, whose: of, access, scope }: Place): Route[] =>
     },
     async ({ repo, query }, { bus }) => {
       const found = await bus.ask('logger.query', { repo: whose(repo), limit: 100, ...query })
-      if (found.lines.length === 0 && repo !== '') await requireNamed(bus, { repo, ...query })
+      if (found.lines.length === 0) await requireNamed(bus, { repo: whose(repo), ...query })
       return found
     },
   ),

@@ -5,7 +5,7 @@ import { Name } from '#contracts/ids.ts'
 import { NodePlan } from '#contracts/shazam.ts'
 import { Work } from '#contracts/tasker.ts'
 import { atWork, atWorks } from '../location.ts'
-import { ofNode } from '../names.ts'
+import { ofNode, requireNode } from '../names.ts'
 import { viewNode, viewNodes } from '../nodes.ts'
 import { type Route, route } from '../route.ts'
 import { Linked, NodeView, Offers } from '../views.ts'
@@ -182,12 +182,12 @@ export const nodes: Route[] = [
       query: Live,
       response: Type.Array(NodePlan),
     },
-    ({ repo, params, query, signal }, { bus }) =>
-      bus.ask(
-        'shazam.plan',
-        { repo, nodes: [params.node], live: query.live ?? false },
-        { deadline: LIVE_PLAN, signal },
-      ),
+    async ({ repo, params: { node }, query, signal }, { bus }) => {
+      const asked = { repo, nodes: [node], live: query.live ?? false }
+      const found = await bus.ask('shazam.plan', asked, { deadline: LIVE_PLAN, signal })
+      if (found.length === 0) await requireNode(bus, repo, node)
+      return found
+    },
   ),
   route(
     {

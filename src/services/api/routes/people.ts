@@ -3,6 +3,7 @@ import { Nothing, nullable, strict } from '#contracts/define.ts'
 import { Name } from '#contracts/ids.ts'
 import { Identity, Key, Password, Reach, Token, User } from '#contracts/profiles.ts'
 import { Problem } from '#kit/problem.ts'
+import { requireRepositories } from '../names.ts'
 import { type Route, route } from '../route.ts'
 import { NewToken } from '../views.ts'
 
@@ -211,7 +212,10 @@ export const people: Route[] = [
       shows: ['title', 'scope', 'repo', 'expires_in'],
       response: NewToken,
     },
-    ({ params, body }, { bus }) => bus.ask('profiles.create_token', { user: params.user, ...body }),
+    async ({ params, body, identity }, { bus }) => {
+      await requireRepositories(bus, identity, body.repo ? [body.repo] : [])
+      return bus.ask('profiles.create_token', { user: params.user, ...body })
+    },
   ),
   route(
     {

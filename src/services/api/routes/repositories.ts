@@ -5,6 +5,7 @@ import { Name, namePattern } from '#contracts/ids.ts'
 import { Collaborator, Role } from '#contracts/profiles.ts'
 import { Variable, VariableVersion } from '#contracts/registry.ts'
 import { Problem } from '#kit/problem.ts'
+import { requireAddress, requireScope, requireVariable } from '../names.ts'
 import { viewRepository, visibleRepositories } from '../repositories.ts'
 import { type Route, route } from '../route.ts'
 import { RepositoryView } from '../views.ts'
@@ -143,8 +144,10 @@ export const repositories: Route[] = [
       shows: ['scope', 'name'],
       response: Variable,
     },
-    ({ repo, body, identity }, { bus }) =>
-      bus.ask('registry.set_variable', { repo, ...body, by: identity.user }),
+    async ({ repo, body, identity }, { bus }) => {
+      await requireScope(bus, repo, body.scope)
+      return bus.ask('registry.set_variable', { repo, ...body, by: identity.user })
+    },
   ),
   route(
     {
@@ -171,7 +174,11 @@ export const repositories: Route[] = [
       query: strict({ scope, name }),
       response: Type.Array(VariableVersion),
     },
-    ({ repo, query }, { bus }) => bus.ask('registry.variable_history', { repo, ...query }),
+    async ({ repo, query }, { bus }) => {
+      const found = await bus.ask('registry.variable_history', { repo, ...query })
+      if (found.length === 0) await requireVariable(bus, repo, query.scope, query.name)
+      return found
+    },
   ),
   route(
     {
@@ -198,6 +205,10 @@ export const repositories: Route[] = [
       query: strict({ address: Type.String({ minLength: 1, maxLength: 512 }) }),
       response: Type.Array(Name),
     },
-    ({ repo, query }, { bus }) => bus.ask('registry.used_by', { repo, ...query }),
+    async ({ repo, query }, { bus }) => {
+      const found = await bus.ask('registry.used_by', { repo, ...query })
+      if (found.length === 0) await requireAddress(bus, repo, query.address)
+      return found
+    },
   ),
 ]

@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { strict } from '#contracts/define.ts'
 import { Name } from '#contracts/ids.ts'
 import { PasswordInfo, SecretInfo, SecretVersion } from '#contracts/registry.ts'
+import { noSuch } from '../names.ts'
 import { type Route, route } from '../route.ts'
 
 const Synced = { used_by: Type.Array(Name) }
@@ -64,7 +65,12 @@ export const secrets: Route[] = [
       summary: 'When and by whom a secret was set, rotated and removed, newest first',
       response: Type.Array(SecretVersion),
     },
-    ({ repo, params }, { bus }) => bus.ask('registry.secret_history', { repo, name: params.name }),
+    async ({ repo, params: { name } }, { bus }) => {
+      const found = await bus.ask('registry.secret_history', { repo, name })
+      if (found.length > 0) return found
+      const names = (await bus.ask('registry.list_secrets', { repo })).map((secret) => secret.name)
+      throw noSuch('secret', name, ` in ${repo}`, names)
+    },
   ),
   route(
     {

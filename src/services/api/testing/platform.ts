@@ -23,6 +23,8 @@ export interface World {
   /** `user action repo` that profiles refuses. */
   forbidden: Set<string>
   asked: { name: string; input: unknown }[]
+  /** Answers of a call that a test puts in place of the usual one. */
+  instead: Map<string, (input: unknown) => Promise<unknown>>
   audit: AuditRecord[]
   /** Nothing can be written to the audit. */
   auditBroken: boolean
@@ -85,6 +87,7 @@ const newWorld = (): World => ({
   ]),
   forbidden: new Set(),
   asked: [],
+  instead: new Map(),
   audit: [],
   auditBroken: false,
   nodes: [web],
@@ -157,7 +160,8 @@ const recorded = (bus: Bus, world: World): Answerer => ({
   answer: (name, handler) =>
     bus.answer(name, (input, context) => {
       world.asked.push({ name, input })
-      return handler(input, context)
+      const instead = world.instead.get(name)
+      return instead ? (instead(input) as never) : handler(input, context)
     }),
 })
 
@@ -236,7 +240,7 @@ function answerRest(bus: Answerer, world: World): void {
 }
 
 const fits = (line: Line, filter: Record<string, unknown>) =>
-  ['repo', 'node', 'task', 'work'].every(
+  ['repo', 'node', 'task', 'work', 'service'].every(
     (key) => filter[key] === undefined || filter[key] === line[key as keyof Line],
   )
 

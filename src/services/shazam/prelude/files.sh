@@ -273,6 +273,6 @@ make_folder() {
 }
 
 remove_folder() {
-  rmdir --ignore-fail-on-non-empty -- "$1"
+  [ ! -d "$1" ] || rmdir --ignore-fail-on-non-empty -- "$1"
   leave_above "$1"
 }

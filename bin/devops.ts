@@ -27,6 +27,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
     serves = true
     await serve(options, console.log)
   },
+  doctor: async (options) => {
+    const { examine } = await import('./doctor/index.ts')
+    return examine(options)
+  },
   rekey: async (data) => {
     const [{ rekey }, { defaultData }] = await Promise.all([import('./rekey.ts'), import('./server.ts')])
     return rekey(data ?? defaultData())

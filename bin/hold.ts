@@ -1,8 +1,18 @@
-import { chmodSync, chownSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Problem } from '#kit/problem.ts'
+import type { EngineRules } from '#language'
 
 /**
  * Milliseconds to wait for the lock. Two starts at the same moment see each other's first step: without a wait, both
@@ -18,8 +28,17 @@ const held = new Set<DatabaseSync>()
 
 /** A data folder that no other process can open. Disposing of it gives it free. */
 export interface Hold extends Disposable {
-  /** Says where this process listens, for whoever finds the folder taken. */
-  tell(ports: Record<string, number>): void
+  /** Says where this process listens and what it was told, for whoever finds the folder taken, and for the doctor. */
+  tell(ports: Record<string, number>, settings: Settings): void
+}
+
+/** What a platform was started with, as far as it opens something to others. */
+export interface Settings {
+  host: string
+  allowedAddresses: readonly string[]
+  docker: EngineRules
+  /** `plain`: without TLS. `cert`: the file of the certificate. */
+  syslog?: { host: string; plain: boolean; cert?: string }
 }
 
 interface Holder {
@@ -29,6 +48,8 @@ interface Holder {
   since: number
   command: string
   ports: Record<string, number>
+  /** Not before all listens, and not from a version that did not say it. */
+  settings?: Settings
 }
 
 /**
@@ -59,8 +80,9 @@ export function holdFolder(folder: string, command: string): Hold {
   }
   write()
   return {
-    tell(ports) {
+    tell(ports, settings) {
       holder.ports = ports
+      holder.settings = settings
       write()
     },
     [Symbol.dispose]() {
@@ -98,15 +120,52 @@ function giveToOwner(folder: string, file: string): void {
   if (process.getuid?.() === 0 && uid !== 0) chownSync(file, uid, gid)
 }
 
-function taken(folder: string, words: string): string {
-  const holder = readHolder(words)
+const taken = (folder: string, words: string): string =>
+  `The data folder ${folder} is in use by ${describe(holding(folder, words))}. Stop that one first, or name another folder with --data`
+
+/** Who holds a folder. `by`: what the holder says of itself, where that can be had. */
+export interface Held {
+  by: Holder | undefined
+  says: string
+}
+
+/** Undefined when nobody does. Takes nothing, and waits for nobody. Throws when that cannot be told. */
+export function whoHolds(folder: string): Held | undefined {
+  const found = holding(folder, join(folder, 'holder.json'))
+  if (found.pid === undefined && !isLocked(join(folder, 'lock'))) return undefined
+  return { by: found.by, says: `held by ${describe(found)}` }
+}
+
+interface Found {
+  /** By the kernel. */
+  pid: number | undefined
+  by: Holder | undefined
+}
+
+function holding(folder: string, words: string): Found {
+  const by = readHolder(words)
   const pid = holderByKernel(join(folder, 'lock'))
-  if (!holder || (pid !== undefined && pid !== holder.pid))
-    return `The data folder ${folder} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}. Stop that one first, or name another folder with --data`
-  const { host, since, command, ports } = holder
-  const where = Object.entries(ports).map(([name, port]) => `${name} ${port}`)
+  return { pid, by: pid === undefined || pid === by?.pid ? by : undefined }
+}
+
+function describe({ pid, by }: Found): string {
+  if (!by) return pid === undefined ? 'another process' : `process ${pid}`
+  const where = Object.entries(by.ports).map(([name, port]) => `${name} ${port}`)
   const listens = where.length > 0 ? `, ports ${where.join(', ')}` : ''
-  return `The data folder ${folder} is in use by \`${command}\`: process ${holder.pid} on ${host} since ${new Date(since).toISOString()}${listens}. Stop that one first, or name another folder with --data`
+  return `\`${by.command}\`: process ${by.pid} on ${by.host} since ${new Date(by.since).toISOString()}${listens}`
+}
+
+/** Asks the lock itself, for a holder whom the kernel does not show here. Never in the process of the holder. */
+function isLocked(file: string): boolean {
+  if (!existsSync(file)) return false
+  using lock = new DatabaseSync(file, { readOnly: true, timeout: 0 })
+  try {
+    lock.exec('select * from sqlite_master')
+    return false
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return true
+    throw error
+  }
 }
 
 /** What the holder says; nothing when that is left over from one that was killed. */

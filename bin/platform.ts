@@ -44,6 +44,8 @@ export interface PlatformOptions {
   sinks?: readonly Sink[]
   /** Takes syslog of nodes. */
   syslog?: SyslogOptions
+  /** The file that its certificate was read from, for the doctor. */
+  syslogCert?: string
   /** Milliseconds between two looks of monitor at a node. */
   monitorInterval?: number
   /** Hears once that the disk did not keep what was written: the process must end. */
@@ -135,7 +137,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       },
     }),
   )
-  hold.tell(portsOf(addresses as Platform['addresses']))
+  hold.tell(portsOf(addresses as Platform['addresses']), {
+    host,
+    allowedAddresses: options.allowedAddresses ?? [],
+    docker: engine,
+    ...(syslog && { syslog: heardBy(syslog, options.syslogCert) }),
+  })
   const undo = stack.move()
   return {
     bus,
@@ -144,6 +151,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     [Symbol.asyncDispose]: () => undo.disposeAsync(),
   }
 }
+
+const heardBy = ({ host, tcp, udp }: SyslogOptions, cert: string | undefined) => ({
+  host,
+  plain: tcp !== undefined || udp !== undefined,
+  ...(cert !== undefined && { cert }),
+})
 
 const portsOf = ({ api, ssh, http, syslog }: Platform['addresses']): Record<string, number> => ({
   api: api.port,

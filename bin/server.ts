@@ -54,6 +54,7 @@ export async function serve(options: ServeOptions, say: (text: string) => void):
     ...(options.docker && { docker: options.docker }),
     ...(options.logOut && { sinks: options.logOut.map(openSink) }),
     ...(syslog && { syslog }),
+    ...(options.syslogCert && { syslogCert: options.syslogCert }),
     ...(options.monitorInterval !== undefined && { monitorInterval: options.monitorInterval * 1000 }),
     onAdminToken: (token) => {
       if (options.tokenFile) writeFileSync(options.tokenFile, token, { mode: 0o600 })

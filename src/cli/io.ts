@@ -7,6 +7,14 @@ export interface Output {
   columns?: number
 }
 
+/** One look of the doctor. */
+export interface Check {
+  check: string
+  state: 'good' | 'warning' | 'bad'
+  says: string
+  advice: string | null
+}
+
 export type Input = NodeJS.ReadableStream & { isTTY?: boolean }
 
 export interface ServerOptions {
@@ -36,6 +44,8 @@ export interface Io {
   version?: string
   /** Runs the platform until a signal. */
   server?: (options: ServerOptions) => Promise<void>
+  /** Looks at an installation, and changes nothing. */
+  doctor?: (options: ServerOptions & { backups?: string }) => Promise<Check[]>
   /** Gives a platform that does not run another master key. `file`: where it is; null: in the environment. */
   rekey?: (data: string | undefined) => Promise<{ renewed: number; file: string | null }>
   /** What a push of the repository that this folder is in would be told; no root: there is none. */

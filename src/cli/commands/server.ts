@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { showChecks } from '../checks.ts'
 import { collect, examples } from '../command.ts'
 import { Failure, wrongUsage } from '../failure.ts'
 import type { Session } from '../session.ts'
@@ -53,21 +54,26 @@ export function server(program: Command, session: Session): void {
     .option('--syslog-key <file>', 'its private key, PEM')
     .option('--syslog-host <address>', 'address to take syslog at; that of --host when absent')
     .option('--monitor-interval <seconds>', 'time between two looks whether a node answers (15)', seconds)
-    .action(async ({ allowedHost, allowAddress, logOut, ...more }: Options) => {
-      const { dockerFor, dockerImage, dockerPort, dockerNetwork, ...options } = more
+    .action(async (options: Options) => {
       if (!session.io.server) throw new Failure('This program cannot run a server.')
-      if (options.syslogTlsPort !== undefined && !(options.syslogCert && options.syslogKey))
-        throw wrongUsage('--syslog-tls-port needs --syslog-cert and --syslog-key.')
-      await session.io.server({
-        ...options,
-        ...(allowedHost ? { allowedHosts: allowedHost } : {}),
-        ...(allowAddress ? { allowedAddresses: allowAddress } : {}),
-        ...engineOf({ dockerFor, dockerImage, dockerPort, dockerNetwork }),
-        ...(logOut ? { logOut } : {}),
-      })
+      await session.io.server(given(options))
     })
   rekey(command, session)
+  doctor(command, session)
   examples(command, 'devops server', 'devops server --data /var/lib/devops --host 0.0.0.0 --port 80')
+}
+
+function given({ allowedHost, allowAddress, logOut, ...more }: Options) {
+  const { dockerFor, dockerImage, dockerPort, dockerNetwork, ...options } = more
+  if (options.syslogTlsPort !== undefined && !(options.syslogCert && options.syslogKey))
+    throw wrongUsage('--syslog-tls-port needs --syslog-cert and --syslog-key.')
+  return {
+    ...options,
+    ...(allowedHost ? { allowedHosts: allowedHost } : {}),
+    ...(allowAddress ? { allowedAddresses: allowAddress } : {}),
+    ...engineOf({ dockerFor, dockerImage, dockerPort, dockerNetwork }),
+    ...(logOut ? { logOut } : {}),
+  }
 }
 
 function engineOf(given: Options) {
@@ -96,6 +102,34 @@ function rekey(server: Command, session: Session): void {
       )
     })
   examples(command, 'devops server rekey --data /var/lib/devops')
+}
+
+function doctor(server: Command, session: Session): void {
+  const command = server
+    .command('doctor')
+    .configureHelp({ showGlobalOptions: false })
+    .description(
+      'look at an installation and say what is wrong and what to do; changes nothing, whether or not a platform runs. ' +
+        'Takes the options of `devops server` too: of one that does not run they are judged. Exits 1 when something is bad',
+    )
+    .option('--data <dir>', 'folder of everything that lasts')
+    .option('--backups <dir>', 'folder in which backups lie')
+    .option('--json', 'print JSON')
+    .action(async ({ backups, json }: { backups?: string; json?: boolean }, self: Command) => {
+      if (!session.io.doctor) throw new Failure('This program cannot look at an installation.')
+      const checks = await session.io.doctor({
+        ...given(self.optsWithGlobals<Options>()),
+        ...(backups === undefined ? {} : { backups }),
+      })
+      if (json) session.printJson(checks)
+      else session.print(showChecks(checks, session.paint))
+      if (checks.some(({ state }) => state === 'bad')) session.exit(1)
+    })
+  examples(
+    command,
+    'devops server doctor',
+    'devops server doctor --data /var/lib/devops --backups /var/backups/devops --json',
+  )
 }
 
 function seconds(text: string): number {

@@ -1,0 +1,36 @@
+/** What one look of the doctor says. */
+export interface Check {
+  check: string
+  /** `warning`: it works, and somebody should know; `bad`: it does not, or nobody can tell. */
+  state: 'good' | 'warning' | 'bad'
+  /** What is so. */
+  says: string
+  /** What to do; none where nothing is wrong. */
+  advice: string | null
+}
+
+export const good = (check: string, says: string): Check => ({ check, state: 'good', says, advice: null })
+export const warning = (check: string, says: string, advice: string): Check => ({
+  check,
+  state: 'warning',
+  says,
+  advice,
+})
+export const bad = (check: string, says: string, advice: string): Check => ({
+  check,
+  state: 'bad',
+  says,
+  advice,
+})
+
+type Look = () => Check[] | Promise<Check[]>
+
+/** A look that fails says nothing good: what cannot be told is bad. */
+export async function look(check: string, act: Look): Promise<Check[]> {
+  try {
+    return await act()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return [bad(check, `cannot be told: ${reason}`, 'Run this as the user of the platform, or as root.')]
+  }
+}

@@ -40,14 +40,17 @@ look() {
     [ ! -e "$dir/stopped" ] && [ ! -e "$spare.stopped" ] || end="stopped $is"
   elif [ -e "$dir/lock" ] && ! flock -n -s "$dir/lock" true; then end=alive
   elif noted status; then end=again
-  elif ! decided && { decide never || ! decided; }; then end="never $(disk "$root")"
+  elif ! decided && { decide "$(unbegun)"; ! decided; }; then end="never $(disk "$root")"
+  elif noted begun && [ "$is" = down ]; then
+    discard
+    return
   elif noted begun && [ "$is" != never ] || [ -e "$dir/pid" ]; then
     # The supervisor is gone. What it started may not be.
     if [ -n "$(ours)" ]; then
       sleep 1
       end=alive
-    elif [ ! -e "$dir/boot" ] || [ "$(cat "$dir/boot")" != "$(boot)" ]; then end=rebooted
-    elif goes_down; then end=rebooted
+    elif [ ! -e "$dir/boot" ] || restarted; then end=rebooted
+    elif goes_down; then end=leaving
     else end=killed
     fi
   else end="never $(disk "$root")"
@@ -59,13 +62,46 @@ look() {
   echo "$end $1 $2 $3 $room $is"
 }
 
+# restarted: whether the node was started after the step was prepared.
+restarted() { [ -s "$dir/boot" ] && [ "$(cat "$dir/boot")" != "$(boot)" ]; }
+
 # goes_down: whether the node is on its way down. At the very end of it systemd has made way for what unmounts, and no
-# longer answers.
+# longer answers. A node that has not started to the end says so, even while it goes down.
 goes_down() {
   [ -d /run/systemd/system ] || return
   case $(systemctl is-system-running 2>/dev/null) in
-  initializing | starting | running | degraded | maintenance) return 1 ;;
+  running | degraded | maintenance) return 1 ;;
+  initializing | starting)
+    case $(systemctl show --property=Job shutdown.target 2>/dev/null) in
+    Job=[1-9]*) ;;
+    *) return 1 ;;
+    esac
+    ;;
   esac
+}
+
+# unbegun: what is decided of a step that did not begin. `down` is no fault of the step: it may be started again.
+unbegun() {
+  if restarted || goes_down; then echo down; else echo never; fi
+}
+
+# discard: removes what was prepared for a step that did not begin because the node went down, so that it can be claimed
+# again. Only one at a time does this, or stops the step: a second must not take what was claimed after the first.
+discard() {
+  mkdir -p -m 0700 /run/devops
+  exec 7>"$spare.stop"
+  flock 7
+  if noted status || ! noted begun || [ "$is" != down ]; then
+    exec 7>&-
+    look
+  elif rm -rf "$dir.down" && mv "$dir" "$dir.down"; then
+    rm -rf "$dir.down"
+    exec 7>&-
+    echo down
+  else
+    exec 7>&-
+    echo "never $(disk "$root")"
+  fi
 }
 
 # ours: the processes of the step, also those that left its group: by the scope of systemd, by a mark in their

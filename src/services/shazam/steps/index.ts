@@ -82,6 +82,7 @@ async function runToEnd({ shazam, burials, patient }: Means, job: StepJob, lease
     fresh: lease.attempt === 1,
     begun: false,
     seen: false,
+    leaves: false,
     ...unknownText(feed),
   }
   const { warning, ...ending } = await endOf(walk, lease, patient, feed)
@@ -176,7 +177,8 @@ async function runStep(walk: Walk, patient: Patience): Promise<Outcome> {
         walk.connection = enter(shazam, job, server)
       } else if (!isUnreachable(error)) throw error
       const { before, after } = patient
-      if (clock.steady() + wait > (mayHaveBegun(walk) ? lastSeen + after : startedAt + before))
+      const expected = mayHaveBegun(walk) || walk.leaves
+      if (clock.steady() + wait > (expected ? lastSeen + after : startedAt + before))
         return givenUp(walk, error.message)
       await sleep(clock, wait, signal)
     }

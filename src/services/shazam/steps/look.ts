@@ -13,6 +13,10 @@ export type Look =
   | ({ state: 'lost'; reason: string } & Sizes)
   /** Nothing of it ran, and nothing will. */
   | { state: 'never'; reason: string }
+  /** Nothing of it ran because the node goes down, or went down. What was prepared is removed: it can be started again. */
+  | { state: 'down' }
+  /** It ended with the node, which goes down. When the node is back, it is lost. */
+  | { state: 'leaving' }
 
 const reasons: Record<string, string> = {
   killed: 'what ran it on the node was killed',
@@ -43,7 +47,7 @@ export function parseLook(said: string): Look | 'again' {
   const [word = '', ...rest] = said.trim().split(' ')
   const numbers = rest.map(Number)
   if (word === 'again') return word
-  if (word === 'absent') return { state: word }
+  if (word === 'absent' || word === 'down' || word === 'leaving') return { state: word }
   if (word === 'ended' || word === 'stopped') {
     const [exit = 0, out = 0, err = 0, outputs = 0, room = 1] = numbers
     return { state: word, exit, out, err, outputs, full: room === 0, left: rest.slice(5).join(' ') }

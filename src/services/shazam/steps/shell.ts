@@ -10,7 +10,8 @@ import { quote } from '../quote.ts'
  *   out err  what it printed                  leader   leader of its process group
  *   env      assignments of its environment   outputs  what it writes for later steps
  *   lock     held while it, or what is left of it, runs
- *   begun    whoever makes it first decides: its supervisor (by its number) that it runs, or `never`
+ *   begun    whoever makes it first decides: its supervisor (by its number) that it runs, `never`, or `down`: not now,
+ *            because the node goes down or went down
  *   stopped  somebody stopped it              left     what could not be stopped
  *   status   its exit code, in place of blanks that keep room for it on a full disk
  *   room     a look could write               recorded its outcome was told: what is left is a tombstone
@@ -102,7 +103,7 @@ mkdir -p -m 0700 /run/devops
 exec 8>"$spare.stop"
 flock 8
 if noted status; then echo ended; exit; fi
-if ! decided && decide never; then
+if ! decided && decide never || { noted begun && [ "$is" = down ]; }; then
   note stopped yes
   note status 143
   echo stopped

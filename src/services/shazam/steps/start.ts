@@ -45,8 +45,8 @@ exec 9>&-
 ${follow({ out: 0, err: 0 }, end)}
 }
 prepare() {
-  printf %s ${quote(script)} >"$dir/script" && printf %s ${quote(env)} >"$dir/env" &&
-    true >"$dir/outputs" >"$dir/out" >"$dir/err" && boot >"$dir/boot" &&
+  boot >"$dir/boot" && printf %s ${quote(script)} >"$dir/script" && printf %s ${quote(env)} >"$dir/env" &&
+    true >"$dir/outputs" >"$dir/out" >"$dir/err" &&
     printf '%-15s\\n' '' >"$dir/status" && printf '%-15s\\n' '' >"$dir/leader" || return
   sync "$root" "$dir" &
   synced=$!
@@ -59,6 +59,8 @@ launch() {
   if [ -d /run/systemd/system ]; then
     setsid systemd-run --scope --quiet --collect --unit="$unit" --description="A step of devo.ps" $(keep_going) -- "$@"
     decided && return
+    # Nothing is started on a node that goes down: it would die with it.
+    ! goes_down || { decide down; return; }
   fi
   setsid "$@"
 }

@@ -1,6 +1,7 @@
 import type { EventData, Output } from '#contracts'
 import type { StepJob } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask/index.ts'
+import { Problem } from '#kit/problem.ts'
 import { quote } from '../quote.ts'
 import type { Shazam } from '../shazam.ts'
 import type { Connection } from '../transport/connection.ts'
@@ -39,6 +40,8 @@ export interface Walk {
   begun: boolean
   /** The node has told something of it. */
   seen: boolean
+  /** The node has said that it goes down. It is expected to come back. */
+  leaves: boolean
 }
 
 /** Also by whoever had this job before, until the node says otherwise. */
@@ -52,6 +55,7 @@ export async function advance(walk: Walk, connection: Connection): Promise<Outco
   if (walk.fresh && !walk.begun) return await start(walk, connection)
   await walk.learn()
   const found = await look(connection, job, signal)
+  awaitReturn(walk, found)
   if (found.state === 'absent') {
     // The text did not arrive whole: nothing of it ran. Should it still arrive, only one of the two gets the folder.
     if (!walk.seen) Object.assign(walk, { fresh: true, begun: false })
@@ -64,6 +68,19 @@ export async function advance(walk: Walk, connection: Connection): Promise<Outco
   const ending = newEnding()
   await asRoot(connection, followText(job, walk.output.seen, ending.format), streams(walk, ending))
   return await tellSaid(walk, connection, ending)
+}
+
+type Told = Exclude<Look, { state: 'absent' | 'alive' | 'down' | 'leaving' }>
+
+/**
+ * A node that goes down is one that cannot be reached: nothing is started on it, and what ended with it is judged when
+ * it is back.
+ */
+function awaitReturn(walk: Walk, found: Look): asserts found is Exclude<Look, { state: 'down' | 'leaving' }> {
+  if (found.state !== 'down' && found.state !== 'leaving') return
+  if (found.state === 'down') Object.assign(walk, { fresh: true, begun: false, seen: false })
+  walk.leaves = true
+  throw new Problem('unreachable', { node: walk.job.node, reason: 'it is shutting down or restarting' })
 }
 
 async function start(walk: Walk, connection: Connection): Promise<Outcome | undefined> {
@@ -107,7 +124,9 @@ async function notStarted(
   code: number | null,
 ): Promise<Outcome | undefined> {
   if (code === started.exists) return undefined
-  walk.begun = (await look(connection, walk.job, walk.signal)).state !== 'absent'
+  const found = await look(connection, walk.job, walk.signal)
+  awaitReturn(walk, found)
+  walk.begun = found.state !== 'absent'
   if (walk.begun) return undefined
   if (code === started.unknownUser) return failed(`there is no user ${walk.text.user} on ${walk.job.node}`)
   throw new Error(`the step could not be started: ${code}`)
@@ -129,15 +148,13 @@ function streams(walk: Walk, ending?: Ending) {
 async function tellSaid(walk: Walk, connection: Connection, ending: Ending): Promise<Outcome | undefined> {
   const said = ending.said()
   const found = said === undefined ? 'again' : parseLook(said)
-  if (found === 'again' || found.state === 'absent' || found.state === 'alive') return undefined
+  if (found === 'again') return undefined
+  awaitReturn(walk, found)
+  if (found.state === 'absent' || found.state === 'alive') return undefined
   return await tellAll(walk, connection, found)
 }
 
-async function tellAll(
-  walk: Walk,
-  connection: Connection,
-  found: Exclude<Look, { state: 'absent' | 'alive' }>,
-): Promise<Outcome> {
+async function tellAll(walk: Walk, connection: Connection, found: Told): Promise<Outcome> {
   if (found.state === 'never') return failed(found.reason)
   await readRest(walk, connection, found)
   return tell(found, await readOutputs(walk, connection, found))
@@ -164,7 +181,7 @@ async function readOutputs(
 
 const FULL = 'the disk of the node is full'
 
-function tell(found: Exclude<Look, { state: 'absent' | 'alive' | 'never' }>, written: string): Outcome {
+function tell(found: Exclude<Told, { state: 'never' }>, written: string): Outcome {
   if (found.state === 'lost')
     return { outcome: 'unknown', exit: null, error: `the outcome is not known: ${found.reason}` }
   const { exit, left, full } = found

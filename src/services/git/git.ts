@@ -22,9 +22,12 @@ export interface Git {
 
 export class GitFailed extends Error {
   readonly exit: number | string | undefined
+  /** What git wrote to stderr. */
+  readonly said: string
   constructor(command: string, exit: number | string | undefined, said: string, cause: unknown) {
     super(`git ${command} failed (${exit ?? 'killed'}): ${said.trim() || 'without a word'}`, { cause })
     this.exit = exit
+    this.said = said
   }
 }
 
@@ -92,6 +95,8 @@ const settings = (limits: Limits): string[] =>
     'receive.unpackLimit': '1',
     'core.bigFileThreshold': '1m',
     'receive.autogc': 'false',
+    // All of them are moved by the platform, in one transaction.
+    'receive.procReceiveRefs': 'refs',
     'core.fsync': 'all',
     'core.fsyncMethod': 'fsync',
     // Who moved a branch is read from its log when we were killed before we could say it.

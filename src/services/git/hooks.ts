@@ -1,6 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import type { NodePlan } from '#contracts/shazam.ts'
 import type { Losses } from './consent.ts'
+import { HookReader, tooLong } from './hook-reader.ts'
+import { packetLine } from './packets.ts'
 
 /**
  * The hooks hold no rule. They carry git's question to us over descriptor 3, as fields that end in NUL, and our answer
@@ -24,12 +26,14 @@ read -r verdict bytes <&4 || { echo 'devo.ps stopped before it could judge: push
 [ "$bytes" -eq 0 ] || head -c "$bytes" <&4
 exit "$verdict"
 `,
-  // Runs before git tells the client that its push is in: what was acknowledged has been announced.
-  'reference-transaction': `#!/bin/sh
-[ "$1" = committed ] || exit 0
-printf 'moved\\0' >&3
-read -r verdict bytes <&4
-exit 0
+  // Takes the place of git's own updates, which are a process and two hooks for each ref (githooks(5), proc-receive).
+  'proc-receive': `#!/bin/sh
+printf 'proc-receive\\0' >&3
+printf '000eversion=1\\n0000'
+exec 5<&0
+cat <&5 >&3 2>/dev/null &
+read -r bytes <&4 || exit 1
+head -c "$bytes" <&4
 `,
 }
 
@@ -61,8 +65,8 @@ export interface Verdict {
 
 export interface HookHandlers {
   judge(question: PushQuestion): Promise<Verdict>
-  /** Refs have moved, and nobody was told yet. */
-  moved(): Promise<void>
+  /** Moves what was accepted. Gives the reason for each ref that did not move: none when all did. */
+  move(updates: readonly Update[]): Promise<ReadonlyMap<string, string>>
 }
 
 const QUESTION_LIMIT = 4 * 1024 * 1024
@@ -74,31 +78,52 @@ export async function serveHooks(
   answers: Writable,
   handlers: HookHandlers,
 ): Promise<void> {
-  const fields = splitAtNul(questions)
-  const next = async (): Promise<string> => {
-    const { value, done } = await fields.next()
-    if (done) throw new Error('the hook ended in the middle of its question')
-    return value
-  }
-  for (let kind = await fields.next(); !kind.done; kind = await fields.next()) {
-    if (kind.value === 'moved') {
-      await handlers.moved()
-      answers.write('0 0\n')
-    } else if (kind.value === 'pre-receive') {
-      answers.write(encode(await handlers.judge(await readQuestion(next))))
+  const reader = new HookReader(questions, QUESTION_LIMIT)
+  for (let kind = await reader.field(); kind !== undefined; kind = await reader.field()) {
+    if (kind === 'pre-receive') {
+      const question = await readQuestion(reader)
+      answers.write(encode(question ? await handlers.judge(question) : tooMany))
+    } else if (kind === 'proc-receive') {
+      const updates = (await readCommands(reader)).map(parseUpdate)
+      answers.write(report(updates, await handlers.move(updates)))
     } else throw new Error('the hook asked what no hook of ours asks')
   }
 }
 
-async function readQuestion(next: () => Promise<string>): Promise<PushQuestion> {
+const tooMany: Verdict = {
+  accepted: false,
+  lines: ['Refused: this push names too many refs. Push them in parts.'],
+}
+
+/** Undefined when it is longer than can be judged. */
+async function readQuestion(reader: HookReader): Promise<PushQuestion | undefined> {
   const quarantine = {
-    GIT_OBJECT_DIRECTORY: await next(),
-    GIT_ALTERNATE_OBJECT_DIRECTORIES: await next(),
+    GIT_OBJECT_DIRECTORY: await reader.must(),
+    GIT_ALTERNATE_OBJECT_DIRECTORIES: await reader.must(),
   }
   const options: string[] = []
-  for (let left = Number(await next()); left > 0; left--) options.push(await next())
-  const updates = (await next()).split('\n').filter(Boolean).map(parseUpdate)
-  return { quarantine, options, updates }
+  for (let left = Number(await reader.must()); left > 0; left--) options.push(await reader.must())
+  const updates = await reader.mustOrTooLong()
+  if (updates === tooLong) return undefined
+  return { quarantine, options, updates: updates.split('\n').filter(Boolean).map(parseUpdate) }
+}
+
+/** What receive-pack says to proc-receive: its version, then the commands. */
+async function readCommands(reader: HookReader): Promise<string[]> {
+  while ((await reader.packet()) !== null);
+  const lines: string[] = []
+  for (let line = await reader.packet(); line !== null; line = await reader.packet()) lines.push(line)
+  return lines
+}
+
+/** One line for each ref, as proc-receive answers. */
+function report(updates: readonly Update[], reasons: ReadonlyMap<string, string>): Buffer {
+  const lines = updates.map(({ ref }) => {
+    const reason = reasons.get(ref)
+    return packetLine(reason === undefined ? `ok ${ref}` : `ng ${ref} ${reason}`)
+  })
+  const text = Buffer.concat([...lines, packetLine(null)])
+  return Buffer.concat([Buffer.from(`${text.length}\n`), text])
 }
 
 function parseUpdate(line: string): Update {
@@ -117,21 +142,4 @@ function clip(text: Buffer): Buffer {
   if (text.length <= ANSWER_LIMIT) return text
   const end = text.lastIndexOf('\n', ANSWER_LIMIT) + 1
   return Buffer.concat([text.subarray(0, end), Buffer.from('… and more than fits here\n')])
-}
-
-async function* splitAtNul(source: Readable): AsyncGenerator<string, void> {
-  let held: Buffer[] = []
-  let size = 0
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    let from = 0
-    for (let end = chunk.indexOf(0); end >= 0; end = chunk.indexOf(0, from)) {
-      yield Buffer.concat([...held, chunk.subarray(from, end)]).toString()
-      held = []
-      size = 0
-      from = end + 1
-    }
-    held.push(chunk.subarray(from))
-    size += chunk.length - from
-    if (size > QUESTION_LIMIT) throw new Error('the push names more refs than can be judged')
-  }
 }

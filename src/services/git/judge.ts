@@ -63,6 +63,11 @@ const refuse = (
 
 async function judge(parts: Parts, push: Push): Promise<Verdict> {
   const options = parsePushOptions(push.options)
+  const { refs } = parts.limits
+  if (push.updates.length > refs)
+    return refuse([
+      `Refused: this push names ${push.updates.length} refs, more than ${refs}. Push them in parts.`,
+    ])
   const row = await getRepository(parts.store.db, push.repo)
   const heads = await parts.branches.heads(push.repo)
   const pushed = push.updates.flatMap((update) => branchOf(update) ?? [])
@@ -84,8 +89,11 @@ async function judge(parts: Parts, push: Push): Promise<Verdict> {
   return { ...verdict, lines: [...verdict.lines, ...(verdict.accepted ? stored : [])] }
 }
 
+/** Branches beyond these are counted. */
+const NAMED = 20
+
 function storedLines(updates: readonly Update[], active: string): string[] {
-  return updates.flatMap((update) => {
+  const lines = updates.flatMap((update) => {
     const branch = branchOf(update)
     if (!branch || branch === active) return []
     return [
@@ -94,6 +102,11 @@ function storedLines(updates: readonly Update[], active: string): string[] {
         : `Branch ${branch} is deleted; the servers follow ${active}.`,
     ]
   })
+  if (lines.length <= NAMED) return lines
+  return [
+    ...lines.slice(0, NAMED),
+    `${lines.length - NAMED} more branches are stored or deleted; the servers follow ${active}.`,
+  ]
 }
 
 const dryRunLines = ['Refused because -o dry-run asked for it; nothing was changed.']

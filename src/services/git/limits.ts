@@ -2,6 +2,8 @@
 export interface Limits {
   /** Bytes of one push. */
   push: number
+  /** Refs that one push may name. */
+  refs: number
   /** Milliseconds that one push or fetch may take. */
   time: number
   /** Descriptor files (below nodes, tasks, scripts, services) in one commit. */
@@ -16,6 +18,7 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   push: 100 * 1024 * 1024,
+  refs: 5000,
   time: 10 * 60 * 1000,
   files: 5000,
   file: 1024 * 1024,

@@ -24,8 +24,12 @@ export class Client {
     return work
   }
 
-  run(command: string, args: readonly string[], cwd = this.folder, env = {}): Promise<Told> {
-    return execute(command, args, { cwd, env: { ...this.env, ...env } })
+  run(command: string, args: readonly string[], cwd = this.folder, env = {}, input?: string): Promise<Told> {
+    return execute(command, args, {
+      cwd,
+      env: { ...this.env, ...env },
+      ...(input !== undefined && { input }),
+    })
   }
 }
 

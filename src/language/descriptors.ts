@@ -1,5 +1,6 @@
 import type { Finding } from '#contracts/descriptors.ts'
 import { namePattern } from '#contracts/ids.ts'
+import type { Bounds } from './bounds.ts'
 import { isTree, textMessage } from './fields.ts'
 import { reservedRoots } from './references.ts'
 import type { File } from './repository.ts'
@@ -17,14 +18,19 @@ export interface Drafts {
 /**
  * Reads the files of `nodes/` and `tasks/`, and gives each descriptor the id that it says. `accepted`: see CheckOptions.
  */
-export function readDescriptors(files: readonly File[], findings: Finding[], accepted: boolean): Drafts {
+export function readDescriptors(
+  files: readonly File[],
+  findings: Finding[],
+  accepted: boolean,
+  bounds: Bounds,
+): Drafts {
   const drafts: Drafts = { nodes: new Map(), tasks: new Map() }
   for (const { path, content } of files) {
     const kind = /^(nodes|tasks)\/.*\.(?:ya?ml|json)$/s.exec(path)?.[1] as Kind | undefined
     if (!kind) continue
     const before = findings.length
-    const documents = readDocuments(path, content, findings)
-    if (documents.length === 0 && findings.length === before)
+    const documents = readDocuments(path, content, findings, bounds)
+    if (documents.length === 0 && !bounds.excess() && findings.length === before)
       findings.push({
         severity: accepted ? 'warning' : 'error',
         path,

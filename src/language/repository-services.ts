@@ -1,4 +1,5 @@
 import type { Finding, Service } from '#contracts/descriptors.ts'
+import type { Bounds } from './bounds.ts'
 import type { File } from './repository.ts'
 import { isBinary, parseService } from './service.ts'
 import { type Services, serviceCycles, unknownRequirements } from './service-graph.ts'
@@ -27,11 +28,12 @@ export function readRepositoryServices(
   catalog: readonly Service[],
   findings: Finding[],
   accepted: boolean,
+  bounds: Bounds,
 ): OwnServices {
   const taken = new Set(catalog.map((service) => service.id))
   const own: OwnServices = { services: [], documents: [], paths: new Map(), broken: new Set() }
   for (const [id, folder] of foldersOf(files, findings)) {
-    const parsed = parseService(id, folder, `services/${id}`, accepted)
+    const parsed = parseService(id, folder, `services/${id}`, accepted, bounds)
     findings.push(...parsed.findings)
     const path = `services/${id}/${Object.keys(folder).find((name) => name.startsWith('service.')) ?? 'service.yml'}`
     if (taken.has(id))

@@ -1,4 +1,5 @@
 import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
+import { Bounds } from './bounds.ts'
 import { checkAddressCycles, checkEventCycles } from './cycles.ts'
 import { readDescriptors } from './descriptors.ts'
 import type { EngineRules } from './engine-rules.ts'
@@ -53,13 +54,14 @@ export interface Checked {
 export function checkRepository(files: readonly File[], options: CheckOptions): Checked {
   const findings: Finding[] = []
   const accepted = options.accepted === true
+  const bounds = new Bounds()
   const sorted = [...files].sort((a, b) => compare(a.path, b.path))
   findings.push(...privateKeyFindings(sorted, accepted), ...lfsPointerFindings(sorted, accepted))
-  const own = readRepositoryServices(sorted, options.catalog, findings, accepted)
+  const own = readRepositoryServices(sorted, options.catalog, findings, accepted, bounds)
   const services = new Map([...options.catalog, ...own.services].map((service) => [service.id, service]))
   checkRepositoryServices(own, services, findings)
   const scripts = readScripts(sorted, findings, accepted)
-  const drafts = readDescriptors(sorted, findings, accepted)
+  const drafts = readDescriptors(sorted, findings, accepted, bounds)
   const known: Known = {
     services,
     broken: own.broken,
@@ -88,7 +90,7 @@ export function checkRepository(files: readonly File[], options: CheckOptions): 
     scripts,
     services: own.services,
   }
-  return { infrastructure, findings: sortFindings(findings) }
+  return { infrastructure, findings: boundFindings(findings) }
 }
 
 function checkReferences(
@@ -121,4 +123,17 @@ function checkNodeTemplates({ node, document }: ReadNode, world: World): void {
 
 function mapValues<A, B>(map: ReadonlyMap<string, A>, change: (value: A, key: string) => B): Map<string, B> {
   return new Map([...map].map(([key, value]) => [key, change(value, key)]))
+}
+
+const maxFindings = 1000
+
+/** Sorted; of very many the first, errors before warnings, so that what is refused stays refused. */
+function boundFindings(findings: readonly Finding[]): Finding[] {
+  if (findings.length <= maxFindings) return sortFindings(findings)
+  const errors = findings.filter(({ severity }) => severity === 'error')
+  const warnings = findings.filter(({ severity }) => severity !== 'error')
+  const kept = [...sortFindings(errors), ...sortFindings(warnings)].slice(0, maxFindings)
+  const message = `there are ${findings.length} findings: the first ${maxFindings} are shown`
+  const severity = errors.length > 0 ? 'error' : 'warning'
+  return sortFindings([...kept, { severity, path: '.', line: 1, column: 1, at: '', message }])
 }

@@ -45,6 +45,67 @@ describe('attacks on the parser', () => {
     )
   })
 
+  describe('9: many descriptors that are each within the bounds are refused when they are too much together', () => {
+    const long = 'x'.repeat(1000)
+    const node = (i: number, more: string) => `id: n${i}\ntype: server\nprovider: { name: docker }\n${more}`
+    const text = `vars:\n  a: &a ${long}\n  b: [${Array(900).fill('*a').join(', ')}]\n`
+    const values = `vars:\n  a: &a [${Array(90).fill('1').join(', ')}]\n  b: [${Array(90).fill('*a').join(', ')}]\n`
+    const options = `title: T\noptions: { a: { type: string, default: &a "${long}", enum: [${Array(900).fill('*a').join(', ')}] } }\n`
+    const [one, two] = [(i: number) => node(i, text), (i: number) => node(i, values)]
+    const files = (count: number, of: (i: number) => string, name = (i: number) => `nodes/n${i}.yml`) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [name(i), of(i)]))
+    for (const [what, others, says] of [
+      ['text in many files', files(20, one), /together repeat more than 4194304 characters of text/],
+      [
+        'text in many documents of one file',
+        { 'nodes/all.yml': Object.values(files(20, one)).join('---\n') },
+        /together repeat more than 4194304 characters of text/,
+      ],
+      ['values in many files', files(50, two), /together repeat more than 100000 values/],
+      [
+        'text in many services',
+        files(
+          20,
+          () => options,
+          (i) => `services/s${i}/service.yml`,
+        ),
+        /together repeat more than 4194304 characters of text/,
+      ],
+      ['empty documents', { 'nodes/all.yml': '---\n'.repeat(100_000) }, /holds more than 1000 documents/],
+      [
+        'small documents in many files',
+        files(8, (i) => Array.from({ length: 900 }, (_, j) => node(i * 900 + j, '')).join('---\n')),
+        /holds more than 5000 nodes, tasks and services/,
+      ],
+    ] as const)
+      it(what, () => {
+        // Twice: what is remembered of a file counts as much as what is read.
+        for (let turn = 0; turn < 2; turn++) {
+          const { findings } = judge('', others)
+          assert.match(formatFindings(findings).join('\n'), says)
+          assert.equal(findings.filter(({ message }) => says.test(message)).length, 1)
+        }
+      })
+
+    it('while a few of them are taken', () => {
+      assert.deepEqual(
+        formatFindings(judge('', { ...files(4, one), 'nodes/more.yml': node(9, values) }).findings),
+        [],
+      )
+    })
+  })
+
+  it('9: of very many findings the first are shown, and a refusal stays one', () => {
+    const bad = Array.from({ length: 150 }, (_, i) => `k${i}: 1\n`).join('')
+    const others = Object.fromEntries(
+      Array.from({ length: 30 }, (_, i) => [`nodes/b${i}.yml`, `id: b${i}\n${bad}`]),
+    )
+    const { findings } = judge('vars: { a: 1.10 }\n', others)
+    assert.equal(findings.length, 1001)
+    assert.match(formatFindings(findings)[0] ?? '', /there are \d+ findings: the first 1000 are shown/)
+    assert.ok(findings.every(({ severity }) => severity === 'error'))
+  })
+
   it('10: __proto__, constructor and << are refused, and prototypes stay as they are', () => {
     refused('vars:\n  __proto__: { polluted: 1 }\n', /"__proto__" is not allowed/)
     refused('vars:\n  constructor: { prototype: { polluted: 1 } }\n', /"constructor" is not allowed/)
@@ -109,6 +170,59 @@ describe('attacks on templates', () => {
         (error) => isProblem(error, 'invalid'),
         tag,
       )
+  })
+
+  describe('9: a template that grows, loops or searches without end is refused', () => {
+    const times = (count: number, text: string) => `{% for i in (1..${count}) %}${text}{% endfor %}`
+    const start = "{% assign a = 'xxxxxxxx' %}"
+    const list = "{% assign a = 'xxxxxxxx' | split: '' %}"
+    const long = `${start}${times(18, '{% assign a = a | append: a %}')}`
+    for (const [what, template] of Object.entries({
+      'append doubles': `${start}${times(40, '{% assign a = a | append: a %}')}{{ a }}`,
+      'capture doubles': `${start}${times(40, '{% capture a %}{{ a }}{{ a }}{% endcapture %}')}`,
+      'replace multiplies': `${start}${times(9, "{% assign a = a | replace: 'x', a %}")}`,
+      'join multiplies': `${list}${times(40, "{% assign a = a | join: 'xxxx' | split: '' %}")}`,
+      'concat doubles': `${list}${times(40, '{% assign a = a | concat: a %}')}`,
+      'a list holds itself, many times': `${list}${times(60, '{% assign a = a | push: a %}')}{{ a }}`,
+      'groups hold groups': `${list}${times(60, "{% assign a = a | group_by_exp: 'y', 'a' %}")}{{ a | json }}`,
+      'JSON in JSON': `{% assign a = '"' %}${times(60, '{% assign a = a | json %}')}`,
+      'base64 in base64': `${start}${times(200, '{% assign a = a | base64_encode %}')}`,
+      'loops in loops': times(1000, times(1000, times(1000, 'x'))),
+      'loops in loops of nothing': times(1000, times(1000, times(1000, ''))),
+      'a range': times(100_000_000, ''),
+      'output in a loop': `${long}${times(1000, '{{ a }}')}`,
+      'a question of each item, again and again': times(
+        1000,
+        "{% assign b = (1..10000) | find_index_exp: 'x', 'x == 0' %}",
+      ),
+      'sorting, again and again': times(1000, '{% assign b = (1..10000) | sort %}'),
+      'contains of nearly the same': `${long}{% assign b = 'y' | append: a %}${times(1000, '{% if a contains b %}1{% endif %}')}`,
+      'remove of nearly the same': `${long}{% assign b = 'y' | append: a %}${times(1000, '{% assign c = a | remove: b %}')}`,
+      'a date as wide as a book': "{{ 'now' | date: '%1000000000Y' }}",
+    }))
+      it(what, () => {
+        const before = process.memoryUsage().rss
+        const ms = cost(() =>
+          assert.throws(
+            () => renderText(template, {}),
+            (error) => isProblem(error, 'invalid') && /limit exceeded|at most two digits/.test(error.message),
+          ),
+        )
+        assert.ok(ms < 5000, `${ms} ms of this thread`)
+        assert.ok(process.memoryUsage().rss - before < 512 * 1024 * 1024)
+      })
+
+    it('while 1,000 sites with ten routes each are rendered', () => {
+      const sites = Array.from({ length: 1000 }, (_, i) => ({
+        domain: `s${i}.example.com`,
+        routes: Array(10).fill('/'),
+      }))
+      const text = renderText(
+        '{% for site in sites %}server {{ site.domain | downcase }} {\n{% for route in site.routes %}{{ route }}\n{% endfor %}}\n{% endfor %}',
+        { sites },
+      )
+      assert.equal(text.split('server ').length, 1001)
+    })
   })
 
   it('14: braces in a value, a host name or a payload are never rendered again', () => {

@@ -1,5 +1,6 @@
 import { type Finding, type Option, optionTypes, Service } from '#contracts/descriptors.ts'
 import { namePattern } from '#contracts/ids.ts'
+import { Bounds } from './bounds.ts'
 import { asTree, field, isTree, refuseUnknownKeys, type Tree } from './fields.ts'
 import { checkOption, isTemplated } from './options.ts'
 import { compile } from './pattern.ts'
@@ -21,6 +22,7 @@ export function parseService(
   folder = `services/${id}`,
   /** See CheckOptions: what its resources say is not judged again. */
   accepted = false,
+  bounds = new Bounds(),
 ): { service?: Service; document?: Document; findings: Finding[] } {
   const findings: Finding[] = []
   const found = ['service.yml', 'service.yaml', 'service.json'].find((name) => Object.hasOwn(files, name))
@@ -33,8 +35,9 @@ export function parseService(
   if (!namePattern.test(id))
     fail(`a service is named with letters, digits, - and _, at most 63, got ${show(id)}`)
   if (found === undefined) fail('is missing')
-  const [document, ...more] = found === undefined ? [] : readDocuments(path, files[found] ?? '', findings)
-  if (found !== undefined && !document && findings.length === 0) fail('is empty')
+  const [document, ...more] =
+    found === undefined ? [] : readDocuments(path, files[found] ?? '', findings, bounds)
+  if (found !== undefined && !document && findings.length === 0 && !bounds.excess()) fail('is empty')
   for (const other of more) other.report([], 'a service has one document')
   const contents = { templates, files: own }
   const service = document && readService(id, document.value, contents, document.report, accepted)

@@ -10,6 +10,7 @@ import {
   type Node as YamlNode,
 } from 'yaml'
 import type { Finding } from '#contracts/descriptors.ts'
+import type { Repeated } from './bounds.ts'
 import type { At } from './source.ts'
 import { maxDepth } from './source-limits.ts'
 import { show } from './text.ts'
@@ -41,6 +42,11 @@ export class Reader {
 
   constructor(report: ReaderReport) {
     this.report = report
+  }
+
+  /** What the aliases of this document have repeated so far. */
+  get repeated(): Repeated {
+    return { values: this.aliased, text: this.aliasedText }
   }
 
   read(node: unknown): unknown {

@@ -7,6 +7,7 @@ import {
   type Node as YamlNode,
 } from 'yaml'
 import type { Finding } from '#contracts/descriptors.ts'
+import { Bounds, type Repeated, tooManyDocuments } from './bounds.ts'
 import { Lines } from './lines.ts'
 import { badJson, maxDepth, tooBig, tooDeep, yamlMessage } from './source-limits.ts'
 import { keyText, Reader } from './source-reader.ts'
@@ -31,11 +32,23 @@ export interface Document {
   locate(at: At): { line: number; column: number }
 }
 
-/** Reads YAML 1.2 (core schema) or JSON. A file that cannot be read gives findings and no document. */
-export function readDocuments(path: string, text: string, findings: Finding[]): Document[] {
+/**
+ * Reads YAML 1.2 (core schema) or JSON. A file that cannot be read gives findings and no document. `bounds`: of all
+ * files that are read together.
+ */
+export function readDocuments(
+  path: string,
+  text: string,
+  findings: Finding[],
+  bounds = new Bounds(),
+): Document[] {
+  // It was said of the file that went beyond.
+  if (bounds.excess()) return []
   const lines = new Lines(text)
   const remembered = memoryFor(path).get(text)
   if (remembered) {
+    const excess = bounds.take(remembered.values.length, remembered.repeated)
+    if (excess) return refuse(findings, path, excess)
     const roots = once(() => rootsOf(parse(text) ?? []))
     findings.push(...remembered.warnings.map((warning) => ({ ...warning, path })))
     return structuredClone(remembered.values).map((value, i) =>
@@ -44,7 +57,11 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
   }
   const complain = (offset: number, message: string) =>
     findings.push({ severity: 'error', path, ...lines.position(offset), at: '', message })
-  const problem = tooBig(text) ?? tooDeep(text) ?? (path.endsWith('.json') ? badJson(text) : undefined)
+  const problem =
+    tooBig(text) ??
+    tooDeep(text) ??
+    (path.endsWith('.json') ? badJson(text) : undefined) ??
+    tooManyDocuments(text)
   if (problem) {
     complain(problem.offset, problem.message)
     return []
@@ -58,6 +75,7 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
   for (const error of broken.slice(0, 10)) complain(error.pos[0], yamlMessage(error.message))
   if (broken.length > 0) return []
   const before = findings.length
+  const repeated: Repeated = { values: 0, text: 0 }
   const documents = rootsOf(parsed).map((root) => {
     const reader = new Reader((node, at, message, severity = 'error') => {
       // In JSON a number is a number, however it is written.
@@ -66,26 +84,45 @@ export function readDocuments(path: string, text: string, findings: Finding[]): 
       if (findings.length - before < maxFindings)
         findings.push({ severity, path, ...place, at: at.join('.'), message })
     })
-    return documentOf(path, reader.read(root), () => root, lines, findings)
+    // The documents of one file are counted as they come: all of them together would be too much already.
+    const value = bounds.excess() ? null : reader.read(root)
+    bounds.take(1, reader.repeated)
+    repeated.values += reader.repeated.values
+    repeated.text += reader.repeated.text
+    return documentOf(path, value, () => root, lines, findings)
   })
+  const excess = bounds.excess()
+  if (excess) return refuse(findings, path, excess)
   const added = findings.slice(before)
-  if (added.every(({ severity }) => severity === 'warning')) remember(path, text, documents, added)
+  if (added.every(({ severity }) => severity === 'warning')) remember(path, text, documents, added, repeated)
   return documents
+}
+
+function refuse(findings: Finding[], path: string, message: string): [] {
+  findings.push({ severity: 'error', path, line: 1, column: 1, at: '', message })
+  return []
 }
 
 interface Remembered {
   values: unknown[]
   warnings: Finding[]
+  repeated: Repeated
 }
 
 /** Most files of a push are those of the push before: what was read without an error is kept, by its text. */
 const memory = { yaml: new TextCache<Remembered>(MEMORY), json: new TextCache<Remembered>(MEMORY) }
 const memoryFor = (path: string) => (path.endsWith('.json') ? memory.json : memory.yaml)
 
-function remember(path: string, text: string, documents: readonly Document[], warnings: Finding[]): void {
+function remember(
+  path: string,
+  text: string,
+  documents: readonly Document[],
+  warnings: Finding[],
+  repeated: Repeated,
+): void {
   // A copy: the caller owns the values and may change them.
   const values = structuredClone(documents.map(({ value }) => value))
-  memoryFor(path).keep(text, { values, warnings })
+  memoryFor(path).keep(text, { values, warnings, repeated })
 }
 
 function once<T>(make: () => T): () => T {

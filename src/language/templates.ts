@@ -10,6 +10,7 @@ import {
   UndefinedVariableError,
 } from 'liquidjs'
 import { Problem } from '#kit/problem.ts'
+import { chargeAll, chargedOperators, emitterOf, newLimits } from './budget.ts'
 import { parseExactJson } from './exact-json.ts'
 import { isTree, type Tree } from './fields.ts'
 import { filters } from './filters.ts'
@@ -35,7 +36,6 @@ const allowedTags = new Set([
 ])
 /** In one text: the time to analyse it grows faster than their number. */
 const maxMarks = 2000
-const longestOutput = 16 * 1024 * 1024
 
 function engine(outputEscape?: (value: unknown) => string): Liquid {
   const liquid = new Liquid({
@@ -46,8 +46,7 @@ function engine(outputEscape?: (value: unknown) => string): Liquid {
     lenientIf: true,
     templates: {},
     parseLimit: 4 * 1024 * 1024,
-    renderLimit: 2000,
-    memoryLimit: 50_000_000,
+    operators: chargedOperators,
     timezoneOffset: 0,
     locale: 'en',
     ...(outputEscape && { outputEscape }),
@@ -55,6 +54,7 @@ function engine(outputEscape?: (value: unknown) => string): Liquid {
   for (const tag of Object.keys(liquid.tags)) if (!allowedTags.has(tag)) delete liquid.tags[tag]
   liquid.registerFilter('parse_json', readJson)
   for (const [name, filter] of Object.entries(filters)) liquid.registerFilter(name, filter)
+  chargeAll(liquid)
   return liquid
 }
 
@@ -115,7 +115,12 @@ export class Templates {
   }
 
   context(scope: Tree): Context {
-    return new NamingContext(scope, this.liquid.options, { sync: true }, { liquid: this.liquid })
+    return new NamingContext(
+      scope,
+      this.liquid.options,
+      { sync: true },
+      { liquid: this.liquid, ...newLimits() },
+    )
   }
 }
 
@@ -144,11 +149,10 @@ export function renderText(text: string, scope: Tree): string {
 }
 
 function rendered(templates: Templates, text: string, scope: Tree): string {
-  const result = templates.liquid.renderSync(templates.parse(text), templates.context(scope)) as unknown
-  const output = String(result ?? '')
-  if (output.length > longestOutput)
-    throw new Problem('invalid', { reason: 'a template gives more than 16 MiB' })
-  return output
+  const context = templates.context(scope)
+  const emitter = emitterOf(context)
+  toValueSync(templates.liquid.renderer.renderTemplates(templates.parse(text), context, emitter))
+  return emitter.buffer
 }
 
 /** Every string of a tree rendered, once: what comes out of a template is never read as one. Keys stay. */

@@ -91,7 +91,7 @@ async function inTwo(input: ConvergeInput, plan: Plan, state: State): Promise<Do
   const { connection, graph, applied, signal } = input
   const leaving = {
     ...plan,
-    actions: plan.actions.filter(({ removes, first }) => removes || first),
+    actions: plan.actions.filter(({ removes, first, last }) => (removes || first) && !last),
     pending: [],
   }
   const first = await apply(connection, leaving, { ...input, more: true })
@@ -145,7 +145,7 @@ const leaveAlone = new Set([
 
 /** Whether something leaves that may have more to do with what stays than its own name says. */
 function takesMore({ actions }: Plan, graph: Graph): boolean {
-  const removals = actions.filter(({ removes }) => removes)
+  const removals = actions.filter(({ removes, last }) => removes && !last)
   const simple = removals.every(
     ({ kind, script }) =>
       (leaveAlone.has(kind) && !/^(retire|renew)_unit /m.test(script)) || script.startsWith('remove_folder '),

@@ -39,6 +39,8 @@ export function nextManifest(
     .filter((entry) => done(entry.id))
     .flatMap((entry): Entry[] => {
       if (waiting.has(entry.id)) return [emptied(entry)]
+      if (actions.get(entry.id)?.last)
+        return results.get(entry.id) === 'changed' ? [] : [{ ...entry, kept: true, spent: true }]
       return staysKnown(graph, entry, verdicts.get(entry.id)) ? [{ ...entry, kept: true }] : []
     })
   const wishes = graph.manifest.flatMap((entry): Entry[] => {

@@ -51,12 +51,18 @@ const written: Record<string, string[]> = {
 export function stayingPlaces(graph: Graph, leaving: readonly Entry[]): Place[] {
   const kept = leaving.filter((entry) => entry.present_before || (entry.keep && !purges(graph, entry)))
   return [...graph.resources, ...kept].flatMap((of) =>
-    pathsOf(of).map((path) => ({
+    [...pathsOf(of), ...lookedAfter(of)].map((path) => ({
       path,
       id: of.id,
       data: of.kind !== 'link' && (of.kind !== 'file' || isData(of)),
     })),
   )
+}
+
+/** A folder of data that a command looks after, though no resource describes it. */
+function lookedAfter(of: Resource | Entry): string[] {
+  const { kind, data } = of as Entry
+  return kind === 'command' && typeof data === 'string' ? [data] : []
 }
 
 const isData = (of: Resource | Entry): boolean =>

@@ -3,10 +3,10 @@ import { hider } from '#kit/mask/index.ts'
 import { cutsLink } from './cuts.ts'
 import type { State } from './facts/state.ts'
 import type { Graph, Handler } from './graph.ts'
-import { purgeHint, purges } from './keep.ts'
+import { leavesEmpty, purgeHint, purges } from './keep.ts'
 import { leavingOf } from './leaving.ts'
 import { filesOf, type Place, placesIn, stayingPlaces } from './places.ts'
-import { listed } from './resources/directory.ts'
+import { listed, removedWhenEmpty } from './resources/directory.ts'
 import { kindOf } from './resources/index.ts'
 import type { Entry, Resource, Step } from './resources/kind.ts'
 import { twinsOf } from './twins.ts'
@@ -25,6 +25,8 @@ export interface Action {
   removes: boolean
   /** Done before anything leaves. */
   first: boolean
+  /** It leaves after everything else. */
+  last: boolean
   /** Files that it is written to. */
   paths: string[]
   /** It can cut the link to the node. */
@@ -71,9 +73,11 @@ export function planLive(graph: Graph, state: State, applied: readonly Entry[], 
     if (step.script && changesOthers.has(wish.kind)) moving.add(wish.id)
     add(plan, hide, wish, step, false)
   }
-  const first = plan.actions.filter((action) => action.first)
-  return { ...plan, actions: [...first, ...plan.actions.filter((action) => !action.first)] }
+  if (former) plan.actions.push(...former.actions.filter(({ last }) => last))
+  return { ...plan, actions: plan.actions.toSorted((a, b) => turn(a) - turn(b)) }
 }
+
+const turn = ({ first, last }: Action): number => Number(last) - Number(first)
 
 function planRemovals(plan: Plan, graph: Graph, state: State, applied: readonly Entry[]): void {
   const hide = hider(graph.secrets)
@@ -107,11 +111,13 @@ function removal(graph: Graph, entry: Entry, state: State, inside: readonly Plac
     return { verdict: 'skipped', summary: 'it was there before us, and stays' }
   if (entry.kind === 'git_checkout' && inside.length > 0)
     return { verdict: 'skipped', summary: `${entry.id} stays: ${listed(inside)}`, waits: true }
+  if (leavesEmpty(graph, entry) && state.files.get(entry.path as string)?.type === 'directory')
+    return removedWhenEmpty(entry.path as string)
   const purge = purges(graph, entry)
   const step = kind.remove?.(entry, state, purge, inside)
   if (!step) return { verdict: 'no change', summary: `${entry.id} is owned no more` }
   const keeps = entry.keep && !entry.present_before && !purge && step.verdict !== 'no change'
-  return keeps ? { ...step, summary: `${step.summary}${purgeHint(entry)}` } : step
+  return keeps ? { ...step, summary: `${step.summary}${purgeHint(graph, entry)}` } : step
 }
 
 function add(
@@ -140,6 +146,7 @@ function add(
     removes,
     paths: filesOf(of),
     first: step.first === true,
+    last: step.last === true,
     cuts: cutsLink(of),
     ...(step.undo === undefined ? {} : { undo: step.undo }),
   })

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Change } from '#contracts/shazam.ts'
 import { hider } from '#kit/mask/index.ts'
 import type { Graph } from './graph.ts'
-import { purgeHint, purges } from './keep.ts'
+import { leavesEmpty, purgeHint, purges } from './keep.ts'
 import { innerFirst } from './leaving.ts'
 import { type Place, placesIn, stayingPlaces } from './places.ts'
 import { unified } from './resources/difference.ts'
@@ -38,10 +38,16 @@ function leave(graph: Graph, entry: Entry, inside: readonly Place[]): Change {
       verdict: 'change',
       summary: `remove ${id} with all that it holds${said && `, but ${said}`}`,
     }
+  if (leavesEmpty(graph, entry))
+    return { resource: id, verdict: 'change', summary: `remove ${id} if it is empty` }
   // Of a package that holds data only the program leaves.
   return kind === 'package' && !kept
-    ? { resource: id, verdict: 'change', summary: `remove ${id}, and keep its data${purgeHint(entry)}` }
-    : { resource: id, verdict: 'skipped', summary: `${id} is kept${purgeHint(entry)}` }
+    ? {
+        resource: id,
+        verdict: 'change',
+        summary: `remove ${id}, and keep its data${purgeHint(graph, entry)}`,
+      }
+    : { resource: id, verdict: 'skipped', summary: `${id} is kept${purgeHint(graph, entry)}` }
 }
 
 function compare(wish: Entry, entry: Entry | undefined, hide: (text: string) => string): Change {
@@ -78,6 +84,7 @@ const silent = new Set([
   'cuts_link',
   'handlers',
   'kept',
+  'spent',
 ])
 
 function say(key: string, from: unknown, to: unknown): string {

@@ -83,21 +83,54 @@ for (const { title, options, password, forgets } of places)
     assert.equal(size(current), `${keys}`)
   })
 
-test('redis whose folder changes has all keys also where the node purges what leaves', async () => {
+const purged = (redis: Options) => ({ ...catalogGraph(['redis'], { redis }), purge: ['redis'] })
+
+for (const [how, prepare] of [
+  ['runs', ''],
+  ['is stopped', 'systemctl stop redis-server'],
+  [
+    'was killed',
+    'redis-cli save; systemctl stop redis-server.service; systemctl kill -s KILL redis-server || true',
+  ],
+] as const)
+  test(`redis that ${how} has all keys after a change of its folder, also where the node purges what leaves`, async () => {
+    const keys = size()
+    for (const options of [
+      { snapshotting: { dir: '/srv/first' } },
+      { snapshotting: { dir: '/srv/second' }, aom: { enable: 'yes' } },
+      {},
+    ]) {
+      sh(prepare || 'true')
+      await node.made(purged(options))
+      assert.equal(size(), keys)
+      sh('systemctl restart redis-server')
+      assert.equal(size(), keys)
+      assert.deepEqual((await node.made(purged(options))).did, [])
+    }
+    assert.equal(sh('ls -d /srv/first /srv/second 2>/dev/null || true'), '')
+  })
+
+test('redis whose data cannot move keeps them, though it is stopped and the node purges what leaves', async () => {
   const keys = size()
-  for (const options of [
-    { snapshotting: { dir: '/srv/first' } },
-    { snapshotting: { dir: '/srv/second' } },
-    {},
-  ]) {
-    const graph = { ...catalogGraph(['redis'], { redis: options }), purge: ['redis'] }
-    await node.made(graph)
-    assert.equal(size(), keys)
-    sh('systemctl restart redis-server')
-    assert.equal(size(), keys)
-    assert.deepEqual((await node.made(graph)).did, [])
-  }
-  assert.equal(sh('ls -d /srv/first /srv/second 2>/dev/null || true'), '')
+  await node.made(purged({ snapshotting: { dir: '/srv/first' } }))
+  sh(
+    'systemctl stop redis-server; install -d -o redis /srv/full; cp -p /srv/first/dump.rdb /srv/full/dump.rdb',
+  )
+  const { failed } = await node.make(purged({ snapshotting: { dir: '/srv/full' } }))
+  assert.match(JSON.stringify(failed), /\/srv\/full\/dump\.rdb is there already/)
+  sh('systemctl stop redis-server; rm -r /srv/full')
+  await node.made(purged({}))
+  assert.equal(size(), keys)
+})
+
+test('redis that was taken away finds its data at another place, also where the node purges what leaves', async () => {
+  await wished({ snapshotting: { dir: '/srv/first' } })
+  const keys = size()
+  await node.made(catalogGraph([]))
+  await node.made(purged({ snapshotting: { dir: '/srv/second' } }))
+  assert.equal(size(), keys)
+  assert.equal(sh('ls -d /srv/first 2>/dev/null || true'), '')
+  await wished({})
 })
 
 test('redis that was stopped has all keys after a change', async () => {

@@ -11,6 +11,7 @@ export interface Command extends Resource {
   creates?: string
   unless?: string
   only_if?: string
+  data?: string
 }
 
 export const commandKind: Kind<Command> = {
@@ -22,8 +23,9 @@ export const commandKind: Kind<Command> = {
     creates: Type.Optional(Path),
     unless: Type.Optional(Type.String({ minLength: 1 })),
     only_if: Type.Optional(Type.String({ minLength: 1 })),
+    data: Type.Optional(Path),
   }),
-  wish: (name, { run, user = 'root', creates, unless, only_if }) => ({
+  wish: (name, { run, user = 'root', creates, unless, only_if, data }) => ({
     id: `command:${name}`,
     name,
     run: run as string,
@@ -31,6 +33,7 @@ export const commandKind: Kind<Command> = {
     ...(creates === undefined ? {} : { creates: creates as string }),
     ...(unless === undefined ? {} : { unless: unless as string }),
     ...(only_if === undefined ? {} : { only_if: only_if as string }),
+    ...(data === undefined ? {} : { data: data as string }),
   }),
   implies: (wish) => [`user:${wish.user}`],
   ask(wish, questions) {

@@ -80,6 +80,14 @@ export const directoryKind: Kind<Directory> = {
   },
 }
 
+/** Of a service that keeps its data elsewhere now: what it did not move is not ours to judge. */
+export const removedWhenEmpty = (path: string): Step =>
+  change(
+    `remove directory ${path} if it is empty after its service has moved its data`,
+    `[ ! -d ${quote(path)} ] || remove_folder ${quote(path)}\n[ ! -d ${quote(path)} ] || exit 77`,
+    { last: true },
+  )
+
 /** With all that is in it, but not what stays, and not what is on another disk. */
 function emptied(path: string, inside: readonly Inside[], mounts: string[]): Step {
   const script = `purge_folder ${quote(path)}`

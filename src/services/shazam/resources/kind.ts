@@ -38,6 +38,8 @@ export interface Entry {
   from?: string[]
   /** It is wished no more and was kept: still ours, so that it can be purged. */
   kept?: boolean
+  /** Its service keeps its data elsewhere now, and something was left in it. */
+  spent?: boolean
   cuts_link?: boolean
   notify: string[]
   /** What `notify` names: it is owed when this leaves, also when nothing else names it any more. */
@@ -59,6 +61,8 @@ export interface Step {
   undo?: string
   /** Done before anything leaves: apt must know what is wanted. */
   first?: boolean
+  /** Done after everything else, and exit 77 says that it stays. */
+  last?: boolean
   /** It could not leave yet: it stays known, as something that leaves when it is empty. */
   waits?: boolean
 }

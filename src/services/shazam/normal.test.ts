@@ -112,3 +112,41 @@ test('a normal form is its own normal form, and another unit is another unit', (
     ['x', 'x', 'x.socket', 'x.socket.service', 'a.b', 'a@b'],
   )
 })
+
+/** As earlier versions wrote them: groups are part of a user, and Docker's users are commands. */
+const former: Entry[] = [
+  { id: 'user:ann', kind: 'user', name: 'ann', system: false, groups: ['games', 'adm'], notify: [] },
+  {
+    id: 'user:bob',
+    kind: 'user',
+    name: 'bob',
+    system: false,
+    groups: ['adm'],
+    present_before: true,
+    notify: [],
+  },
+  {
+    ...{ id: 'command:let bob use Docker', kind: 'command', name: 'let bob use Docker', user: 'root' },
+    ...{ present_before: true, notify: [] },
+  },
+]
+
+test('groups that an earlier version gave are taken back when they are described no more, and those described stay', () => {
+  const owned = ownedOf({ applied: { manifest: former } } as unknown as Parameters<typeof ownedOf>[0]) ?? []
+  const state = stateFrom({
+    users: { ann: {}, bob: {} },
+    groups: { games: { members: ['ann'] }, adm: { members: ['ann', 'bob'] }, docker: { members: ['bob'] } },
+  })
+  const same = resources(
+    '{user: ann, groups: [games, adm]}, {user: bob, groups: [adm]}, {membership: bob, group: docker}',
+  )
+  assert.deepEqual(moved(planLive(same, state, owned).changes), [])
+  assert.deepEqual(moved(planRecorded(same, owned)), [])
+  const less = resources('{user: ann, groups: [adm]}, {user: bob}')
+  assert.deepEqual(
+    planLive(less, state, owned)
+      .actions.map(({ script }) => script)
+      .toSorted(),
+    ['leave_group ann games', 'leave_group bob adm', 'leave_group bob docker'],
+  )
+})

@@ -91,10 +91,26 @@ function idOf({ id, kind, path, venv }: Named, normal: Named): string {
   return id
 }
 
+/**
+ * Before memberships were entries of their own, a user's groups were part of it, and Docker's users a command. Who named
+ * a group gave it: it is taken back when it is described no more.
+ */
+function withMemberships<T extends Named>(entry: T): Named[] {
+  const { groups, ...rest } = entry as Named
+  const member = (user: string, group: string): Named => {
+    const id = `membership:${user} ${group}`
+    return { id, kind: 'membership', user, group, notify: [] }
+  }
+  if (entry.kind === 'user' && Array.isArray(groups))
+    return [rest, ...groups.map((group) => member(String(entry.name), String(group)))]
+  const [, user] = /^command:let (\S+) use Docker$/.exec(entry.id) ?? []
+  return user ? [member(user, 'docker')] : [entry]
+}
+
 /** Two spellings of one thing were two entries: the one that brought it to the node knows how it was before. */
 export function normalEntries<T extends Named>(entries: readonly T[]): T[] {
   const known = new Map<string, T>()
-  for (const entry of entries.map(normalEntry)) {
+  for (const entry of entries.map(normalEntry).flatMap(withMemberships) as T[]) {
     const twin = known.get(entry.id)
     if (!twin || (twin.present_before && !entry.present_before)) known.set(entry.id, entry)
   }

@@ -57,6 +57,15 @@ export async function createPerson(where: Where, name: string): Promise<Person> 
   await admin('POST', '/v1/users', { name })
   const { token } = await admin<{ token: string }>('POST', `/v1/users/${name}/tokens`, { title: 'tests' })
   await admin('POST', `/v1/users/${name}/keys`, { key: readFileSync(`${keyFile}.pub`, 'utf8').trim() })
+  return openPerson(where, { name, keyFile, token })
+}
+
+/** Somebody whom the platform knows already. */
+export function openPerson(
+  where: Where,
+  { name, keyFile, token }: Pick<Person, 'name' | 'keyFile' | 'token'>,
+): Person {
+  const home = dirname(keyFile)
   const env = environment(where, home, keyFile, token)
   const api = request(where.url, token)
   return {

@@ -7,7 +7,7 @@ import { createPerson, type Person, request } from './person.ts'
 import { until } from './until.ts'
 
 const run = promisify(execFile)
-const program = resolve(import.meta.dirname, '../bin/devops.ts')
+const own = resolve(import.meta.dirname, '../bin/devops.ts')
 const setClock = resolve(import.meta.dirname, 'set-clock.ts')
 /** Beside the data folder: its disk may be full. */
 const clockOf = (data: string) => join(tmpdir(), `${basename(data)}.clock`)
@@ -22,7 +22,7 @@ export interface Plane extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): Promise<void>
   /** `SIGTERM`, as an operator stops it; resolves when the process is gone. */
   terminate(): Promise<void>
-  /** Starts it again on the same data and ports; after another version, with the program of this checkout. */
+  /** Starts it again on the same data and ports. */
   restart(): Promise<void>
   /** A user with an SSH key, a token and a folder for clones. */
   person(name: string): Promise<Person>
@@ -36,23 +36,32 @@ export interface Plane extends AsyncDisposable {
   output(): string
 }
 
-/**
- * `more`: further options of `devops server`. `within`: where the data folder is made. `settable`: with a wall clock that
- * `setClock` sets. `first`: the program of another version, which runs until the first `restart`.
- */
+/** `more`: further options of `devops server`. `within`: where the data folder is made. `settable`: with a wall clock that `setClock` sets. */
 export async function startPlane(
   more: readonly string[] = [],
   within = tmpdir(),
   settable = false,
-  first = program,
 ): Promise<Plane> {
+  return openPlane(mkdtempSync(join(within, 'devops-plane-')), { more, settable })
+}
+
+interface OpenOptions {
+  more?: readonly string[]
+  settable?: boolean
+  /** That of another version; of this checkout when absent. */
+  program?: string
+  /** At the end the folder stays, and the servers. */
+  keep?: boolean
+}
+
+/** A platform on a data folder that is there, and goes at the end with the servers that were made. */
+export async function openPlane(data: string, options: OpenOptions = {}): Promise<Plane> {
   await using stack = new AsyncDisposableStack()
-  const data = mkdtempSync(join(within, 'devops-plane-'))
-  stack.defer(() => rmSync(data, { recursive: true, force: true }))
+  if (!options.keep) stack.defer(() => rmSync(data, { recursive: true, force: true }))
   stack.defer(() => rmSync(clockOf(data), { force: true }))
-  const start = { data, more, settable, program }
-  let server = await launch({ ...start, program: first }, { api: 0, ssh: 0, git: 0 })
-  stack.defer(() => removeServers(data))
+  const start = { more: [], settable: false, program: own, ...options, data }
+  let server = await launch(start, { api: 0, ssh: 0, git: 0 })
+  if (!options.keep) stack.defer(() => removeServers(data))
   stack.defer(() => end(server.child, 'SIGTERM'))
   const adminToken = readFileSync(join(data, 'admin.token'), 'utf8').trim()
   const undo = stack.move()
@@ -164,7 +173,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 }
 
 /** Takes away the containers and networks of this platform, and only those. */
-async function removeServers(data: string): Promise<void> {
+export async function removeServers(data: string): Promise<void> {
   const plane = readFileSync(join(data, 'plane'), 'utf8').trim()
   // Where there is no Docker there are no servers.
   if (

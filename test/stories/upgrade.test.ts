@@ -1,99 +1,68 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { suite, test } from 'node:test'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import type { Run } from '#contracts/tasker.ts'
-import { formerVersions, openFormer } from '#testing/former-program.ts'
-import type { Clone, Person } from '#testing/person.ts'
-import { type Plane, startPlane } from '#testing/plane.ts'
-import { onServer, server, type Watch, watch } from '#testing/story.ts'
+import { type Scene, sceneOf, taskText } from '#testing/former-data.ts'
+import { formerVersions } from '#testing/former-program.ts'
+import { openPerson, type Person, request } from '#testing/person.ts'
+import { openPlane, type Plane, removeServers } from '#testing/plane.ts'
+import { onServer, type Watch, watch } from '#testing/story.ts'
+
+const run = promisify(execFile)
+const maker = resolve(import.meta.dirname, '../../tools/former-data.ts')
 
 /**
  * A platform of a former version is killed with work under way, and the code of this checkout is started on its data
  * folder.
  */
-const SECRET = 'correct horse battery staple'
-const CRON = '0 3 1 1 *'
-
-const task = (id: string, line: string, more = '') =>
-  `id: ${id}\nname: ${id}\ntype: task\ntargets: [one]\n${more}steps:\n  - run: ${JSON.stringify(line)}\n`
-
-const long =
-  'echo long begins; echo x >> /tmp/long; while ! test -e /tmp/go; do sleep 0.1; done; echo long ends'
-
-interface Scene {
+interface Stage {
   plane: Plane
   ann: Person
-  clone: Clone
   see: Watch
   path: string
-  hasSecrets: boolean
+  scene: Scene
 }
 
 suite('upgrade', { concurrency: true }, async () => {
   for (const version of await formerVersions())
     test(`a data folder of ${version} with work under way goes on, and loses and repeats nothing`, async (t) => {
-      using former = await openFormer(version)
-      await using plane = await startPlane([], undefined, false, former.program)
-      const ann = await plane.person('ann')
-      const clone = await ann.repository('shop')
-      const path = `/v1/repos/${clone.repo}`
-      const hasSecrets = version !== '0fce87c'
-      const scene: Scene = { plane, ann, clone, see: watch(ann, clone.repo, plane), path, hasSecrets }
-      const before = await begin(scene)
-      await plane.kill()
-      await plane.restart()
-      await goesOn(scene, before)
-      await isThere(scene, before)
-      await takesPush(scene)
-      t.diagnostic(await syncs(scene))
+      const data = await folderOf(t, version)
+      const scene = sceneOf(data)
+      await using plane = await openPlane(data)
+      const ann = openPerson(plane, { ...scene, name: scene.user })
+      const see = watch(ann, scene.repo, plane)
+      const stage = { plane, ann, see, scene, path: `/v1/repos/${scene.repo}` }
+      await goesOn(stage)
+      await isThere(stage)
+      await lettingIn(stage)
+      await takesPush(stage)
+      await isAudited(stage)
+      t.diagnostic(await syncs(stage))
     })
 })
 
-interface Before {
-  container: string
-  variables: unknown[]
-  secrets: unknown[]
-  lines: string[]
-}
-
-const start = async ({ ann, path }: Scene, task: string) =>
-  (await ann.api<{ id: string }>('POST', `${path}/tasks/${task}/runs`, {})).id
-
-/** A step that runs, a run behind it, a cron, values and lines. */
-async function begin(scene: Scene): Promise<Before> {
-  const { ann, clone, see, path, hasSecrets } = scene
-  clone.write({
-    'nodes/one.yml': server('one'),
-    'tasks/long.yml': task('long', long),
-    'tasks/queued.yml': task('queued', 'echo x >> /tmp/queued'),
-    'tasks/nightly.yml': task('nightly', 'true', `triggers:\n  crons: ['${CRON}']\n`),
+/** Made as people make it, by hand. The server that it leaves goes even when nothing can be started on the folder. */
+async function folderOf(t: TestContext, version: string): Promise<string> {
+  const data = mkdtempSync(join(tmpdir(), 'devops-former-'))
+  t.after(async () => {
+    if (existsSync(join(data, 'plane'))) await removeServers(data)
+    rmSync(data, { recursive: true, force: true })
   })
-  const pushed = await clone.push('start')
-  assert.equal(pushed.code, 0, pushed.text)
-  await see.synced('one')
-  await ann.api('PUT', `${path}/variables`, { scope: 'repo', name: 'colour', value: 'blue' })
-  if (hasSecrets) await ann.api('PUT', `${path}/secrets/token`, { value: SECRET })
-  await see.idle()
-  const container = (await see.node('one')).server?.id ?? ''
-  await start(scene, 'long')
-  await see.eventually('the step of long runs', async () =>
-    (await onServer(container, 'cat /tmp/long 2>/dev/null || true')).includes('x'),
-  )
-  await start(scene, 'queued')
-  await see.eventually('the first line of the step is there', async () =>
-    (await texts(see)).includes('long begins'),
-  )
-  return {
-    container,
-    variables: await ann.api<unknown[]>('GET', `${path}/variables`),
-    secrets: hasSecrets ? await ann.api<unknown[]>('GET', `${path}/secrets`) : [],
-    lines: await texts(see),
-  }
+  await run(process.execPath, [maker, version, data])
+  return data
 }
 
 const texts = async (see: Watch) => (await see.logs('')).map(({ text }) => text)
 
-async function goesOn({ see }: Scene, { container }: Before): Promise<void> {
+const start = async ({ ann, path }: Stage, task: string) =>
+  (await ann.api<{ id: string }>('POST', `${path}/tasks/${task}/runs`, {})).id
+
+async function goesOn({ see, scene: { container } }: Stage): Promise<void> {
   const state = async (task: string) => (await see.runs(task)).map(({ state }: Run) => state)
   assert.deepEqual(await state('long'), ['running'])
   assert.deepEqual(await state('queued'), ['waiting'])
@@ -109,16 +78,19 @@ async function goesOn({ see }: Scene, { container }: Before): Promise<void> {
   await see.idle()
 }
 
-async function isThere({ ann, path, see, hasSecrets }: Scene, before: Before): Promise<void> {
-  const now = await ann.api<object[]>('GET', `${path}/variables`)
-  now.forEach((variable, n) => {
-    assert.deepEqual(pick(variable, before.variables[n]), before.variables[n])
-  })
-  assert.equal(now.length, before.variables.length)
-  if (hasSecrets) assert.deepEqual(await ann.api('GET', `${path}/secrets`), before.secrets)
+async function isThere({ ann, path, see, scene }: Stage): Promise<void> {
+  const same = async (address: string, before: readonly object[]) => {
+    const now = await ann.api<object[]>('GET', address)
+    assert.deepEqual(
+      now.map((each, n) => pick(each, before[n])),
+      before,
+    )
+  }
+  await same(`${path}/variables`, scene.variables)
+  if (scene.secrets) await same(`${path}/secrets`, scene.secrets.list)
   const lines = new Set(await texts(see))
   assert.deepEqual(
-    before.lines.filter((line) => !lines.has(line)),
+    scene.lines.filter((line) => !lines.has(line)),
     [],
   )
   const crons = await see.eventually('the cron of a task that nobody changed is armed', async () => {
@@ -127,7 +99,7 @@ async function isThere({ ann, path, see, hasSecrets }: Scene, before: Before): P
   })
   assert.deepEqual(
     crons.map(({ task, cron }) => [task, cron]),
-    [['nightly', CRON]],
+    [['nightly', scene.cron]],
   )
 }
 
@@ -135,25 +107,76 @@ async function isThere({ ann, path, see, hasSecrets }: Scene, before: Before): P
 const pick = (now: object, before: unknown) =>
   Object.fromEntries(Object.entries(now).filter(([key]) => key in Object(before)))
 
+/** The password signs in and another does not; what was signed in stays so; a token reaches as far as it did. */
+async function lettingIn({ plane, ann, path, scene: { people, repo, tokens } }: Stage): Promise<void> {
+  const now = await ann.api<{ id: string; scope: string; repo: string | null }[]>(
+    'GET',
+    '/v1/users/ann/tokens',
+  )
+  const known = new Map(now.map((token) => [token.id, token]))
+  for (const { used_at: _, ...before } of tokens as { id: string; used_at: unknown }[])
+    assert.deepEqual(pick(known.get(before.id) ?? {}, before), before)
+  if (!people) return
+  const login = (password: string) =>
+    request(plane.url, '')<{ token: string }>('POST', '/v1/login', { user: 'ann', password, title: 'again' })
+  const { token } = await login(people.password)
+  await assert.rejects(login(`${people.password}!`), /401/)
+  for (const signedIn of [token, people.session])
+    await request(plane.url, signedIn)('PUT', `${path}/variables`, {
+      scope: 'repo',
+      name: 'signed',
+      value: 1,
+    })
+  const reader = request(plane.url, people.reader)
+  await reader('GET', `${path}/variables`)
+  const change = { scope: 'repo', name: 'colour', value: 'red' }
+  await assert.rejects(reader('PUT', `${path}/variables`, change), /403/)
+  await ann.api('POST', '/v1/repos', { repo: 'other' })
+  await assert.rejects(reader('GET', `/v1/repos/${ann.name}/other/variables`), /40[34]/)
+  assert.deepEqual(
+    now.filter(({ scope }) => scope === 'read').map((one) => one.repo),
+    [repo],
+  )
+}
+
 /** The user's SSH key opens the repository, and values open for a step. */
-async function takesPush(scene: Scene): Promise<void> {
-  const { clone, see, hasSecrets } = scene
-  const secret = hasSecrets ? '{{ secrets.token }}' : SECRET
-  clone.write({ 'tasks/after.yml': task('after', `printf '%s' "{{ vars.colour }} ${secret}" | sha256sum`) })
+async function takesPush(stage: Stage): Promise<void> {
+  const { ann, see, scene } = stage
+  const value = 'correct horse battery staple'
+  const secret = scene.secrets ? '{{ secrets.token }}' : value
+  const clone = await ann.clone(scene.repo)
+  clone.write({
+    'tasks/after.yml': taskText('after', `printf '%s' "{{ vars.colour }} ${secret}" | sha256sum`),
+  })
   const pushed = await clone.push('after the upgrade')
   assert.equal(pushed.code, 0, pushed.text)
-  await start(scene, 'after')
+  await start(stage, 'after')
   const [run] = await see.ended('after')
   assert.equal(run?.state, 'succeeded', JSON.stringify(run))
-  const digest = createHash('sha256').update(`blue ${SECRET}`).digest('hex')
+  const digest = createHash('sha256')
+    .update(`blue ${scene.secrets?.value ?? value}`)
+    .digest('hex')
   assert.ok(
     (await texts(see)).some((text) => text.startsWith(digest)),
     'the step had both values',
   )
 }
 
+/** What the former version has written and what this one adds are one chain. */
+async function isAudited({ plane, scene }: Stage): Promise<void> {
+  const verdict = await plane.admin()<{ faults: unknown[]; entries: number }>('GET', '/v1/audit/verify')
+  assert.deepEqual(verdict.faults, [])
+  assert.ok(verdict.entries > 0)
+  if (!scene.people) return
+  const entries = await plane.admin()<{ action: string; at: number }[]>('GET', '/v1/audit?limit=1000')
+  assert.ok(
+    entries.some(({ action }) => action === 'setPassword'),
+    'what was done before the upgrade is in it',
+  )
+}
+
 /** The first sync may bring what is new in this version; the second has nothing to do. Returns what the first did. */
-async function syncs({ ann, path, see }: Scene): Promise<string> {
+async function syncs({ ann, path, see }: Stage): Promise<string> {
   const ends = async () =>
     (await texts(see)).filter((text) => /^sync of one .*succeeded|^sync .*succeeded/.test(text))
   const sync = async () => {

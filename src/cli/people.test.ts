@@ -41,6 +41,7 @@ async function open(): Promise<AsyncDisposable> {
     { repo: 'root/shop', created_at: 0, branch: 'main', commit: null },
   ])
   bus.answer('registry.list_nodes', async () => [])
+  bus.answer('tasker.list_works', async () => [])
   bus.answer('shazam.check_credential', async () => ({ said: 'Docker 29' }))
   const onListen = ({ port }: { port: number }) => {
     url = `http://127.0.0.1:${port}`

@@ -159,10 +159,10 @@ test('wrong words end with 2 and the nearest right one', async () => {
   await using api = await startTestApi()
   const unknown = await run(api.url, 'lst')
   assert.equal(unknown.code, 2)
-  assert.match(unknown.err, /^error: unknown command 'lst'\n\(Did you mean list\?\)\n/)
+  assert.match(unknown.err, /^error: There is no command `lst`, did you mean `devops list`\?\n/)
   const noun = await run(api.url, 'list nods')
   assert.equal(noun.code, 2)
-  assert.match(noun.err, /Did you mean nodes\?/)
+  assert.match(noun.err, /did you mean `devops list nodes`\?/)
   assert.equal((await run(api.url, 'info')).code, 2)
   assert.equal((await run(api.url, 'list nodes --repo nonsense')).code, 2)
 })
@@ -348,7 +348,7 @@ test('Ctrl-C while following leaves the run going and says so', async () => {
 test('logs with words that contradict each other, or are no such thing, are refused before anything is asked', async () => {
   await using api = await startTestApi()
   for (const [line, said] of [
-    ['--level loud', '--level is debug, info, warn, error, not `loud`.'],
+    ['--level loud', 'There is no level `loud`.\n  There are: debug, info, warn, error.'],
     ['--step 0', '--step is a number from 1 on, not `0`.'],
     ['--since soon', '--since is a time ago such as 15m'],
     ['--all --before 7', '--all gives every line'],
@@ -453,7 +453,11 @@ test('people, keys, tokens and variables are kept by the commands of their names
       2,
       'error: That is a private key: it must not leave this machine.\n  Give the file that ends in .pub.\n',
     ],
-    ['key add none.pub', 2, `error: ${home}/none.pub cannot be read: ENOENT\n  Name a file that is there.\n`],
+    [
+      'key add none.pub',
+      2,
+      `error: There is no file ${home}/none.pub.\n  Name a file that is there and that you may read.\n`,
+    ],
     [
       'key list',
       0,
@@ -481,14 +485,14 @@ test('people, keys, tokens and variables are kept by the commands of their names
     [
       'collaborator add bob --role king --repo ann/shop',
       2,
-      'error: `king` is no role.\n  Roles are read, write, admin.\n',
+      'error: There is no role `king`.\n  There are: read, write, admin.\n',
     ],
     ['collaborator list --repo ann/shop', 0, 'USER  ROLE\nbob   write\n'],
     ['var set --repo ann/shop version=1.4', 0, 'Set version of ann/shop: 1.4, a number.\n'],
     ['var set --repo ann/shop --string version=1.10', 0, 'Set version of ann/shop: "1.10", text.\n'],
     ['var set --repo ann/shop --node web a=b', 0, 'Set a of node:web: "b", text.\n'],
     ['var set --repo ann/shop ports=[80,{a:b}]', 0, 'Set ports of ann/shop: [80,{"a:b":null}], a list.\n'],
-    ['var set --repo ann/shop --json on=true', 0, 'Set on of ann/shop: true, a boolean.\n'],
+    ['var set --repo ann/shop on=true', 0, 'Set on of ann/shop: true, a boolean.\n'],
     [
       'var set --repo ann/shop --json on=yes',
       2,
@@ -559,23 +563,23 @@ test('the value of a secret comes from stdin, a file, or with a warning from the
     assert.deepEqual(api.world.asked.at(-1)?.input, sent)
   }
   assert.match((await run(api.url, `${set} --file picture`)).err, /holds bytes that are no text/)
-  assert.match((await run(api.url, `${set} --file nope`)).err, /cannot be read: ENOENT/)
+  assert.match((await run(api.url, `${set} --file nope`)).err, /There is no file \S+nope\.\n/)
 })
 
 test('a rollback names the commit by its id, and says what was done', async () => {
   await using api = await startTestApi()
   assert.match((await run(api.url, 'rollback ann/shop --to HEAD~1')).err, /`HEAD~1` is no commit/)
-  const done = await run(api.url, 'rollback ann/shop --to 3f2a1c0 --destroy db')
+  const done = await run(api.url, 'rollback ann/shop --to 3f2a1c0 --destroy web')
   assert.equal(done.out, 'Rolled ann/shop back to 3f2a1c0 by the new commit 3f2a1c0, 1 commit taken back.\n')
   const { input } = api.world.asked.findLast(({ name }) => name === 'git.rollback') ?? {}
-  assert.deepEqual(input, { repo: 'ann/shop', to: '3f2a1c0', destroy: ['db'], by: 'ann' })
+  assert.deepEqual(input, { repo: 'ann/shop', to: '3f2a1c0', destroy: ['web'], by: 'ann' })
 })
 
 test('trust and unlink name the node; a fingerprint that is none is refused', async () => {
   await using api = await startTestApi()
   const key = `SHA256:${'k'.repeat(43)}`
   const trusted = await run(api.url, `trust web ${key} --repo ann/shop`)
-  assert.equal(trusted.out, `web is known by ${key} now, no more by SHA256:abc.\n`)
+  assert.equal(trusted.out, `web is known by ${key} now, no longer by SHA256:abc.\n`)
   assert.match((await run(api.url, 'trust web SHA256:x --repo ann/shop')).err, /is no fingerprint/)
   const gone = await run(api.url, 'unlink old --repo ann/shop')
   assert.equal(gone.out, 'destroy of old succeeded in 5.0 s\n')
@@ -591,7 +595,7 @@ test('power switches the server of a node, says what follows, and refuses what i
   })
   assert.equal(
     (await run(api.url, 'power web reboot --repo ann/shop')).out,
-    'The server of web was booted anew.\n',
+    'The server of web is rebooted.\n',
   )
   const asked = api.world.asked.filter(({ name }) => name === 'shazam.power').map(({ input }) => input)
   assert.deepEqual(asked, [
@@ -601,7 +605,7 @@ test('power switches the server of a node, says what follows, and refuses what i
   const wrong = await run(api.url, 'power web explode --repo ann/shop')
   assert.deepEqual(
     [wrong.code, wrong.err],
-    [2, 'error: `explode` is no act.\n  There are: start, stop, reboot.\n'],
+    [2, 'error: There is no act `explode`.\n  There are: start, stop, reboot.\n'],
   )
 })
 

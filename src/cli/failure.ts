@@ -15,19 +15,46 @@ export class Failure extends Error {
 
 export const wrongUsage = (message: string, next?: string) => new Failure(message, next, 2)
 
+/** An error for programs: what `--json` prints to stderr. */
+interface ErrorJson {
+  message: string
+  next?: string
+  /** Of a refusal of the server: its code and status, as the API answers. */
+  code?: string
+  status?: number
+  findings?: string[]
+  exit: number
+}
+
 /** What is printed of any error. */
-export function explain(error: unknown): { text: string; exit: number } {
-  if (error instanceof Failure) return { text: lines(error.message, error.next), exit: error.exit }
+export function explain(error: unknown): { text: string; json: ErrorJson; exit: number } {
+  if (error instanceof Failure) return told(error, error.exit, error.next)
   if (error instanceof Unreachable)
-    return {
-      text: lines(
-        `${error.message}.`,
-        'Start a server with `devops server`, or name another with `devops login --server URL` or DEVOPS_SERVER.',
-      ),
-      exit: 1,
-    }
-  if (error instanceof ApiProblem) return { text: lines(error.message, error.next, findings(error)), exit: 1 }
-  return { text: lines(error instanceof Error ? error.message : String(error)), exit: 1 }
+    return told(
+      new Error(`${error.message}.`),
+      1,
+      'Start a server with `devops server`, or name another with `devops login --server URL` or DEVOPS_SERVER.',
+    )
+  if (!(error instanceof ApiProblem))
+    return told(error instanceof Error ? error : new Error(String(error)), 1, undefined)
+  const { text, json, exit } = told(error, 1, error.next, findings(error))
+  const { code, status } = error
+  return { text, exit, json: { ...json, code, status } }
+}
+
+function told(
+  { message }: Error,
+  exit: number,
+  next: string | undefined,
+  details: readonly string[] = [],
+): ReturnType<typeof explain> {
+  const json = {
+    message,
+    ...(next !== undefined && { next }),
+    ...(details.length > 0 && { findings: [...details] }),
+    exit,
+  }
+  return { text: lines(message, next, details), json, exit }
 }
 
 /** A refusal of descriptors carries what is wrong with them. */

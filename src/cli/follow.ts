@@ -12,7 +12,11 @@ const DRAIN = 1000
 
 const ended = ({ state }: Work) => state !== 'waiting' && state !== 'running'
 
-export function printLine({ paint, print }: Session, line: Line): void {
+export function printLine({ json, paint, print }: Session, line: Line): void {
+  if (json) {
+    print(`${JSON.stringify(line)}\n`)
+    return
+  }
   const text = printable(line.text)
   const shown =
     line.level === 'error' ? paint('red', text) : line.stream === 'platform' ? paint('dim', text) : text

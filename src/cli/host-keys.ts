@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { hostOf } from '#language/filters.ts'
-import { Failure } from './failure.ts'
+import { Failure, wrongUsage } from './failure.ts'
 
 const run = promisify(execFile)
 
@@ -38,6 +38,15 @@ export async function pinnedHostKeys(node: string, { host, port, host_keys }: Se
       'If the change is yours, run `devops link` again; if not, somebody may be in between.',
     )
   return pinned.map((line) => `${line}\n`).join('')
+}
+
+/** Throws when a word cannot be the fingerprint of a host key. */
+export function requireFingerprint(text: string): void {
+  if (/^SHA256:[A-Za-z0-9+/]{43}$/.test(text)) return
+  throw wrongUsage(
+    `\`${text}\` is no fingerprint.`,
+    'Write it as ssh-keygen does: SHA256: and 43 characters.',
+  )
 }
 
 /** As ssh-keygen prints it. */

@@ -10,7 +10,8 @@ export const INTERRUPTED = 130
 
 /** One line a work, and the exit code: 0 when all succeeded. */
 export function report(session: Session, { works, interrupted }: Followed): void {
-  for (const work of works) session.print(`${sentence(session, work)}\n`)
+  for (const work of works)
+    session.print(`${session.json ? JSON.stringify(work) : sentence(session, work)}\n`)
   if (interrupted) {
     const going = works.filter(({ state }) => state === 'waiting' || state === 'running')
     for (const { id, kind } of going)

@@ -122,7 +122,7 @@ test('people by the command line', async (t) => {
       assert.deepEqual(wrong, {
         code: 2,
         out: '',
-        err: 'error: `all` is no scope.\n  Scopes are read, write, admin.\n',
+        err: 'error: There is no scope `all`.\n  There are: read, write, admin.\n',
       })
     },
   )

@@ -83,6 +83,16 @@ function globalOptions(this: Help, command: Command): Option[] {
   return Help.prototype.visibleGlobalOptions.call(this, command).filter(({ long }) => long !== '--version')
 }
 
+/** What they print is that of another program, or a program itself. */
+const noJson = ['server', 'ssh', 'completion']
+
+/** Whatever a command prints, a program can read: a command of tomorrow, too. */
+function offerJson(command: Command): void {
+  command.commands.forEach(offerJson)
+  if (noJson.includes(command.name()) || command.commands.length > 0) return
+  if (!command.options.some(({ long }) => long === '--json')) command.option('--json', 'print JSON')
+}
+
 export function buildProgram(session: Session): Command {
   const { io } = session
   const program = new Command('devops')
@@ -93,14 +103,16 @@ export function buildProgram(session: Session): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
+      // Refusals are printed by their own sentences: see usage.ts.
+      outputError: () => {},
       getOutHasColors: () => false,
       getErrHasColors: () => false,
       getOutHelpWidth: () => widthOf(io.stdout),
       getErrHelpWidth: () => widthOf(io.stderr),
     })
-    .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', '\nStart with `devops server`, `devops login` and `devops init`.')
     .exitOverride()
   for (const add of commands) add(program, session)
+  offerJson(program)
   return program
 }

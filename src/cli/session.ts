@@ -22,6 +22,10 @@ export interface Session {
   server: string
   print(text: string): void
   printJson(value: unknown): void
+  /** `--json` was given: stdout is JSON, and stderr is JSON, a line each. */
+  json: boolean
+  /** What came of a command: a value for programs, or a sentence for people. */
+  answer(value: unknown, text: string): void
   /** To stderr: about what is going on, not the answer. */
   note(text: string): void
   paint: Paint
@@ -51,6 +55,7 @@ export function createSession(io: Io, argv: readonly string[] = []): Session {
       ...(bearer === undefined ? {} : { token: bearer }),
       ...(io.fetch ? { fetch: io.fetch } : {}),
     })
+  const json = wantsJson(argv)
   const session: Session = {
     io,
     argv,
@@ -59,7 +64,9 @@ export function createSession(io: Io, argv: readonly string[] = []): Session {
     server,
     print: (text) => io.stdout.write(text),
     printJson: (value) => io.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
-    note: (text) => io.stderr.write(text),
+    json,
+    answer: (value, text) => (json ? session.printJson(value) : session.print(text)),
+    note: (text) => io.stderr.write(json ? `${JSON.stringify({ note: text.trim() })}\n` : text),
     paint: painter(io.stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'),
     now: io.now ?? Date.now,
     client() {
@@ -76,6 +83,12 @@ export function createSession(io: Io, argv: readonly string[] = []): Session {
     code: 0,
   }
   return session
+}
+
+/** What stands after `--` belongs to another program. */
+export const wantsJson = (argv: readonly string[]): boolean => {
+  const end = argv.indexOf('--')
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
 }
 
 function repoOf(named: string | undefined, cwd: string): Repo {

@@ -8,12 +8,12 @@ export function approve(program: Command, session: Session): void {
     .description('let a run begin that waits for approval')
     .action(async (run: string, _, self: Command) => {
       const { path } = session.repo(optionsOf(self).repo)
-      must(
+      const begun = must(
         await session.client().POST('/v1/repos/{owner}/{repo}/runs/{run}/approve', {
           params: { path: { ...path, run } },
         }),
       )
-      session.print(`Approved: run ${run} begins. See it with \`devops logs -f --work ${run}\`.\n`)
+      session.answer(begun, `Approved: run ${run} begins. See it with \`devops logs -f --work ${run}\`.\n`)
     })
   examples(command, 'devops approve 0abcdefgh1234567890')
 }
@@ -26,13 +26,13 @@ export function refuse(program: Command, session: Session): void {
     .action(async (run: string, _, self: Command) => {
       const { repo, why } = optionsOf<{ why?: string }>(self)
       const { path } = session.repo(repo)
-      must(
+      const ended = must(
         await session.client().POST('/v1/repos/{owner}/{repo}/runs/{run}/refuse', {
           params: { path: { ...path, run } },
           body: why === undefined ? {} : { why },
         }),
       )
-      session.print(`Refused: run ${run} has ended.\n`)
+      session.answer(ended, `Refused: run ${run} has ended.\n`)
     })
   examples(command, "devops refuse 0abcdefgh1234567890 --why 'not before the backup'")
 }

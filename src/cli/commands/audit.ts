@@ -46,6 +46,11 @@ export function audit(program: Command, session: Session): void {
     .option('--head <seq:hash>', 'what an earlier look printed: all up to it must still be there')
     .option('--json', 'print JSON')
     .action(async ({ head, json }: { head?: string; json?: boolean }) => {
+      if (head !== undefined && !/^\d{1,15}:[0-9a-f]{64}$/.test(head))
+        throw wrongUsage(
+          `\`${head}\` is no head.`,
+          'Give what `devops audit verify` printed: a number, a colon and 64 hexadecimal digits.',
+        )
       const query = head === undefined ? {} : { head }
       const verdict = must(await session.client().GET('/v1/audit/verify', { params: { query } }))
       if (json) session.printJson(verdict)

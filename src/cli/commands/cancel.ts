@@ -8,12 +8,14 @@ export function cancel(program: Command, session: Session): void {
     .description('cancel a sync or a run that waits or runs')
     .action(async (work: string, _, self: Command) => {
       const repo = session.repo(optionsOf(self).repo)
-      const { kind, state } = must(
+      const cancelled = must(
         await session.client().POST('/v1/repos/{owner}/{repo}/works/{work}/cancel', {
           params: { path: { ...repo.path, work } },
         }),
       )
-      session.print(
+      const { kind, state } = cancelled
+      session.answer(
+        cancelled,
         state === 'cancelled'
           ? `The ${kind} ${work} is cancelled.\n`
           : `The ${kind} ${work} is being cancelled.\n`,

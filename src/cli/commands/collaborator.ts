@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
+import { oneOf } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
-import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
 import { show } from './list.ts'
 
@@ -20,16 +20,15 @@ export function collaborator(program: Command, session: Session): void {
     .option('--role <role>', roles.join(', '), 'write')
     .action(async (user: string, _, self: Command) => {
       const options = optionsOf<{ role: string }>(self)
-      const role = roles.find((one) => one === options.role)
-      if (!role) throw wrongUsage(`\`${options.role}\` is no role.`, `Roles are ${roles.join(', ')}.`)
+      const role = oneOf('role', options.role, roles)
       const { id, path } = session.repo(options.repo)
-      must(
+      const made = must(
         await session.client().PUT('/v1/repos/{owner}/{repo}/collaborators/{user}', {
           params: { path: { ...path, user } },
           body: { role },
         }),
       )
-      session.print(`${user} shares ${id} with role ${role}.\n`)
+      session.answer(made, `${user} shares ${id} with role ${role}.\n`)
     })
   examples(add, 'devops collaborator add bob --role read')
 
@@ -64,7 +63,7 @@ export function collaborator(program: Command, session: Session): void {
           params: { path: { ...path, user } },
         }),
       )
-      session.print(`${user} shares ${id} no more.\n`)
+      session.answer({ repo: id, user, role: null }, `${user} no longer shares ${id}.\n`)
     })
   examples(remove, 'devops collaborator remove bob')
 }

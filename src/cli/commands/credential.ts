@@ -51,7 +51,7 @@ export function credential(program: Command, session: Session): void {
       }
       const params = await paths(name, options)
       const made = must(await session.client().PUT('/v1/users/{user}/credentials/{name}', { params, body }))
-      session.print(`Set credential ${made.name}: ${saying(made)}\n`)
+      session.answer(made, `Set credential ${made.name}: ${saying(made)}\n`)
     })
   examples(
     set,
@@ -87,7 +87,7 @@ export function credential(program: Command, session: Session): void {
     .action(async (name: string, options: Options) => {
       const params = await paths(name, options)
       const found = must(await session.client().POST('/v1/users/{user}/credentials/{name}/check', { params }))
-      session.print(`${found.name}: ${saying(found)}\n`)
+      session.answer(found, `${found.name}: ${saying(found)}\n`)
     })
   examples(check, 'devops credential check farm')
 
@@ -98,7 +98,7 @@ export function credential(program: Command, session: Session): void {
     .action(async (name: string, options: Options) => {
       const params = await paths(name, options)
       must(await session.client().DELETE('/v1/users/{user}/credentials/{name}', { params }))
-      session.print(`Removed credential ${printable(name)}.\n`)
+      session.answer({ removed: name }, `Removed credential ${printable(name)}.\n`)
     })
   examples(unset, 'devops credential unset farm')
 }

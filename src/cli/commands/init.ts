@@ -15,22 +15,28 @@ export function init(program: Command, session: Session): void {
       const folder = resolve(session.io.cwd, dir ?? '.')
       const schemas = Object.entries((await session.io.schemas?.(folder)) ?? {})
       const at = schemas.length > 0 ? '../.devops/schemas/' : `${session.server}/v1/schemas/`
+      const done: { path: string; wrote: boolean }[] = []
       for (const [path, text] of Object.entries(files(at))) {
         const file = join(folder, path)
         const kept = existsSync(file)
         if (!kept) write(file, text)
-        session.print(`${kept ? 'kept ' : 'wrote'}  ${path}\n`)
+        done.push({ path, wrote: !kept })
       }
       // Always anew: they are those of this program's catalog.
       for (const [kind, schema] of schemas) {
         const path = `.devops/schemas/${kind}.json`
         write(join(folder, path), `${JSON.stringify(schema, null, 2)}\n`)
-        session.print(`wrote  ${path}\n`)
+        done.push({ path, wrote: true })
       }
-      if (!isRepository(folder)) {
+      const made = !isRepository(folder)
+      if (made) {
         execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: folder })
-        session.print('made   a Git repository, branch main\n')
       }
+      const lines = done.map(({ path, wrote }) => `${wrote ? 'wrote' : 'kept '}  ${path}\n`).join('')
+      session.answer(
+        { folder, files: done, repository: made },
+        `${lines}${made ? 'made   a Git repository, branch main\n' : ''}`,
+      )
       const place = relative(session.io.cwd, folder)
       session.note(`Check it with \`devops validate${place ? ` ${place}` : ''}\`; then commit and push.\n`)
     })

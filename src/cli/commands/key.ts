@@ -33,7 +33,7 @@ export function key(program: Command, session: Session): void {
           body: { key: text, ...(options.title ? { title: options.title } : {}) },
         }),
       )
-      session.print(`Added ${made.fingerprint} (${printable(made.title)}) for ${user}.\n`)
+      session.answer(made, `Added ${made.fingerprint} (${printable(made.title)}) for ${user}.\n`)
     })
   examples(add, 'devops key add ~/.ssh/id_ed25519.pub --title laptop')
 
@@ -73,7 +73,7 @@ export function key(program: Command, session: Session): void {
           params: { path: { user, fingerprint } },
         }),
       )
-      session.print(`Removed ${printable(fingerprint)}.\n`)
+      session.answer({ removed: fingerprint }, `Removed ${printable(fingerprint)}.\n`)
     })
   examples(remove, 'devops key remove SHA256:…')
 }
@@ -95,9 +95,10 @@ export function readFile(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
     throw wrongUsage(
-      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
-      'Name a file that is there.',
+      code === 'ENOENT' ? `There is no file ${file}.` : `${file} cannot be read: ${code}.`,
+      'Name a file that is there and that you may read.',
     )
   }
 }

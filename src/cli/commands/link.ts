@@ -4,6 +4,7 @@ import type { Schemas } from '#client'
 import { hostOf } from '#language/filters.ts'
 import { examples, optionsOf } from '../command.ts'
 import { Failure, wrongUsage } from '../failure.ts'
+import { requireFingerprint } from '../host-keys.ts'
 import { createPrompt, type Prompt, readAll } from '../prompt.ts'
 import { must, type Session } from '../session.ts'
 import { printable } from '../text.ts'
@@ -69,9 +70,11 @@ export function link(program: Command, session: Session): void {
           // The machine that was looked at, and no other.
           body.host_key = look.host_key
         }
-        const { host_key, os, warnings } = await post({})
+        const linked = await post({})
+        const { host_key, os, warnings } = linked
         if (options.yes) session.note(takeCare(warnings))
-        session.print(
+        session.answer(
+          linked,
           `Linked ${node} to ${where(body)}, ${printable(os)}.\nIts host key is ${printable(host_key)}.\n`,
         )
         session.note(`Sync it with \`devops sync ${node}\`.\n`)
@@ -102,6 +105,7 @@ async function details(session: Session, options: Options, prompt: Prompt | unde
   const { io } = session
   if (options.passwordStdin && options.identity)
     throw wrongUsage('--password-stdin and --identity exclude one another.')
+  if (options.hostKey !== undefined) requireFingerprint(options.hostKey)
   const key = options.identity ? readFile(resolve(io.cwd, options.identity)) : undefined
   const piped = options.passwordStdin ? await readAll(io.stdin) : undefined
   // With a key given, only the address is asked for.

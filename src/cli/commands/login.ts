@@ -35,7 +35,7 @@ export function logout(program: Command, session: Session): void {
     .description('forget the server and the token on this machine')
     .action(() => {
       removeConfig(session.configFile)
-      session.print('Signed out.\n')
+      session.answer({ signed_in: false }, 'Signed out.\n')
       if (session.io.env.DEVOPS_TOKEN) session.note('DEVOPS_TOKEN is still set and still counts.\n')
     })
   examples(command, 'devops logout')
@@ -51,7 +51,11 @@ async function signIn(session: Session, options: Options): Promise<void> {
     const token = await tokenOf(session.anonymous(server), options, session, prompt)
     const me = must(await session.anonymous(server, token).GET('/v1/me'))
     saveConfig(session.configFile, { server, token })
-    session.print(`Signed in to ${server} as ${me.user}${me.admin ? ', an administrator' : ''}.\n`)
+    const { user, admin } = me
+    session.answer(
+      { server, user, admin },
+      `Signed in to ${server} as ${user}${admin ? ', an administrator' : ''}.\n`,
+    )
   } finally {
     prompt.close()
   }

@@ -38,8 +38,7 @@ export function logs(program: Command, session: Session): void {
         client,
         repo,
         filter: repo ? { ...filter, ...(await runFilter(client, repo, options, run)) } : filter,
-        print: (line) =>
-          options.json ? session.print(`${JSON.stringify(line)}\n`) : printLine(session, line),
+        print: (line) => printLine(session, line),
       }
       if (options.follow) await follow(look)
       else if (options.all) await showAll(look)

@@ -18,7 +18,7 @@ export function passwd(program: Command, session: Session): void {
           body: { password, ...(current ? { current } : {}) },
         }),
       )
-      session.print(`The password of ${user} is changed.\n`)
+      session.answer({ user, changed: true }, `The password of ${user} is changed.\n`)
     })
   examples(command, 'devops passwd')
 }

@@ -34,13 +34,14 @@ export function password(program: Command, session: Session): void {
     .description('make another password for an address; nodes that use it are synced')
     .action(async (address: string, _, self: Command) => {
       const { path } = session.repo(optionsOf(self).repo)
-      const { version, used_by } = must(
+      const made = must(
         await session.client().POST('/v1/repos/{owner}/{repo}/passwords/rotate', {
           params: { path },
           body: { address },
         }),
       )
-      session.print(`A new password is made for ${printable(address)}, version ${version}.\n`)
+      const { version, used_by } = made
+      session.answer(made, `A new password is made for ${printable(address)}, version ${version}.\n`)
       if (used_by.length > 0)
         session.note(`Synced in a moment, because they use it: ${used_by.join(', ')}.\n`)
     })

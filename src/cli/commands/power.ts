@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
+import { oneOf } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
-import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
 
 /** What is said of it afterwards. */
-const acts = { start: 'runs', stop: 'is switched off', reboot: 'was booted anew' } as const
+const acts = { start: 'runs', stop: 'is switched off', reboot: 'is rebooted' } as const
 
 type Act = keyof typeof acts
 
@@ -12,9 +12,8 @@ export function power(program: Command, session: Session): void {
   const command = program
     .command('power <node> <act>')
     .description('start, stop or reboot the server of a node at its provider, also one that hangs')
-    .action(async (node: string, act: string, _, self: Command) => {
-      if (!isAct(act))
-        throw wrongUsage(`\`${act}\` is no act.`, `There are: ${Object.keys(acts).join(', ')}.`)
+    .action(async (node: string, word: string, _, self: Command) => {
+      const act = oneOf('act', word, Object.keys(acts) as Act[])
       const { path } = session.repo(optionsOf(self).repo)
       must(
         await session.client().POST('/v1/repos/{owner}/{repo}/nodes/{node}/power', {
@@ -22,10 +21,8 @@ export function power(program: Command, session: Session): void {
           body: { act },
         }),
       )
-      session.print(`The server of ${node} ${acts[act]}.\n`)
+      session.answer({ node, act }, `The server of ${node} ${acts[act]}.\n`)
       if (act === 'stop') session.note('The next sync or run on it starts it again.\n')
     })
   examples(command, 'devops power web reboot')
 }
-
-const isAct = (text: string): text is Act => Object.hasOwn(acts, text)

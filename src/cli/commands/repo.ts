@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { newName } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
 import { must, type Session } from '../session.ts'
 import { facts } from '../text.ts'
@@ -13,8 +14,9 @@ export function repo(program: Command, session: Session): void {
     .command('create <name>')
     .description('make an empty repository: NAME, or OWNER/NAME as an administrator')
     .action(async (name: string) => {
+      for (const part of name.split('/', 2)) newName('repository', part)
       const made = must(await session.client().POST('/v1/repos', { body: { repo: name } }))
-      session.print(`Made ${made.repo}. Servers follow its branch ${made.branch}.\n`)
+      session.answer(made, `Made ${made.repo}. Servers follow its branch ${made.branch}.\n`)
     })
   examples(create, 'devops repo create shop')
 
@@ -54,7 +56,7 @@ export function repo(program: Command, session: Session): void {
     .action(async (named: string) => {
       const { id, path } = session.repo(named)
       must(await session.client().DELETE('/v1/repos/{owner}/{repo}', { params: { path } }))
-      session.print(`Removed ${id}.\n`)
+      session.answer({ removed: id }, `Removed ${id}.\n`)
     })
   examples(remove, 'devops repo delete ann/shop')
 }

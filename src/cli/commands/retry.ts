@@ -21,7 +21,7 @@ export function retry(program: Command, session: Session): void {
           body: { failed: failed ?? false },
         }),
       )
-      if (!wait) return void session.print(`Queued: run ${started.id} of ${started.task}.\n`)
+      if (!wait) return session.answer(started, `Queued: run ${started.id} of ${started.task}.\n`)
       report(session, await followWorks(session, repo, [started], after))
     })
   examples(command, 'devops retry 0abcdefgh1234567890 --failed')

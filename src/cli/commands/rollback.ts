@@ -32,7 +32,8 @@ export function rollback(program: Command, session: Session): void {
         }),
       )
       const taken = `${count(done.marked.length, 'commit')} taken back`
-      session.print(
+      session.answer(
+        done,
         `Rolled ${id} back to ${shortCommit(done.to)} by the new commit ${shortCommit(done.commit)}, ${taken}.\n`,
       )
       session.note('Follow it with `devops status`; bring your clone up to date with `git pull`.\n')

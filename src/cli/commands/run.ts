@@ -29,7 +29,7 @@ export function run(program: Command, session: Session): void {
           body: Object.keys(vars).length === 0 ? {} : { vars },
         }),
       )
-      if (!wait) return void session.print(`Queued: run ${started.id} of ${task}.\n`)
+      if (!wait) return session.answer(started, `Queued: run ${started.id} of ${task}.\n`)
       report(session, await followWorks(session, repo, [started], after))
     })
   examples(command, 'devops run deploy', 'devops run deploy version=1.4', 'devops run deploy --var dry=true')

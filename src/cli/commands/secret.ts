@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
+import { newWord } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
 import { createPrompt, readAll } from '../prompt.ts'
@@ -28,10 +29,11 @@ export function secret(program: Command, session: Session): void {
     .action(async (name: string, _, self: Command) => {
       const { id, path } = session.repo(optionsOf<Options>(self).repo)
       const params = { path: { ...path, name } }
-      const { used_by } = must(
+      const removed = must(
         await session.client().DELETE('/v1/repos/{owner}/{repo}/secrets/{name}', { params }),
       )
-      session.print(`Removed secret ${printable(name)} of ${id}.\n`)
+      const { used_by } = removed
+      session.answer({ removed: name, used_by }, `Removed secret ${printable(name)} of ${id}.\n`)
       if (used_by.length > 0)
         session.note(`It is used by ${used_by.join(', ')}: the next sync fails until it is set again.\n`)
     })
@@ -63,15 +65,15 @@ function put(group: Command, session: Session, verb: 'set' | 'rotate', descripti
     .description(description)
     .option('--file <file>', 'take the value from a file, as it is')
     .action(async (name: string, given: string | undefined, _, self: Command) => {
+      newWord('secret', name)
       const options = optionsOf<Options>(self)
       const { id, path } = session.repo(options.repo)
       const client = session.client()
       const body = { value: await readValue(session, name, given, options.file), rotate: verb === 'rotate' }
       const params = { path: { ...path, name } }
-      const { version, used_by } = must(
-        await client.PUT('/v1/repos/{owner}/{repo}/secrets/{name}', { params, body }),
-      )
-      session.print(`Secret ${printable(name)} of ${id} is set, version ${version}.\n`)
+      const made = must(await client.PUT('/v1/repos/{owner}/{repo}/secrets/{name}', { params, body }))
+      const { version, used_by } = made
+      session.answer(made, `Secret ${printable(name)} of ${id} is set, version ${version}.\n`)
       if (used_by.length > 0)
         session.note(`Synced in a moment, because they use it: ${used_by.join(', ')}.\n`)
     })

@@ -96,7 +96,7 @@ function rekey(server: Command, session: Session): void {
       if (!session.io.rekey) throw new Failure('This program cannot change a master key.')
       const { renewed, file } = await session.io.rekey(self.optsWithGlobals<Options>().data)
       const place = file === null ? 'in DEVOPS_MASTER_KEY' : `in ${file}`
-      session.print(`${count(renewed, 'value')} under the new master key ${place}.\n`)
+      session.answer({ renewed, file }, `${count(renewed, 'value')} under the new master key ${place}.\n`)
       session.note(
         'Backups made until now need the former key. Whoever may have had it may have read what it opened: rotate those secrets.\n',
       )

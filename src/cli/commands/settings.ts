@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
+import { didYouMean, noSuchWord } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
-import { must, type Session } from '../session.ts'
+import { must, type Repo, type Session } from '../session.ts'
 import { table } from '../text.ts'
 
 type Name = keyof Schemas['Settings']
@@ -27,10 +28,10 @@ export function settings(group: Command, session: Session): void {
         const all = must(await client.GET('/v1/repos/{owner}/{repo}/settings', params))
         return options.json ? session.printJson(all[known]) : session.print(`${shown(all[known])}\n`)
       }
-      const body = { [known]: typedValue(described[known], value) }
+      const body = { [known]: typedValue(known, described[known], value) }
       const all = must(await client.PUT('/v1/repos/{owner}/{repo}/settings', { ...params, body }))
-      if (options.json) return session.printJson(all)
-      session.print(`${known} of ${id} is ${shown(all[known])}.\n`)
+      session.answer(all, `${known} of ${id} is ${shown(all[known])}.\n`)
+      if (known === 'approval_required') await noteStrangers(session, { id, path }, all[known])
     })
   examples(
     command,
@@ -40,6 +41,15 @@ export function settings(group: Command, session: Session): void {
     "devops repo settings approval_required 'deploy,prod-*'",
     "devops repo settings approval_required ''",
   )
+}
+
+/** A task may be named before it is pushed; one that is misspelt would never be held back. */
+async function noteStrangers(session: Session, { id, path }: Repo, given: readonly string[]): Promise<void> {
+  const tasks = must(await session.client().GET('/v1/repos/{owner}/{repo}/tasks', { params: { path } }))
+  const names = tasks.map(({ task }) => task.id)
+  for (const name of given)
+    if (!name.includes('*') && !names.includes(name))
+      session.note(`${id} has no task ${name} yet${didYouMean(name, names) || '.'}\n`)
 }
 
 type Described = Record<Name, { type?: string; description?: string }>
@@ -62,12 +72,15 @@ const shown = (value: unknown): string => (Array.isArray(value) ? value.join(','
 
 function settingNamed(name: string, described: Described): Name {
   if (Object.hasOwn(described, name)) return name as Name
-  throw wrongUsage(`There is no setting \`${name}\`.`, `There are: ${Object.keys(described).join(', ')}.`)
+  throw noSuchWord('setting', name, Object.keys(described))
 }
 
 /** What is neither a number nor a truth value is sent as it is: the server says what would be right. */
-function typedValue({ type }: Described[Name], text: string): unknown {
-  if (type === 'integer' && /^-?\d+$/.test(text)) return Number(text)
+function typedValue(name: Name, { type }: Described[Name], text: string): unknown {
+  if (type === 'integer') {
+    if (/^-?\d+$/.test(text)) return Number(text)
+    throw wrongUsage(`${name} is a whole number, not \`${text}\`.`)
+  }
   if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true'
   if (type === 'array') return text.split(',').filter(Boolean)
   return text

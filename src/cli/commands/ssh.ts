@@ -1,16 +1,21 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Schemas } from '#client'
 import { hostOf } from '#language/filters.ts'
+import { didYouMean } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
 import { Failure, wrongUsage } from '../failure.ts'
 import { pinnedHostKeys } from '../host-keys.ts'
+import type { Io } from '../io.ts'
 import { must, type Repo, type Session } from '../session.ts'
 
 type NodeView = Schemas['NodeView']
 type Server = NonNullable<NodeView['server']>
+
+/** More names are no help. */
+const MANY = 8
 
 /** Who people are on a node. */
 const USER = 'devops'
@@ -23,6 +28,7 @@ export function ssh(program: Command, session: Session): void {
     .option('--identity <file>', 'private key to show')
     .action(async (first: string | undefined, words: string[], _, self: Command) => {
       const options = optionsOf<{ user: string; identity?: string }>(self)
+      if (options.identity) requireFile(session.io, options.identity)
       const repo = session.repo(options.repo)
       const named = isNamed(
         session.argv,
@@ -60,10 +66,16 @@ export function sshConfig(program: Command, session: Session): void {
       const repo = session.repo(optionsOf(self).repo)
       const nodes = await nodesOf(session, repo)
       const chosen = id === undefined ? nodes.filter(({ server }) => server) : [find(nodes, repo, id)]
-      if (chosen.length === 0) return session.note(`${repo.id} has no servers yet.\n`)
-      session.print(chosen.map(hostBlock).join('\n'))
+      if (chosen.length === 0) session.note(`${repo.id} has no servers yet.\n`)
+      const text = chosen.map(hostBlock).join('\n')
+      if (session.json || text) session.answer(chosen.map(hostFacts), text)
     })
   examples(command, 'devops ssh-config >> ~/.ssh/config')
+}
+
+function requireFile({ cwd }: Io, file: string): void {
+  const path = resolve(cwd, file)
+  if (!existsSync(path)) throw wrongUsage(`There is no file ${path}.`, 'Name the private key to show.')
 }
 
 /** False for `ssh -- uptime`, where all words are the command and the sole node is meant. */
@@ -92,9 +104,10 @@ const nodesOf = async (session: Session, { path }: Repo): Promise<NodeView[]> =>
 function find(nodes: NodeView[], repo: Repo, id: string): NodeView {
   const node = nodes.find((one) => one.node === id)
   if (node) return node
+  const names = nodes.map((one) => one.node)
   throw new Failure(
-    `There is no node ${id} in ${repo.id}.`,
-    `There are: ${nodes.map((one) => one.node).join(', ') || 'none'}.`,
+    `There is no node ${id} in ${repo.id}${didYouMean(id, names) || '.'}`,
+    names.length > MANY ? '`devops list nodes` shows them.' : `There are: ${names.join(', ') || 'none'}.`,
   )
 }
 
@@ -128,6 +141,12 @@ const sshOptions = ({ port }: Server, user: string, known: string): string[] => 
   ...['-o', `UserKnownHostsFile=${known}`, '-o', 'GlobalKnownHostsFile=/dev/null'],
   ...['-o', 'StrictHostKeyChecking=yes', '-o', 'ForwardAgent=no'],
 ]
+
+/** What a line of ~/.ssh/config says, for programs. */
+function hostFacts(node: NodeView) {
+  const { host, port, jump, host_keys } = serverOf(node)
+  return { node: node.node, host, port, user: USER, host_keys, jump: jump ? jumpWord(jump) : null }
+}
 
 function hostBlock(node: NodeView): string {
   const { host, port, jump } = serverOf(node)

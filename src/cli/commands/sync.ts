@@ -4,6 +4,7 @@ import { wrongUsage } from '../failure.ts'
 import { followWorks, newestSeq } from '../follow.ts'
 import { report } from '../outcome.ts'
 import { must, type Session } from '../session.ts'
+import { count } from '../text.ts'
 
 interface Options {
   wait: boolean
@@ -37,13 +38,15 @@ export function sync(program: Command, session: Session): void {
                 params: { path: { ...repo.path, node } },
               }),
       )
-      if (works.length === 0)
-        return void session.note(
+      if (works.length === 0) {
+        if (session.json) session.printJson(works)
+        return session.note(
           plan === undefined ? `${repo.id} has no nodes to sync.\n` : `Plan ${plan} has nothing to do.\n`,
         )
+      }
       if (wait) return report(session, await followWorks(session, repo, works, after))
-      session.print(`Queued: ${works.length} ${works.length === 1 ? 'sync' : 'syncs'}.\n`)
-      for (const { id, nodes } of works) session.print(`  ${nodes.join(', ')}  ${id}\n`)
+      const each = works.map(({ id, nodes }) => `  ${nodes.join(', ')}  ${id}\n`).join('')
+      session.answer(works, `Queued: ${count(works.length, 'sync')}.\n${each}`)
     })
   examples(command, 'devops sync web', 'devops sync --no-wait', 'devops sync --plan 0v3k5m2q8x7c1d9e4fa')
 }

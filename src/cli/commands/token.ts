@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { oneOf } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
 import { must, type Session } from '../session.ts'
@@ -28,8 +29,7 @@ export function token(program: Command, session: Session): void {
     .option('--user <name>', 'another user, as an administrator')
     .action(async (title: string, _, self: Command) => {
       const options = optionsOf<Options>(self)
-      const scope = scopes.find((one) => one === options.scope)
-      if (!scope) throw wrongUsage(`\`${options.scope}\` is no scope.`, `Scopes are ${scopes.join(', ')}.`)
+      const scope = oneOf('scope', options.scope ?? 'admin', scopes)
       const days = Number(options.days ?? 1)
       if (!Number.isInteger(days) || days < 1)
         throw wrongUsage(`--days is a number of days, not \`${options.days}\`.`)
@@ -47,7 +47,7 @@ export function token(program: Command, session: Session): void {
         }),
       )
       session.note('Keep it: it is not shown again.\n')
-      session.print(`${made.token}\n`)
+      session.answer(made, `${made.token}\n`)
     })
   examples(add, 'devops token add laptop --days 90', 'devops token add deploys --scope write --repo ann/shop')
 
@@ -85,7 +85,7 @@ export function token(program: Command, session: Session): void {
     .action(async (id: string, options: Options) => {
       const user = await whose(options)
       must(await session.client().DELETE('/v1/users/{user}/tokens/{id}', { params: { path: { user, id } } }))
-      session.print(`Revoked ${printable(id)}.\n`)
+      session.answer({ revoked: id }, `Revoked ${printable(id)}.\n`)
     })
   examples(revoke, 'devops token revoke 0abcdefgh1234567890')
 }

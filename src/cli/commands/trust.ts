@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { examples, optionsOf } from '../command.ts'
-import { wrongUsage } from '../failure.ts'
+import { requireFingerprint } from '../host-keys.ts'
 import { must, type Session } from '../session.ts'
 
 export function trust(program: Command, session: Session): void {
@@ -8,11 +8,7 @@ export function trust(program: Command, session: Session): void {
     .command('trust <node> <fingerprint>')
     .description('accept the new host key that the server of a node shows')
     .action(async (node: string, fingerprint: string, _, self: Command) => {
-      if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint))
-        throw wrongUsage(
-          `\`${fingerprint}\` is no fingerprint.`,
-          'Write it as ssh-keygen does: SHA256 and 43 characters.',
-        )
+      requireFingerprint(fingerprint)
       const { path } = session.repo(optionsOf(self).repo)
       const { before } = must(
         await session.client().PUT('/v1/repos/{owner}/{repo}/nodes/{node}/host-key', {
@@ -20,7 +16,10 @@ export function trust(program: Command, session: Session): void {
           body: { host_key: fingerprint },
         }),
       )
-      session.print(`${node} is known by ${fingerprint} now, no more by ${before.join(', ') || 'none'}.\n`)
+      session.answer(
+        { node, host_key: fingerprint, before },
+        `${node} is known by ${fingerprint} now, no longer by ${before.join(', ') || 'another'}.\n`,
+      )
     })
   examples(command, 'devops trust web SHA256:5wQXcFVmvCkHXYHTrZiwNfvkgJZmL8WAsTdUPyfqM1I')
 }

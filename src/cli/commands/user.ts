@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { newName } from '../choice.ts'
 import { examples } from '../command.ts'
 import { readAll } from '../prompt.ts'
 import { must, type Session } from '../session.ts'
@@ -24,13 +25,13 @@ export function user(program: Command, session: Session): void {
     .action(async (name: string, { email, admin, passwordStdin }: Options) => {
       const password = passwordStdin ? await readAll(session.io.stdin) : undefined
       const body = {
-        name,
+        name: newName('user', name),
         ...(email ? { email } : {}),
         ...(admin ? { admin } : {}),
         ...(password === undefined ? {} : { password }),
       }
       const made = must(await session.client().POST('/v1/users', { body }))
-      session.print(`Made ${made.name}${made.admin ? ', an administrator' : ''}.\n`)
+      session.answer(made, `Made ${made.name}${made.admin ? ', an administrator' : ''}.\n`)
     })
   examples(add, 'devops user add ann --email ann@example.org')
 
@@ -50,8 +51,8 @@ export function user(program: Command, session: Session): void {
       .description(description)
       .action(async (name: string) => {
         const params = { path: { user: name } }
-        must(await session.client().PUT('/v1/users/{user}', { params, body: { disabled } }))
-        session.print(`${name} is ${word}d.\n`)
+        const user = must(await session.client().PUT('/v1/users/{user}', { params, body: { disabled } }))
+        session.answer(user, `${name} is ${word}d.\n`)
       })
     examples(command, `devops user ${word} bob`)
   }
@@ -64,7 +65,7 @@ export function user(program: Command, session: Session): void {
       const password = passwordStdin ? await readAll(session.io.stdin) : await askNew(session)
       const params = { path: { user: name } }
       must(await session.client().PUT('/v1/users/{user}/password', { params, body: { password } }))
-      session.print(`The password of ${name} is set.\n`)
+      session.answer({ user: name, changed: true }, `The password of ${name} is set.\n`)
     })
   examples(password, 'devops user password bob')
 
@@ -73,7 +74,7 @@ export function user(program: Command, session: Session): void {
     .description('remove a user with his keys and tokens')
     .action(async (name: string) => {
       must(await session.client().DELETE('/v1/users/{user}', { params: { path: { user: name } } }))
-      session.print(`Removed ${name}.\n`)
+      session.answer({ removed: name }, `Removed ${name}.\n`)
     })
   examples(remove, 'devops user remove bob')
 }

@@ -19,15 +19,18 @@ export function variable(program: Command, session: Session): void {
   const set = scoped(group.command('set <name> [value]'))
     .description('set a variable (typed as in YAML, or else text); nodes that use it are synced')
     .option('--string', 'keep the value as text: 1.10 stays 1.10')
-    .option('--json', 'take the value as JSON')
+    .option('--json', 'take the value as JSON, and print what was set as JSON')
     .action(async (first: string, second: string | undefined, _, self: Command) => {
       const options = optionsOf<Options>(self)
       const { name, value } = assignment(first, second)
       const { id, path } = session.repo(options.repo)
       const body = { scope: scopeOf(options), name, value: await typedValue(value, options) }
-      must(await session.client().PUT('/v1/repos/{owner}/{repo}/variables', { params: { path }, body }))
+      const made = must(
+        await session.client().PUT('/v1/repos/{owner}/{repo}/variables', { params: { path }, body }),
+      )
       const place = body.scope === 'repo' ? id : body.scope
-      session.print(
+      session.answer(
+        made,
         `Set ${name} of ${place}: ${printable(JSON.stringify(body.value))}, ${kindOf(body.value)}.\n`,
       )
       if (typeof body.value === 'number' && String(body.value) !== value)
@@ -49,7 +52,10 @@ export function variable(program: Command, session: Session): void {
       const { id, path } = session.repo(options.repo)
       const query = { scope: scopeOf(options), name }
       must(await session.client().DELETE('/v1/repos/{owner}/{repo}/variables', { params: { path, query } }))
-      session.print(`Removed ${printable(name)} of ${query.scope === 'repo' ? id : query.scope}.\n`)
+      session.answer(
+        { removed: name, scope: query.scope },
+        `Removed ${printable(name)} of ${query.scope === 'repo' ? id : query.scope}.\n`,
+      )
     })
   examples(unset, 'devops var unset version')
 

@@ -89,7 +89,7 @@ function redeliver(group: Command, session: Session): void {
       const one = must(
         await session.client().POST('/v1/repos/{owner}/{repo}/deliveries/{delivery}/redeliver', { params }),
       )
-      session.print(`Delivered again: run ${one.run} of ${one.task}.\n`)
+      session.answer(one, `Delivered again: run ${one.run} of ${one.task}.\n`)
     })
   examples(command, 'devops webhook redeliver 01m3xk2v90ab12cd34e')
 }

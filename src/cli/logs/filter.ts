@@ -1,4 +1,5 @@
 import type { Client, LogFilter } from '#client'
+import { oneOf } from '../choice.ts'
 import { Failure, wrongUsage } from '../failure.ts'
 import { must, type Repo } from '../session.ts'
 import { moment } from './moment.ts'
@@ -50,9 +51,9 @@ export function plainFilter(options: LogOptions, now: number): LogFilter {
     ...(node === undefined ? {} : { node }),
     ...(work === undefined ? {} : { work }),
     ...(options.step === undefined ? {} : { step: whole(options.step, '--step', 1) - 1 }),
-    ...(stream === undefined ? {} : { stream: oneOf(streams, stream, '--stream') }),
+    ...(stream === undefined ? {} : { stream: oneOf('stream', stream, streams) }),
     ...(service === undefined ? {} : { service }),
-    ...(level === undefined ? {} : { level: oneOf(levels, level, '--level') }),
+    ...(level === undefined ? {} : { level: oneOf('level', level, levels) }),
     ...(grep === undefined ? {} : { text: grep }),
     ...(since === undefined ? {} : { since: moment(since, now, '--since') }),
     ...(until === undefined ? {} : { until: moment(until, now, '--until') }),
@@ -83,10 +84,4 @@ export async function runFilter(
 function whole(text: string, option: string, least: number): number {
   if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text)
   throw wrongUsage(`${option} is a number from ${least} on, not \`${text}\`.`)
-}
-
-function oneOf<T extends string>(allowed: readonly T[], given: string, option: string): T {
-  const found = allowed.find((each) => each === given)
-  if (found === undefined) throw wrongUsage(`${option} is ${allowed.join(', ')}, not \`${given}\`.`)
-  return found
 }

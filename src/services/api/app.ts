@@ -119,6 +119,6 @@ function validator(schema: Type.TSchema, part: string | undefined) {
   return (data: unknown) => {
     const value = converts ? Value.Convert(schema, data) : data
     if (check.Check(value)) return { value }
-    return { error: misfit(schema, check.Errors(value), part) }
+    return { error: misfit(schema, check.Errors(value), part, value) }
   }
 }

@@ -34,6 +34,9 @@ const listings: Record<string, (refusal: Refusal) => Promise<string[]>> = {
     (await bus.ask('profiles.list_collaborators', { repo })).map(({ user }) => user),
 }
 
+/** What users have. */
+const ofUser = ['token', 'key', 'credential']
+
 const ids = (all: readonly { id: string }[]): string[] => all.map(({ id }) => id)
 
 /** All for an administrator; for the others those with whom they share a repository. */
@@ -69,6 +72,14 @@ export async function withNearest(
   const [, kind = '', name = '', owner = ''] = shape.exec(what) ?? []
   const list = Object.hasOwn(listings, kind) ? listings[kind] : undefined
   if (!list || what.includes(', did you mean ')) return error
+  // A key of nobody: first of all there is no such user.
+  if (ofUser.includes(kind) && owner !== '') {
+    const refused = await requireUser(bus, identity, owner).then(
+      () => undefined,
+      (other) => other,
+    )
+    if (isProblem(refused, 'not_found')) return refused
+  }
   // The refusal stands whether or not there is a name to offer.
   const names = await list({ bus, repo, identity, owner }).catch(() => [])
   const near = nearest(name, names)

@@ -4,7 +4,7 @@ import { Nothing, strict } from '#contracts/define.ts'
 import { Name, namePattern } from '#contracts/ids.ts'
 import { Collaborator, Role } from '#contracts/profiles.ts'
 import { Variable, VariableVersion } from '#contracts/registry.ts'
-import { Problem } from '#kit/problem.ts'
+import { isProblem, Problem } from '#kit/problem.ts'
 import { requireAddress, requireScope, requireVariable } from '../names.ts'
 import { viewRepository, visibleRepositories } from '../repositories.ts'
 import { type Route, route } from '../route.ts'
@@ -160,8 +160,15 @@ export const repositories: Route[] = [
       query: strict({ scope, name }),
       response: Nothing,
     },
-    ({ repo, query, identity }, { bus }) =>
-      bus.ask('registry.unset_variable', { repo, ...query, by: identity.user }),
+    async ({ repo, query, identity }, { bus }) => {
+      try {
+        return await bus.ask('registry.unset_variable', { repo, ...query, by: identity.user })
+      } catch (error) {
+        // What a node that has left was given can be removed; where there is nothing, the node may be misspelt.
+        if (isProblem(error, 'not_found')) await requireScope(bus, repo, query.scope)
+        throw error
+      }
+    },
   ),
   route(
     {

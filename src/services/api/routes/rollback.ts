@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { calls } from '#contracts'
 import { strict } from '#contracts/define.ts'
+import { requireNode } from '../names.ts'
 import { type Route, route } from '../route.ts'
 
 /** Milliseconds in which the former descriptors are judged and planned. */
@@ -20,7 +21,10 @@ export const rollback: Route[] = [
       body: strict({ to, destroy: Type.Optional(destroy), replace: Type.Optional(replace) }),
       response: calls['git.rollback'].output,
     },
-    ({ repo, body, identity }, { bus }) =>
-      bus.ask('git.rollback', { repo, ...body, by: identity.user }, { deadline: JUDGEMENT }),
+    async ({ repo, body, identity }, { bus }) => {
+      for (const node of [...(body.destroy ?? []), ...(body.replace ?? [])])
+        await requireNode(bus, repo, node)
+      return bus.ask('git.rollback', { repo, ...body, by: identity.user }, { deadline: JUDGEMENT })
+    },
   ),
 ]

@@ -496,7 +496,7 @@ test('people, keys, tokens and variables are kept by the commands of their names
     [
       'var set --repo ann/shop --json on=yes',
       2,
-      'error: `yes` is no JSON: Unexpected token \'y\', "yes" is not valid JSON\n  Leave --json out for plain text.\n',
+      `{"error":{"message":"\`yes\` is no JSON: Unexpected token 'y', \\"yes\\" is not valid JSON","next":"Leave --json out for plain text.","exit":2}}\n`,
     ],
     ['var get --repo ann/shop --node web color', 0, 'red\n'],
     ['var get --repo ann/shop web.vars.ports', 0, '[80,443]\n'],

@@ -6,7 +6,7 @@ import { type Mutant, mutantsOf } from './mutants.ts'
 import { type Outcome, openResults } from './results.ts'
 import { type Tally, table } from './table.ts'
 import { hash, root, type TestFile, testsOf } from './tests.ts'
-import { tryMutant } from './trial.ts'
+import { endTrials, tryMutant } from './trial.ts'
 
 const USAGE = `Usage: npm run mutate -- [options] PATH…
 
@@ -73,10 +73,10 @@ async function judge(file: string, mutant: Mutant, limits: Limits): Promise<[Out
   return ['survived']
 }
 
-function show(file: string, mutant: Mutant): void {
+function show(file: string, mutant: Mutant, outcome: Outcome): void {
   const lines = (sign: string, text: string) => text.split('\n').map((line) => `  ${sign} ${line}`)
   const diff = [...lines('-', mutant.before), ...(mutant.after === '' ? [] : lines('+', mutant.after))]
-  console.log([`${file}:${mutant.line} ${mutant.within}`, ...diff].join('\n'))
+  console.log([`${file}:${mutant.line} ${mutant.within} ${outcome}`, ...diff].join('\n'))
 }
 
 async function run(file: string): Promise<Tally> {
@@ -90,14 +90,14 @@ async function run(file: string): Promise<Tally> {
     const known = isSetAside(file, mutant) ? 'set aside' : results.find(mutant.id)
     if (known || reads || Date.now() > deadline) {
       outcomes.push(known ?? 'not run')
-      if (known === 'survived' || known === 'timed out') show(file, mutant)
+      if (known === 'survived' || known === 'timed out') show(file, mutant, known)
       continue
     }
     if (limits.size === 0) for (const test of tests) limits.set(test, await limitOf(test, file, source))
     const [outcome, test] = await judge(file, mutant, limits)
     results.keep(mutant.id, outcome, test)
     outcomes.push(outcome)
-    if (outcome !== 'killed') show(file, mutant)
+    if (outcome !== 'killed') show(file, mutant, outcome)
   }
   return { file, outcomes }
 }
@@ -106,6 +106,11 @@ if (values.help || positionals.length === 0) {
   console.log(USAGE)
   process.exit(values.help ? 0 : 2)
 }
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => {
+    endTrials()
+    process.exit(130)
+  })
 const tallies: Tally[] = []
 for (const file of positionals.flatMap(filesAt)) tallies.push(await run(file))
 console.log(`\n${table(tallies)}`)

@@ -12,6 +12,13 @@ export type Verdict = 'failed' | 'passed' | 'timed out'
 const hook = pathToFileURL(join(import.meta.dirname, 'substitute.ts')).href
 /** A line of TAP that says that a test failed; what is marked TODO may fail. */
 const FAILED = /^\s*not ok (?!.*# (TODO|SKIP))/
+/** Groups of the trials that run: whoever interrupts a run ends them too. */
+const groups = new Set<number>()
+
+export function endTrials(): void {
+  for (const group of groups) signal(group, 'SIGTERM')
+}
+
 /** milliseconds that an ended trial has to clean up */
 const GRACE = 5_000
 
@@ -37,6 +44,7 @@ export async function tryMutant(
       MUTATE_SOURCE: path,
       NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import=${hook}`.trim(),
       NODE_COMPILE_CACHE: join(root, '.cache/mutate/compiled'),
+      TEST_PATIENCE: '10000',
       TMPDIR: folder,
     }
     const child = spawn('nice', ['-n', '19', process.execPath, '--test-reporter=tap', test], {
@@ -54,6 +62,7 @@ export async function tryMutant(
 async function judge(child: ReturnType<typeof spawn>, limit: number): Promise<Verdict> {
   let verdict: Verdict | undefined
   const group = -(child.pid ?? 0)
+  groups.add(group)
   const closed = once(child, 'close')
   const timers: NodeJS.Timeout[] = []
   const end = (why: Verdict) => {
@@ -71,6 +80,7 @@ async function judge(child: ReturnType<typeof spawn>, limit: number): Promise<Ve
   for (const timer of timers) clearTimeout(timer)
   // What a test started and did not stop has the group's number still.
   signal(group, 'SIGKILL')
+  groups.delete(group)
   return verdict ?? (code === 0 ? 'passed' : 'failed')
 }
 

@@ -223,3 +223,115 @@ test('a credential is not taken away while a sync makes a server with it, nor wh
   await unset()
   await assert.rejects(use(plane), (error) => isProblem(error, 'provider'))
 })
+
+/** Ann's `cloud`, her `other`, and eve's `cloud`. */
+async function withNeighbours() {
+  await using stack = new AsyncDisposableStack()
+  const plane = stack.use(await start())
+  await set(plane)
+  await set(plane, { name: 'other' })
+  await set(plane, { user: 'eve' })
+  plane.bus.answer('tasker.list_works', async () => [])
+  const list = async () =>
+    (
+      await Promise.all(['ann', 'eve'].map((user) => plane.bus.ask('profiles.list_credentials', { user })))
+    ).flat()
+  const undo = stack.move()
+  return { ...plane, list, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+}
+const nameOf = ({ user, name }: { user: string; name: string }) => `${user}/${name}`
+
+test('a credential is listed, used, checked and taken away by user and name: its neighbours stay as they are', async () => {
+  await using plane = await withNeighbours()
+  const { bus, clock, list } = plane
+  const before = await list()
+  assert.deepEqual(before.map(nameOf), ['ann/cloud', 'ann/other', 'eve/cloud'])
+
+  await clock.advance(1_000)
+  await use(plane)
+  const used = await list()
+  assert.deepEqual(
+    used.map(({ used_at }) => used_at),
+    [clock.now(), null, null],
+  )
+  await use(plane)
+  assert.equal((await list())[0]?.used_at, clock.now() + 1)
+
+  await clock.advance(1_000)
+  const checked = await bus.ask('profiles.check_credential', { user: 'ann', name: 'cloud' })
+  assert.equal(checked.checked_at, clock.now())
+  assert.deepEqual(
+    (await list()).map(({ checked_at }) => checked_at),
+    [clock.now(), before[1]?.checked_at, before[2]?.checked_at],
+  )
+
+  await bus.ask('profiles.unset_credential', { user: 'ann', name: 'cloud' })
+  assert.deepEqual((await list()).map(nameOf), ['ann/other', 'eve/cloud'])
+})
+
+test('a check that the provider does not answer keeps the time of the last one', async () => {
+  await using plane = await start()
+  const { checked_at } = await set(plane)
+  await sql.raw(`update profiles_credentials set provider = 'silent'`).execute(plane.store.db)
+  await plane.clock.advance(1_000)
+  const checked = await plane.bus.ask('profiles.check_credential', { user: 'ann', name: 'cloud' })
+  assert.deepEqual([checked.said, checked.checked_at], [null, checked_at])
+  assert.equal((await plane.bus.ask('profiles.list_credentials', { user: 'ann' }))[0]?.checked_at, checked_at)
+})
+
+test('a server of another owner, or made with another credential, keeps none', async () => {
+  await using plane = await withNeighbours()
+  plane.made.push({ repo: 'eve/own', node: 'web', credential: 'cloud' })
+  plane.made.push({ repo: 'ann/shop', node: 'web', credential: 'other' })
+  await plane.bus.ask('profiles.unset_credential', { user: 'ann', name: 'cloud' })
+  assert.deepEqual((await plane.list()).map(nameOf), ['ann/other', 'eve/cloud'])
+})
+
+test('a repository may use the credentials of its owner that are for it or for all, by name', async () => {
+  await using plane = await withNeighbours()
+  await set(plane, { name: 'another', repos: ['ann/shop'] })
+  await set(plane, { name: 'blog-only', repos: ['ann/blog', 'ann/blog'] })
+  const names = async (repo: string) =>
+    (await plane.bus.ask('profiles.repository_credentials', { repo })).map(({ name }) => name)
+  assert.deepEqual(await names('ann/shop'), ['another', 'cloud', 'other'])
+  assert.deepEqual(await names('ann/blog'), ['blog-only', 'cloud', 'other'])
+  const [, only] = await plane.bus.ask('profiles.list_credentials', { user: 'ann' })
+  assert.deepEqual(only?.repos, ['ann/blog'])
+})
+
+test('a credential that is set again has its new fields, in order, and was not used', async () => {
+  await using plane = await withNeighbours()
+  await use(plane)
+  await set(plane, { fields: { token: 'new', account: 'a' }, repos: ['ann/zoo', 'ann/shop'] })
+  const [cloud] = await plane.list()
+  assert.deepEqual(cloud?.fields, ['account', 'token'])
+  assert.deepEqual(cloud?.repos, ['ann/shop', 'ann/zoo'])
+  assert.equal(cloud?.used_at, null)
+  assert.deepEqual(await use(plane), { fields: { token: 'new', account: 'a' } })
+})
+
+test('nobody who is not there has credentials', async () => {
+  await using plane = await start()
+  await assert.rejects(set(plane, { user: 'nobody' }), /no user nobody/)
+  await assert.rejects(plane.bus.ask('profiles.list_credentials', { user: 'nobody' }), /no user nobody/)
+})
+
+test('a full disk keeps nobody from using a credential', async () => {
+  await using plane = await start()
+  await set(plane)
+  await sql
+    .raw(
+      `create trigger full before update on profiles_credentials begin select raise(fail, 'disk full'); end`,
+    )
+    .execute(plane.store.db)
+  assert.deepEqual(await use(plane), { fields: { token: CANARY } })
+})
+
+test('a credential that goes while it is asked for is not handed out', async () => {
+  await using plane = await start()
+  await set(plane)
+  await sql
+    .raw(`create trigger goes after insert on profiles_audit begin delete from profiles_credentials; end`)
+    .execute(plane.store.db)
+  await assert.rejects(use(plane), /ann has no credential cloud for ann\/shop/)
+})

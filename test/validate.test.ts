@@ -15,8 +15,10 @@ import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { parse } from 'yaml'
 import type { Bus } from '#bus'
+import { silentLog } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import { formatFindings, readCatalog } from '#language'
+import { Checkers } from '#services/git/checkers.ts'
 import { createGit } from '#services/git/git.ts'
 import { createReader } from '#services/git/infrastructure.ts'
 import { defaultLimits as limits } from '#services/git/limits.ts'
@@ -34,7 +36,9 @@ const bus = {
   },
 } as unknown as Bus
 const git = createGit({ home, hooks: '/dev/null', limits })
-const reader = createReader({ git, bus, catalog, limits })
+const checkers = new Checkers({ catalog, limits, log: silentLog })
+after(() => checkers[Symbol.asyncDispose]())
+const reader = createReader({ git, bus, judge: checkers.check, limits })
 
 type Content = string | Buffer
 const all = readdirSync(cases)

@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { silentLog } from '#kit/log.ts'
 import { until } from '#testing/until.ts'
 import { pack, toJavaScript } from './pack.ts'
 
@@ -47,6 +48,21 @@ test('the packed command line reads the catalog and judges a repository', () => 
   assert.match(devops('--help'), /^Usage: devops/)
   assert.match(devops('--version'), /^\d+\.\d+\.\d+\n$/)
   assert.match(devops('validate', join(root, 'examples/stack')), /No findings/)
+})
+
+test('the packed platform judges descriptors in a process of its own', async () => {
+  const { Checkers } = (await import(join(installed, 'dist/src/services/git/checkers.js'))) as {
+    Checkers: typeof import('#services/git/checkers.ts').Checkers
+  }
+  const parts = { catalog: [], limits: { judge: 60_000, memory: 256 }, log: silentLog }
+  await using checkers = new Checkers(parts)
+  const files = [{ path: 'nodes/web.yml', content: 'id: web\ntype: server\nprovider: { name: docker }\n' }]
+  const { infrastructure, findings } = await checkers.check('ann/shop', files, {})
+  assert.deepEqual(findings, [])
+  assert.deepEqual(
+    infrastructure.nodes.map(({ id }) => id),
+    ['web'],
+  )
 })
 
 test('the packed platform starts, and ends at SIGTERM', async () => {

@@ -18,6 +18,11 @@ export const problems = {
     'Nobody can tell {question}: {reason}',
     'Nothing was changed. Try again in a moment; if it stays, check that every service of the platform runs.',
   ],
+  unjudged: [
+    503,
+    'The descriptors could not be judged: {reason}',
+    'Nothing was changed. Try again in a moment; if it stays, make the descriptors smaller, or split the repository.',
+  ],
   unagreed: [
     409,
     '{loss}, and nobody has agreed to that (`git push -o {option}`)',

@@ -5,6 +5,7 @@ import { createAdmit } from './access.ts'
 import { createAftercare } from './aftercare.ts'
 import { createBranches } from './branches.ts'
 import { answerCalls } from './calls.ts'
+import { Checkers } from './checkers.ts'
 import { createCommit } from './commit.ts'
 import { createExchange, sweepQuarantine } from './exchange.ts'
 import { createGit } from './git.ts'
@@ -51,7 +52,8 @@ export const git = defineService<GitOptions>({
     const lanes = new Lanes()
     const git = createGit({ home: places.home, hooks: places.hooks, limits })
     const branches = createBranches({ git, places, store, bus, lanes })
-    const reader = createReader({ git, bus, catalog: options.catalog, limits, engine: options.engine })
+    const checkers = stack.use(new Checkers({ ...options, limits, log }))
+    const reader = createReader({ git, bus, judge: checkers.check, limits })
     const repositories = createRepositories({ git, places, store, bus, clock, lanes })
     const judging = { git, places, store, bus, clock, log, lanes, branches, reader, limits }
     const settings = createSettings(judging)

@@ -1,14 +1,8 @@
 import type { Bus } from '#bus'
-import type { Finding, Infrastructure, Service } from '#contracts/descriptors.ts'
+import type { Finding, Infrastructure } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
-import {
-  type CheckOptions,
-  checkRepository,
-  type EngineRules,
-  type File,
-  formatFindings,
-  sortFindings,
-} from '#language'
+import { type CheckOptions, type File, formatFindings, sortFindings } from '#language'
+import type { Check } from './checkers.ts'
 import { readDescriptors } from './descriptors.ts'
 import type { Git } from './git.ts'
 import type { Limits } from './limits.ts'
@@ -34,15 +28,13 @@ export interface Reader {
 interface Parts {
   git: Git
   bus: Bus
-  catalog: readonly Service[]
+  judge: Check
   limits: Limits
-  /** Of the platform's own Docker engine; unchecked when absent. */
-  engine?: EngineRules | undefined
 }
 
 const CACHED = 200
 
-export function createReader({ git, bus, catalog, limits, engine }: Parts): Reader {
+export function createReader({ git, bus, judge, limits }: Parts): Reader {
   const cache = new Map<string, Infrastructure>()
 
   function keep(repo: string, commit: string, infrastructure: Infrastructure) {
@@ -56,7 +48,7 @@ export function createReader({ git, bus, catalog, limits, engine }: Parts): Read
   }
 
   const check = async (repo: string, files: readonly File[]): Promise<Checked> =>
-    checkRepository(files, { repo, catalog, ...(engine && { engine }), ...(await knownNames(bus, repo)) })
+    judge(repo, files, await knownNames(bus, repo))
 
   async function checkCommit(repo: string, place: Place, commit: string): Promise<Checked> {
     const { files, findings } = await readDescriptors(git, place, commit, limits)
@@ -75,7 +67,7 @@ export function createReader({ git, bus, catalog, limits, engine }: Parts): Read
     }
     // Variables come and go after a push: a commit that was good when it came is not refused for them later.
     const { files, findings } = await readDescriptors(git, place, commit, limits)
-    const checked = checkRepository(files, { repo, catalog, accepted: true })
+    const checked = await judge(repo, files, { accepted: true })
     const errors = errorsOf([...findings, ...checked.findings])
     if (errors.length > 0) throw new Problem('refused', { findings: formatFindings(errors) })
     const infrastructure = { ...checked.infrastructure, commit }

@@ -14,6 +14,10 @@ export interface Limits {
   total: number
   /** Milliseconds that a push waits for a plan. */
   plan: number
+  /** Milliseconds that the judging of descriptors may take. */
+  judge: number
+  /** MiB that a process which judges descriptors may use. */
+  memory: number
 }
 
 export const defaultLimits: Limits = {
@@ -24,4 +28,6 @@ export const defaultLimits: Limits = {
   file: 1024 * 1024,
   total: 16 * 1024 * 1024,
   plan: 5000,
+  judge: 30_000,
+  memory: 1024,
 }

@@ -367,3 +367,27 @@ test('8: a push that takes too long is ended', async () => {
   await fixture.stop()
   await assertNothingLeft(fixture)
 })
+
+test('9: a push whose descriptors cannot be judged in time is refused, and nothing of it stays', async () => {
+  await using fixture = await startFixture({ limits: { judge: 1 } })
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': node('web') })
+  const told = await work.git('push', 'origin', 'main')
+  assert.notEqual(told.code, 0)
+  assert.match(
+    told.said,
+    /Refused: The descriptors could not be judged: it took longer than 0\.001 s\. Nothing was changed/,
+  )
+  await assert.rejects(
+    make(fixture, null, [{ path: 'nodes/web.yml', content: node('web') }]),
+    /could not be judged/,
+  )
+  await assert.rejects(
+    fixture.bus.ask('git.validate', {
+      repo: 'ann/infra',
+      files: [{ path: 'nodes/web.yml', content: node('web') }],
+    }),
+    (error) => isProblem(error, 'unjudged'),
+  )
+  await assertNothingLeft(fixture)
+})

@@ -146,7 +146,7 @@ const free: Record<string, string> = {
   'link --user': 'who the machine knows',
   'link --jump': 'the outer world, or a node',
   'login --user': 'a refusal must not tell whether there is such a user',
-  'help command': 'tested by itself',
+  'completion words': 'what a shell sends is never refused',
 }
 
 /** A line in which every word is right; of the words in <> one is put wrong at a time. */

@@ -42,6 +42,8 @@ export interface Said {
 export interface Shop extends AsyncDisposable {
   url: string
   ann: Person
+  /** The clone that ann has pushed from. */
+  folder: string
   /** Ids of what has no name of its own; `other`: a second token. */
   ids: Record<'run' | 'ended' | 'delivery' | 'token' | 'other' | 'key', string>
   /** One command as ann, an administrator unless `who` names another token. */
@@ -57,7 +59,7 @@ export async function startShop(): Promise<Shop> {
   const url = `http://${api.host}:${api.port}`
   const where = { data, url, ssh, adminToken: platform.adminToken ?? '' }
   const ann = await createPerson(where, 'ann')
-  const ids = await fill(ann, url)
+  const { folder, ids } = await fill(ann, url)
   const { private: key, public: line } = newKeyPair()
   writeFileSync(join(data, 'key'), key)
   writeFileSync(join(data, 'key.pub'), `${line}\n`)
@@ -79,11 +81,11 @@ export async function startShop(): Promise<Shop> {
     return { code, out, err }
   }
   const undo = stack.move()
-  return { url, ann, ids, devops, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+  return { url, ann, folder, ids, devops, [Symbol.asyncDispose]: () => undo.disposeAsync() }
 }
 
 /** Everything that has a name or an id, once. */
-async function fill({ api, repository }: Person, url: string): Promise<Shop['ids']> {
+async function fill({ api, repository }: Person, url: string): Promise<Pick<Shop, 'ids' | 'folder'>> {
   const clone = await repository('shop')
   clone.write(files)
   const pushed = await clone.push()
@@ -100,5 +102,6 @@ async function fill({ api, repository }: Person, url: string): Promise<Shop['ids
   const [token] = await api<{ id: string }[]>('GET', '/v1/users/ann/tokens')
   const { record } = await api<{ record: { id: string } }>('POST', '/v1/users/ann/tokens', { title: 'other' })
   const [key] = await api<{ fingerprint: string }[]>('GET', '/v1/users/ann/keys')
-  return { run, ended, delivery, token: token?.id ?? '', key: key?.fingerprint ?? '', other: record.id }
+  const ids = { run, ended, delivery, token: token?.id ?? '', key: key?.fingerprint ?? '', other: record.id }
+  return { folder: clone.folder, ids }
 }

@@ -3,6 +3,7 @@ import { approve, refuse } from './commands/approve.ts'
 import { audit } from './commands/audit.ts'
 import { cancel } from './commands/cancel.ts'
 import { collaborator } from './commands/collaborator.ts'
+import { completion } from './commands/completion.ts'
 import { credential } from './commands/credential.ts'
 import { info } from './commands/info.ts'
 import { init } from './commands/init.ts'
@@ -70,6 +71,7 @@ const commands = [
   credential,
   audit,
   user,
+  completion,
 ]
 
 /** Of lines that go to no terminal. */

@@ -123,7 +123,8 @@ async function taskLike(session: Session, word: string): Promise<string | undefi
   }
 }
 
-function repoOption(argv: readonly string[]): string | undefined {
+/** The value of `--repo`, wherever it stands. */
+export function repoOption(argv: readonly string[]): string | undefined {
   const at = argv.findIndex((word) => word === '--repo' || word.startsWith('--repo='))
   return at < 0 ? undefined : (argv[at]?.split('=')[1] ?? argv[at + 1])
 }

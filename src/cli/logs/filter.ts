@@ -24,8 +24,8 @@ export interface LogOptions {
   json?: boolean
 }
 
-const streams = ['stdout', 'stderr', 'platform', 'syslog'] as const
-const levels = ['debug', 'info', 'warn', 'error'] as const
+export const streams = ['stdout', 'stderr', 'platform', 'syslog'] as const
+export const levels = ['debug', 'info', 'warn', 'error'] as const
 
 /** Throws when words of the command line contradict each other, or are no such thing. */
 export function checkOptions(options: LogOptions, run: string | undefined): void {

@@ -84,9 +84,13 @@ export const Password = Type.String({ minLength: 8, maxLength: 1024 })
 
 export const Collaborator = strict({ repo: RepoId, user: Name, role: Role })
 
+/** Who asks for a change, and by which token: judged again when it is made, since hashing a password takes a while. */
+const Asker = strict({ user: Name, token: Type.Optional(Type.String()) })
+
 export const calls = {
   'profiles.create_user': call(
     strict({
+      asker: Type.Optional(Asker),
       name: Name,
       email: Type.Optional(Type.String()),
       password: Type.Optional(Password),
@@ -112,6 +116,7 @@ export const calls = {
    */
   'profiles.set_password': call(
     strict({
+      asker: Type.Optional(Asker),
       user: Name,
       password: Password,
       proof: Type.Optional(
@@ -128,7 +133,12 @@ export const calls = {
   'profiles.delete_user': call(strict({ name: Name }), Nothing),
   /** `key`: one line of an OpenSSH public key file. */
   'profiles.add_key': call(
-    strict({ user: Name, key: Type.String(), title: Type.Optional(Type.String()) }),
+    strict({
+      asker: Type.Optional(Asker),
+      user: Name,
+      key: Type.String(),
+      title: Type.Optional(Type.String()),
+    }),
     Key,
   ),
   'profiles.list_keys': call(strict({ user: Name }), Type.Array(Key)),
@@ -136,6 +146,7 @@ export const calls = {
   /** The only time that the token is seen. */
   'profiles.create_token': call(
     strict({
+      asker: Type.Optional(Asker),
       user: Name,
       title: Type.String(),
       expires_in: Type.Optional(Type.Integer({ minimum: 1, description: 'seconds' })),
@@ -216,6 +227,7 @@ export const queues = {}
 export type Role = Type.Static<typeof Role>
 export type Action = Type.Static<typeof Action>
 export type Scope = (typeof scopes)[number]
+export type Asker = Type.Static<typeof Asker>
 export type Reach = Type.Static<typeof Reach>
 export type Identity = Type.Static<typeof Identity>
 export type User = Type.Static<typeof User>

@@ -2,6 +2,7 @@ import type { Input, Output } from '#contracts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Tx } from '#store'
+import { requireAsker } from './asker.ts'
 import { parsePublicKey } from './public-key.ts'
 import type { Tables } from './tables.ts'
 import { requireUser } from './users.ts'
@@ -12,10 +13,11 @@ export function createKeys({ bus, clock, store: any }: Parts) {
   const store = any.as<Tables>()
 
   return {
-    async add({ user, key, title }: Input<'profiles.add_key'>): Promise<Key> {
+    async add({ asker, user, key, title }: Input<'profiles.add_key'>): Promise<Key> {
       const { line, fingerprint, comment } = parsePublicKey(key)
       return store.transaction(async (tx) => {
         await requireUser(tx.db, user)
+        await requireAsker(tx.db, asker, user, clock.now())
         const row = await tx.db
           .insertInto('profiles_keys')
           .values({

@@ -1,16 +1,17 @@
 import type { Input } from '#contracts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
+import { requireAsker } from './asker.ts'
 import type { PasswordCheck } from './password-check.ts'
 import { type Cost, hashPassword } from './passwords.ts'
 import type { Tables } from './tables.ts'
 import { requireUser } from './users.ts'
 
 /** Whoever was signed in with the old password is so no longer. */
-export function createPasswordChange({ bus, store: any }: Parts, check: PasswordCheck, cost?: Cost) {
+export function createPasswordChange({ bus, clock, store: any }: Parts, check: PasswordCheck, cost?: Cost) {
   const store = any.as<Tables>()
 
-  return async ({ user, password, proof, keep = '' }: Input<'profiles.set_password'>) => {
+  return async ({ asker, user, password, proof, keep = '' }: Input<'profiles.set_password'>) => {
     const { password: former } = await requireUser(store.db, user)
     if (proof && former !== null) {
       if (proof.current === undefined)
@@ -20,6 +21,7 @@ export function createPasswordChange({ bus, store: any }: Parts, check: Password
     const hash = await hashPassword(password, cost)
     await store.transaction(async (tx) => {
       const now = await requireUser(tx.db, user)
+      await requireAsker(tx.db, asker, user, clock.now())
       if (proof && now.password !== former)
         throw new Problem('unauthenticated', { reason: 'the password was changed meanwhile' })
       await tx.db.updateTable('profiles_users').set({ password: hash }).where('name', '=', user).execute()

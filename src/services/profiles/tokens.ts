@@ -4,6 +4,7 @@ import type { Scope } from '#contracts/profiles.ts'
 import { newId } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
+import { requireAsker } from './asker.ts'
 import type { Tables } from './tables.ts'
 import { requireUser } from './users.ts'
 
@@ -29,6 +30,7 @@ export function createTokens({ bus, clock, store: any }: Parts) {
 
   return {
     async create({
+      asker,
       user,
       title,
       expires_in,
@@ -41,6 +43,7 @@ export function createTokens({ bus, clock, store: any }: Parts) {
       const now = clock.now()
       return store.transaction(async (tx) => {
         const found = await requireUser(tx.db, user)
+        await requireAsker(tx.db, asker, user, now)
         if (mark !== undefined && mark !== markOf(found.password))
           throw new Problem('unauthenticated', { reason: 'the password was changed meanwhile' })
         const row = await tx.db

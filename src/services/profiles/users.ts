@@ -2,6 +2,7 @@ import type { Input, Output } from '#contracts'
 import { Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
 import type { Store, Tx } from '#store'
+import { requireAsker } from './asker.ts'
 import { dropCollaborationsOf } from './collaborators.ts'
 import { type Cost, hashPassword } from './passwords.ts'
 import type { Tables } from './tables.ts'
@@ -40,9 +41,10 @@ export function createUsers({ bus, clock, store: any }: Parts, cost?: Cost) {
     bus.publish('profile.changed', { subject: user, data: { user, what } }, tx)
 
   return {
-    async create({ name, email, password, admin }: Input<'profiles.create_user'>): Promise<User> {
+    async create({ asker, name, email, password, admin }: Input<'profiles.create_user'>): Promise<User> {
       const hash = password === undefined ? null : await hashPassword(password, cost)
       return store.transaction(async (tx) => {
+        await requireAsker(tx.db, asker, null, clock.now())
         const row = await tx.db
           .insertInto('profiles_users')
           .values({

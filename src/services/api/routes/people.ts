@@ -10,6 +10,11 @@ import { NewToken } from '../views.ts'
 /** 90 days: a login by password is for a person at a machine. */
 const LOGIN_SECONDS = 90 * 24 * 3600
 
+const askerOf = ({ user, via, credential }: Identity) => ({
+  user,
+  ...(via === 'token' && { token: credential }),
+})
+
 const byNewest = (a: { created_at: number }, b: { created_at: number }) => b.created_at - a.created_at
 
 export const people: Route[] = [
@@ -79,7 +84,7 @@ export const people: Route[] = [
       shows: ['name', 'admin'],
       response: User,
     },
-    ({ body }, { bus }) => bus.ask('profiles.create_user', body),
+    ({ body, identity }, { bus }) => bus.ask('profiles.create_user', { asker: askerOf(identity), ...body }),
   ),
   route(
     {
@@ -118,6 +123,7 @@ export const people: Route[] = [
       const { password, current } = body
       const own = params.user === identity.user
       return bus.ask('profiles.set_password', {
+        asker: askerOf(identity),
         user: params.user,
         password,
         ...(own && { proof: { from, ...(current !== undefined && { current }) } }),
@@ -166,7 +172,8 @@ export const people: Route[] = [
       shows: ['title'],
       response: Key,
     },
-    ({ params, body }, { bus }) => bus.ask('profiles.add_key', { user: params.user, ...body }),
+    ({ params, body, identity }, { bus }) =>
+      bus.ask('profiles.add_key', { asker: askerOf(identity), user: params.user, ...body }),
   ),
   route(
     {
@@ -214,7 +221,7 @@ export const people: Route[] = [
     },
     async ({ params, body, identity }, { bus }) => {
       await requireRepositories(bus, identity, body.repo ? [body.repo] : [])
-      return bus.ask('profiles.create_token', { user: params.user, ...body })
+      return bus.ask('profiles.create_token', { asker: askerOf(identity), user: params.user, ...body })
     },
   ),
   route(

@@ -635,6 +635,7 @@ test('link asks for what is not given, and never shows the password', async () =
   const expected = {
     repo: 'ann/shop',
     node: 'web',
+    by: 'ann',
     host: '192.0.2.9',
     port: 22,
     user: 'admin',

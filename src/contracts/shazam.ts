@@ -122,6 +122,8 @@ export const calls = {
     strict({
       repo: RepoId,
       node: Name,
+      /** Who links it: may they still, once the machine has been looked at? */
+      by: Type.Optional(Name),
       /** A name or an address; IPv6 with or without brackets. */
       host: Type.String({ pattern: '^[A-Za-z0-9.:_%[\\]-]+$', maxLength: 253 }),
       port: Type.Integer({ minimum: 1, maximum: 65535 }),
@@ -153,6 +155,8 @@ export const calls = {
     strict({
       repo: RepoId,
       node: Name,
+      /** Who trusts it: may they still, once the server has shown it? */
+      by: Type.Optional(Name),
       host_key: Type.String({ pattern: '^SHA256:[A-Za-z0-9+/]{43}$' }),
     }),
     strict({ before: Type.Array(Type.String()) }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { Problem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { converge } from './converge.ts'
@@ -69,4 +70,34 @@ test('a machine without systemd is refused in words at its link, and at the firs
   await assert.rejects(sync('{directory: /srv/app}, {unit: ssh, running: true}'), said)
   assert.equal(server.sh('ls /srv'), '')
   assert.deepEqual((await sync('{directory: /srv/app}')).failed, [])
+})
+
+test('who loses the right while a machine is looked at leaves nothing on it, records nothing and trusts no key', async () => {
+  const server = await machine(true)
+  const ip = server.ips[0] ?? ''
+  /** How often the question is answered with yes. */
+  let yes = 0
+  desk.bus.answer('profiles.authorize', async ({ user, action }) => {
+    if (yes-- > 0) return {}
+    throw new Problem('forbidden', { user, action })
+  })
+  const forbidden = { code: 'forbidden' }
+  const recorded = () => desk.records.get('late')?.server?.host_keys ?? null
+  await assert.rejects(link('late', ip, { by: 'ann' }), forbidden)
+  assert.equal(server.sh('id devops 2>/dev/null || true'), '')
+  yes = 1
+  await assert.rejects(link('late', ip, { by: 'ann' }), forbidden)
+  assert.equal(recorded(), null)
+  yes = 2
+  const { host_key } = await link('late', ip, { by: 'ann' })
+  assert.deepEqual(recorded(), [host_key])
+  const record = desk.records.get('late')
+  assert.ok(record?.server)
+  desk.records.set('late', { ...record, server: { ...record.server, host_keys: ['SHA256:former'] } })
+  const trust = () => desk.bus.ask('shazam.trust', { repo, node: 'late', by: 'ann', host_key })
+  await assert.rejects(trust(), forbidden)
+  assert.deepEqual(recorded(), ['SHA256:former'])
+  yes = 1
+  await trust()
+  assert.deepEqual(recorded(), [host_key])
 })

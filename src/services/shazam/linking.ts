@@ -1,8 +1,10 @@
+import type { Bus } from '#bus'
 import type { Input, Output } from '#contracts'
 import type { Brought, Server } from '#contracts/registry.ts'
 import { isOwnAddress } from '#kit/own-interfaces.ts'
 import { Problem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
+import { stillMay } from '#kit/still-may.ts'
 import { hostOf } from '#language/filters.ts'
 import { readHost } from './host-address.ts'
 import { jumpAddress, readJump } from './jump.ts'
@@ -54,6 +56,7 @@ export const linkNode =
     // The way there may have pinned its own key meanwhile.
     const { server: now } = await bus.ask('registry.get_node', { repo, node })
     const jump = now?.id === server.id && now.jump ? { jump: now.jump } : {}
+    await mayLink(bus, asked)
     await bus.ask('registry.record_node', { repo, node, begun, server: { ...server, ...jump } })
     return told
   }
@@ -89,6 +92,10 @@ async function describedProvider({ bus }: Shazam, { repo, node }: Asked) {
   return { made_from: found.provider as Record<string, unknown>, former: server }
 }
 
+/** A machine takes its time to be entered: whoever has lost the right meanwhile leaves nothing on it. */
+export const mayLink = async (bus: Bus, { by, repo }: Pick<Asked, 'by' | 'repo'>): Promise<void> =>
+  by === undefined ? undefined : stillMay(bus, by, 'node.link', repo)
+
 interface Entered {
   hostKey: string
   address: string | undefined
@@ -113,7 +120,10 @@ async function enterAsOwner(shazam: Shazam, asked: Asked, wish: Server): Promise
   try {
     const os = await checkSystem(link, node)
     const brought = (await asRootOnce(link, asked, missing(public_key))).split(/\s+/).filter(Boolean)
-    if (!asked.only_look) await asRootOnce(link, asked, welcome(public_key))
+    if (!asked.only_look) {
+      await mayLink(bus, asked)
+      await asRootOnce(link, asked, welcome(public_key))
+    }
     const { hostKey, address } = link
     return { hostKey, address, os, brought: brought as Brought[] }
   } finally {

@@ -99,3 +99,12 @@ test('a sync that is held to a plan takes no other sync with it', async () => {
   await world.succeed(running)
   assert.equal((await world.nodeJob(2)).promised, undefined)
 })
+
+test('a plan is not applied for somebody who loses the right while the servers are looked at', async () => {
+  await using world = await synced()
+  const { id } = await makePlan(world)
+  // The API has asked already; the look takes up to two minutes.
+  world.onTip = async () => void world.forbidden.add('ann node.sync')
+  await assert.rejects(syncPlan(world, id), { code: 'forbidden' })
+  assert.equal((await world.works(['waiting', 'running'])).length, 0)
+})

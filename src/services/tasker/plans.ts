@@ -5,6 +5,7 @@ import type { NodePlan } from '#contracts/shazam.ts'
 import type { Plan, Work } from '#contracts/tasker.ts'
 import { newId } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
+import { stillMay } from '#kit/still-may.ts'
 import { missing } from './answers.ts'
 import { fingerprints } from './fingerprint.ts'
 import { shortCommit } from './lines.ts'
@@ -92,6 +93,7 @@ export async function syncPlan(
   const tip = await tipOrNotFound(tasker, repo)
   const moved = await whatMoved(tasker, plan, tip, signal)
   if (moved.length > 0) throw new Problem('plan_moved', { plan: id, reason: moved.join('; ') })
+  await stillMay(tasker.bus, by, 'node.sync', repo)
   const cause = { kind: 'hand' as const, by, detail: `plan ${id}`, depth: 0 }
   const rows = await withTip(tasker, repo, async (turn, now) => {
     // While the servers were looked at, somebody may have pushed.

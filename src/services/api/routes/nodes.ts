@@ -21,7 +21,7 @@ const Live = strict({
 })
 const { act } = calls['shazam.power'].input.properties
 const { host_key } = calls['shazam.trust'].input.properties
-const { repo: _repo, node: _node, ...link } = calls['shazam.link'].input.properties
+const { repo: _repo, node: _node, by: _by, ...link } = calls['shazam.link'].input.properties
 
 export const nodes: Route[] = [
   route(
@@ -92,7 +92,11 @@ export const nodes: Route[] = [
     },
     async ({ repo, params, body, identity }, { bus }) => {
       const { node } = params
-      const told = await bus.ask('shazam.link', { repo, node, ...body }, { deadline: LINK })
+      const told = await bus.ask(
+        'shazam.link',
+        { repo, node, by: identity.user, ...body },
+        { deadline: LINK },
+      )
       // What waited for the machine begins.
       if (!body.only_look) await bus.ask('tasker.sync', { repo, node, by: identity.user })
       return told
@@ -109,12 +113,12 @@ export const nodes: Route[] = [
       body: strict({ host_key }),
       response: calls['shazam.trust'].output,
     },
-    ({ repo, params, body }, { bus }) =>
+    ({ repo, params, body, identity }, { bus }) =>
       ofNode(
         bus,
         repo,
         params.node,
-        bus.ask('shazam.trust', { repo, node: params.node, ...body }, { deadline: LINK }),
+        bus.ask('shazam.trust', { repo, node: params.node, by: identity.user, ...body }, { deadline: LINK }),
       ),
   ),
   route(

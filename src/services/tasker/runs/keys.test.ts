@@ -257,12 +257,7 @@ const approval = { by: 'admin', within: 3600, other: false } as const
 
 test('a run waits for approval, says for whose, and begins with it', async () => {
   await using world = await World.open()
-  const may = new Set(['boss'])
-  world.bus.answer('profiles.authorize', async ({ user }) => {
-    if (!may.has(user))
-      throw new (await import('#kit/problem.ts')).Problem('forbidden', { user, action: 'this' })
-    return {}
-  })
+  world.forbidden.add('ann collaborator.write')
   const run = await begin(world, ['one'], { approval })
   const waits = (await world.run(run.id)).waits_for ?? ''
   assert.match(waits, /^waits for approval by an admin, until \d{4}-\d\d-\d\d \d\d:\d\d UTC$/)

@@ -52,6 +52,8 @@ export class World implements AsyncDisposable {
   /** Git and the registry do not answer. */
   deaf = false
   readonly audit: Input<'profiles.record_audit'>[] = []
+  /** `user action` that are refused. */
+  readonly forbidden = new Set<string>()
   auditBroken = false
   /** Before the registry resolves something. */
   onResolve: () => Promise<void> = async () => {}
@@ -156,6 +158,10 @@ export class World implements AsyncDisposable {
     bus.answer('registry.reveal_secret', async ({ name }) => {
       const { [name]: value = null } = (this.resolved.secrets ?? {}) as Record<string, string>
       return { value }
+    })
+    bus.answer('profiles.authorize', async ({ user, action }) => {
+      if (this.forbidden.has(`${user} ${action}`)) throw new Problem('forbidden', { user, action })
+      return {}
     })
     bus.answer('profiles.record_audit', async (record) => {
       if (this.auditBroken) throw new Problem('unaudited', { reason: 'the disk is full' })

@@ -85,6 +85,12 @@ const Failed = strict({
   retry: Type.Boolean(),
 })
 
+const Waiting = strict({
+  ...NodeWork.properties,
+  /** `unresolved`: a value of another node is to come. `unlinked`: nobody has linked a machine yet. */
+  reason: strict({ code: Type.String(), message: Type.String() }),
+})
+
 /** One step on one node. Its text is asked for when it starts (`tasker.step_script`): it may hold secrets. */
 export const StepJob = strict({
   repo: RepoId,
@@ -205,6 +211,8 @@ export const events = {
   'node.*.delete.start': NodeWork,
   'node.*.delete.success': Succeeded,
   'node.*.delete.error': Failed,
+  /** An attempt has ended because what it needs is to come. Nothing failed: it starts no task. */
+  'node.*.waits': Waiting,
   /** A step on a node has ended. Subject: `RUN/NODE`. */
   'step.finished': strict({
     repo: RepoId,

@@ -29,6 +29,9 @@ export function failureOf(thrown: unknown): Failure {
   return { error: { code: problem.code, message: problem.message }, retry: mayPass(problem) }
 }
 
+/** What is needed is to come: nothing failed. */
+export const isAwaited = (thrown: unknown): boolean => thrown instanceof NotYet || thrown instanceof NotLinked
+
 /** What a person has to see to first is not tried again. */
 function mayPass({ code, data }: Pick<ProblemJson, 'code' | 'data'>): boolean {
   if (code === 'provider') return data.kind === 'retry'

@@ -40,6 +40,10 @@ describe('nodes', { timeout: 600_000 }, () => {
   const told = async (type: string) =>
     (await desk.event((event) => event.type === type)).data as unknown as EventData<'node.*.create.error'> &
       EventData<'node.*.create.success'>
+  const waits = async (node: string) =>
+    (await desk.event(({ type }) => type === `node.${node}.waits`)).data as EventData<'node.*.waits'>
+  const failures = (node: string) =>
+    desk.events.filter(({ type }) => type.startsWith(`node.${node}.`) && type.endsWith('.error'))
 
   test('a node is created, made to match, and a second sync changes nothing', async () => {
     desk.infrastructure.nodes.push(aNode('web', { provider: { name: 'docker' } }))
@@ -218,9 +222,9 @@ describe('nodes', { timeout: 600_000 }, () => {
   test('a node that was never linked says how to link it, and waits for that', async () => {
     desk.infrastructure.nodes.push(aNode('lonely'))
     await send('lonely', 'w5')
-    const { error, retry } = await told('node.lonely.create.error')
-    assert.match(error.message, /waits to be linked: devops link lonely/)
-    assert.deepEqual([error.code, retry], ['unlinked', true])
+    const { reason } = await waits('lonely')
+    assert.deepEqual(reason, { code: 'unlinked', message: 'lonely waits to be linked: devops link lonely' })
+    assert.deepEqual(failures('lonely'), [])
   })
 
   test('a node that is not in the commit is done at once', async () => {
@@ -258,8 +262,8 @@ describe('nodes', { timeout: 600_000 }, () => {
     desk.infrastructure.nodes.push(aNode('early'))
     desk.records.set('early', record('early', desk.records.get('old')?.server))
     await send('early', 'w6a')
-    const early = await told('node.early.create.error')
-    assert.deepEqual([early.error.code, early.retry], ['unresolved', true])
+    assert.deepEqual((await waits('early')).reason, { code: 'unresolved', message: 'db.ip is not known yet' })
+    assert.deepEqual(failures('early'), [])
     await send('old', 'w7')
     await told('node.old.create.success')
     await send('old', 'w8', 'destroy')

@@ -3,7 +3,7 @@ import type { NodeJob } from '#contracts/shazam.ts'
 import { isProblem } from '#kit/problem.ts'
 import { convergeNode } from './converge-node.ts'
 import { destroyNode } from './destroy-node.ts'
-import { failureOf } from './failures.ts'
+import { failureOf, isAwaited } from './failures.ts'
 import { type Feed, openFeed } from './feed.ts'
 import { keepServers, type ServerKeeper } from './servers.ts'
 import type { Shazam } from './shazam.ts'
@@ -61,6 +61,12 @@ export const workOnNode = (shazam: Shazam, openWishes: OpenWishes) => async (job
     // The bus stops, or another has the job: it is done again, or was already. That is no end of the work.
     if (lease.signal.aborted) throw error
     const failure = failureOf(error)
+    if (isAwaited(error)) {
+      const data = { ...work, reason: failure.error }
+      await feed.flush().catch(() => {})
+      await lease.once(async (tx) => void (await bus.publish('node.*.waits', { ...event, data }, tx)))
+      return
+    }
     // A plan is applied once: what a second attempt would meet is not what was looked at.
     if (job.promised) failure.retry = false
     if (!isProblem(error))

@@ -6,7 +6,7 @@ import { createTicker } from './crons/ticker.ts'
 import { closeRepository, forgetRepository, onDeleted, reopenRepository } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
-import { errorEvents, onError, onSuccess, successEvents } from './outcomes.ts'
+import { errorEvents, onError, onSuccess, onWaits, successEvents, waitEvents } from './outcomes.ts'
 import { createPatrol, onSettings } from './patrol.ts'
 import { onLimits } from './places.ts'
 import { getPlan, makePlan, syncPlan } from './plans.ts'
@@ -77,6 +77,7 @@ export const tasker = defineService<TaskerOptions>({
     stack.defer(bus.on('tasker.profiles', ['profile.changed'], onProfile(self)))
     stack.defer(bus.on('tasker.successes', successEvents, onSuccess(turns)))
     stack.defer(bus.on('tasker.errors', errorEvents, onError(turns)))
+    stack.defer(bus.on('tasker.waits', waitEvents, onWaits(turns)))
     stack.defer(bus.on('tasker.steps', ['step.finished'], onStepFinished(turns)))
     stack.defer(bus.on('tasker.triggers', triggerEvents, onTrigger(self)))
     stack.defer(bus.work('tasker.advance', advanceRun(self), { concurrency: 8 }))

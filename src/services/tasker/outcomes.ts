@@ -15,8 +15,11 @@ export const successEvents = [
 ] as const
 export const errorEvents = ['node.*.create.error', 'node.*.update.error', 'node.*.delete.error'] as const
 
+export const waitEvents = ['node.*.waits'] as const
+
 export type SuccessEvent = BusEvent<(typeof successEvents)[number]>
 export type ErrorEvent = BusEvent<(typeof errorEvents)[number]>
+export type WaitEvent = BusEvent<(typeof waitEvents)[number]>
 
 /** Failures of one series before a node is left out of sync. */
 export const MAX_FAILURES = 8
@@ -47,6 +50,13 @@ export const onError = (turns: Turns) => async (event: ErrorEvent, delivery: Del
   await turns.once(delivery, async (turn) => {
     const work = await runningWork(turn, event.data)
     if (work) await afterFailure(turn, work, event.data.error, event.data.retry)
+  })
+}
+
+export const onWaits = (turns: Turns) => async (event: WaitEvent, delivery: Delivery) => {
+  await turns.once(delivery, async (turn) => {
+    const work = await runningWork(turn, event.data)
+    if (work) await afterFailure(turn, work, event.data.reason, true)
   })
 }
 
@@ -100,6 +110,7 @@ async function afterFailure(
 ): Promise<void> {
   const failures = work.failures + 1
   const [node = ''] = nodesOf(work)
+  // Also of an error: a former version announced what waits as one.
   if (isAwaiting(error.code) && !(await waitingNodeWork(turn.db, work.repo, node)))
     return awaitMore(turn, work, error)
   if (!retry) return giveUpNode(turn, work, error.message)

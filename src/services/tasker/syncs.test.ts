@@ -137,7 +137,7 @@ test('a node whose values depend on another is tried again as soon as the other 
   await using world = await World.open()
   await world.push(tip(1, ['db', 'web']))
   const [db, web] = [await world.nodeJob(1), await world.nodeJob(2)]
-  await world.fail(web, { code: 'unresolved', message: 'db.ip is not known yet' })
+  await world.wait(web, 'unresolved', 'db.ip is not known yet')
   const waiting = await until(async () => (await world.works(['waiting']))[0])
   assert.equal(waiting.waits_for, 'waits for another node: db.ip is not known yet')
   await world.succeed(db)
@@ -252,15 +252,15 @@ test('a node that waits to be linked, or for a value, waits: it has not failed, 
   await world.push(tip(1, ['db', 'web']))
   const [db, web] = [await world.nodeJob(1), await world.nodeJob(2)]
   const sentence = 'db waits to be linked: devops link db'
-  await world.fail(db, { code: 'unlinked', message: sentence })
+  await world.wait(db, 'unlinked', sentence)
   let job = web
   for (let n = 3; n < 3 + MAX_FAILURES + 1; n++) {
-    await world.fail(job, { code: 'unresolved', message: 'db has no address yet' })
+    await world.wait(job, 'unresolved', 'db has no address yet')
     await until(async () => (await world.works(['waiting'])).length === 2)
     await world.clock.advance(pauseAfter(n))
     job = await world.nodeJob(n)
   }
-  await world.fail(job, { code: 'unresolved', message: 'db has no address yet' })
+  await world.wait(job, 'unresolved', 'db has no address yet')
   await until(async () => (await world.works(['waiting'])).length === 2)
   const told = await Promise.all(['db', 'web'].map((node) => world.status(node)))
   assert.deepEqual(
@@ -277,4 +277,12 @@ test('a node that waits to be linked, or for a value, waits: it has not failed, 
   assert.equal(world.lines.filter(({ text }) => text.includes('waits: db has no address yet')).length, 1)
   await world.bus.ask('tasker.sync', { repo: REPO, node: 'db', by: 'ann' })
   assert.deepEqual([(await world.nodeJob(12)).node, (await world.nodeJob(12)).attempt], ['db', 1])
+})
+
+test('a sync that a former version announced as failed, because it waited, waits', async () => {
+  await using world = await World.open()
+  await world.push(tip(1, ['web']))
+  await world.fail(await world.nodeJob(1), { code: 'unresolved', message: 'db has no address yet' })
+  const waiting = await until(async () => (await world.works(['waiting']))[0])
+  assert.equal(waiting.waits_for, 'waits for another node: db has no address yet')
 })

@@ -64,3 +64,19 @@ test('a push starts the tasks that listen to repo.pushed, as they are in that pu
   const started = await until(async () => (await world.runs())[0])
   assert.deepEqual([started.cause.by, started.cause.detail], ['bob', 'repo.pushed'])
 })
+
+test('a sync that waits for what is to come starts no task, whatever the task listens to', async () => {
+  await using world = await World.open()
+  const events = ['node.*', 'node.web.update.error', 'node.web.create.error']
+  const tasks = events.map((pattern, n) => aTask(`t${n}`, ['true'], { events: [pattern] }))
+  await world.push(tip(1, ['web'], tasks))
+  await world.wait(await world.nodeJob(1), 'unresolved', 'db has no address yet')
+  await until(async () => (await world.works(['waiting']))[0]?.waits_for)
+  // Events of one subject come in their order: had the first started a run, it would be there.
+  await publish(world, 'node.*.up', 'web')
+  await until(async () => (await world.runs()).length > 0)
+  assert.deepEqual(
+    (await world.runs()).map(({ task, cause }) => `${task} ${cause.detail}`),
+    ['t0 node.web.up'],
+  )
+})

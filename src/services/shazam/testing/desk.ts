@@ -146,7 +146,7 @@ export async function openDesk(
   const patterns = ['create', 'update', 'delete'].flatMap((verb) =>
     ['start', 'success', 'error'].map((end) => `node.*.${verb}.${end}` as 'node.*.create.start'),
   )
-  bus.on('desk', [...patterns, 'step.finished'] as 'step.finished'[], async (event) => {
+  bus.on('desk', [...patterns, 'node.*.waits', 'step.finished'] as 'step.finished'[], async (event) => {
     events.push(event)
     for (const look of waiting) look()
   })

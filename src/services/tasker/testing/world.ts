@@ -274,6 +274,14 @@ export class World implements AsyncDisposable {
     })
   }
 
+  /** What it needs is to come. */
+  async wait(job: NodeJob, code: 'unresolved' | 'unlinked', message: string): Promise<void> {
+    const { goal: _, promised: _promised, agreed: _agreed, ...work } = job
+    const data = { ...work, reason: { code, message } }
+    const subject = `${job.repo}/${job.node}`
+    await this.bus.publish('node.*.waits', { name: job.node, subject, data })
+  }
+
   async finish(
     job: StepJob,
     outcome: 'success' | 'failure' | 'unknown' | 'stopped' = 'success',

@@ -1,8 +1,10 @@
 import type { BusEvent, Delivery } from '#bus'
+import type { EventData } from '#contracts'
 import type { Infrastructure } from '#contracts/descriptors.ts'
 import type { Cause } from '#contracts/tasker.ts'
-import { depthOf } from './depth.ts'
+import { depthOf, depthOfMoved, movedNode } from './depth.ts'
 import { fingerprints } from './fingerprint.ts'
+import { MAX_DEPTH } from './runs/create.ts'
 import { queueSync } from './syncs.ts'
 import type { Tasker } from './tasker.ts'
 import { withTips } from './tips.ts'
@@ -15,10 +17,20 @@ export const onVariable = (tasker: Tasker) => async (event: BusEvent<'var.change
   const { repo, nodes, by, address, work } = event.data
   if (nodes.length === 0) return
   await withTips(tasker, [repo], tasker.turns.onceOf(delivery), async (turn, [tip]) => {
-    const depth = await depthOf(turn.db, work)
-    const cause: Cause = { kind: 'variable', by, detail: address, depth }
-    if (tip) await gatherSyncs(turn, tip, cause, new Set(nodes))
+    if (!tip) return
+    const cause: Cause = { kind: 'variable', by, detail: address, depth: await depthOf(turn.db, work) }
+    if (movedNode(by) === undefined) return gatherSyncs(turn, tip, cause, new Set(nodes))
+    for (const node of nodes) {
+      const depth = await depthOfMoved(turn.db, event.data, node, turn.now)
+      if (depth <= MAX_DEPTH) await gatherSyncs(turn, tip, { ...cause, depth }, new Set([node]))
+      else tellCut(turn, event.data, node)
+    }
   })
+}
+
+function tellCut(turn: Turn, { repo, address, by }: EventData<'var.changed'>, node: string): void {
+  const text = `${node} is not synced for ${address}: syncs that follow from values of ${by} are cut after ${MAX_DEPTH} in a row; these values seem to change with each sync of ${node}, or with a task that follows it. \`devops sync ${node}\` applies them`
+  turn.note({ repo, node, level: 'error', text })
 }
 
 export const onCollaborator =

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { EventData } from '#contracts'
 import { causeOf, type Tables } from './tables.ts'
 import { findWork } from './works.ts'
 
@@ -42,4 +43,40 @@ export async function deepestSince(
     .filter(({ depth }) => depth > 0)
     .toSorted((a, b) => b.depth - a.depth)
   return deepest
+}
+
+/** Whose values have moved when the registry says that a node moved them: facts, its address, its key. */
+export const movedNode = (by: string): string | undefined => /^node (.*)$/.exec(by)?.[1]
+
+/** Milliseconds after which values of a node that move again are another matter. */
+const SETTLED = 60 * 60_000
+
+/**
+ * How deep a sync stands that values of a node lead to. The sync that found them may have found what a run on that node
+ * did before. A sync of `node` for values of the same node, which moved again, stands one deeper than the one before:
+ * else what moves with each sync, or with each run after it, would never end.
+ */
+export async function depthOfMoved(
+  db: Kysely<Tables>,
+  { repo, by, work }: EventData<'var.changed'>,
+  node: string,
+  now: number,
+): Promise<number> {
+  const found = work === null ? undefined : await findWork(db, work)
+  if (!found) return 0
+  const moved = movedNode(by) ?? node
+  const origin = await deepestSince(db, { repo, node: moved }, found.created_at)
+  const rows = await db
+    .selectFrom('tasker_work_nodes as place')
+    .innerJoin('tasker_works as work', 'work.id', 'place.work')
+    .select('work.cause')
+    .where('place.repo', '=', repo)
+    .where('place.node', '=', node)
+    .where('work.started_at', 'is not', null)
+    .where('work.changed_at', '>=', now - SETTLED)
+    .orderBy('place.work', 'desc')
+    .limit(MOST)
+    .execute()
+  const before = rows.map(causeOf).filter((cause) => cause.kind === 'variable' && cause.by === by)
+  return Math.max(causeOf(found).depth, origin?.depth ?? 0, ...before.map(({ depth }) => depth + 1))
 }

@@ -76,7 +76,8 @@ async function bringForward(turn: Turn, work: WorkRow, run_at: number): Promise<
 type NodeWish = SyncWish & Pick<NodeRow, 'goal'> & { kind: 'sync' | 'destroy' }
 
 async function queueNodeWork(turn: Turn, wish: NodeWish, waiting?: WorkRow): Promise<WorkRow> {
-  const work = await insertWork(turn, { ...wish, nodes: [wish.node] })
+  const cause = { ...wish.cause, depth: depthAfter(wish.cause, waiting) }
+  const work = await insertWork(turn, { ...wish, cause, nodes: [wish.node] })
   if (waiting) await supersede(turn, waiting, work)
   const { repo, node, goal, fingerprint } = wish
   const agreed = wish.agreed || (await agreedBefore(turn, wish)) ? (1 as const) : (0 as const)
@@ -91,6 +92,10 @@ async function queueNodeWork(turn: Turn, wish: NodeWish, waiting?: WorkRow): Pro
   turn.note({ repo, node, work: work.id, level: 'info', text })
   return work
 }
+
+/** What takes the place of another serves its cause too, unless a person wishes it: that is a beginning. */
+const depthAfter = ({ kind, depth }: Cause, waiting?: WorkRow): number =>
+  waiting && kind !== 'push' && kind !== 'hand' ? Math.max(depth, causeOf(waiting).depth) : depth
 
 /** Agreement holds for the goal that it was given for: of another descriptor nobody knows yet what it would lose. */
 async function agreedBefore({ db }: Turn, { repo, node, goal, fingerprint }: NodeWish): Promise<boolean> {

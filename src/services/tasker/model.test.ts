@@ -85,12 +85,15 @@ type Job = { node: NodeJob; step?: never } | { step: StepJob; node?: never }
 const stepKey = ({ run, step, node, attempt }: Pick<StepJob, 'run' | 'step' | 'node' | 'attempt'>) =>
   `${run}.${step}.${node}.${attempt}`
 const keyOf = ({ node, step }: Job) => (node ? `${node.work}.${node.attempt}` : stepKey(step))
+const keyOfJob = (job: NodeJob | StepJob) => ('step' in job ? keyOf({ step: job }) : keyOf({ node: job }))
 const placeOf = ({ node, step }: Job) => (node ? [node.work, node.node] : [step.run, step.node])
 
 /** Shazam as the tasker sees it: it has jobs in hand until it says how they ended, and complains of what must not be. */
 class Model {
   readonly world: World
   readonly faults: string[] = []
+  /** Have come, and were not sent back. */
+  readonly #out = new Set<string>()
   readonly #taken = new Set<string>()
   readonly #ended = new Set<string>()
   readonly #open = new Map<string, Job>()
@@ -100,17 +103,21 @@ class Model {
     this.world = world
     world.onNodeJob = (node) => this.#hold({ node })
     world.onStepJob = (step) => this.#hold({ step })
-    world.onTaken = (job) => {
-      const key = 'step' in job ? keyOf({ step: job }) : keyOf({ node: job })
-      if (this.#taken.has(key)) this.faults.push(`job ${key} came twice`)
-      this.#taken.add(key)
-    }
+    world.onTaken = (job) => void this.#taken.add(keyOfJob(job))
+    world.onBack = (job) => void this.#out.delete(keyOfJob(job))
     world.stops = (step) => this.#open.delete(stepKey(step))
   }
 
-  /** From the first look: a restart may come before the job is taken, and then it comes again. */
+  /**
+   * A job comes again for one reason only: whoever had it did not take it, because a neighbour did not answer or the
+   * platform stopped in between. The bus promises it at least once, and that it never comes again once its taking is in
+   * the tables. The same job twice at a time, or after it was taken, is a fault.
+   */
   #hold(job: Job): void {
     const key = keyOf(job)
+    if (this.#out.has(key)) this.faults.push(`job ${key} came twice at a time`)
+    if (this.#taken.has(key)) this.faults.push(`job ${key} came after it was taken`)
+    this.#out.add(key)
     if (this.#ended.has(key)) return
     const [work, node] = placeOf(job)
     for (const other of this.#open.values()) {

@@ -64,6 +64,8 @@ export class World implements AsyncDisposable {
   onStepJob: (job: StepJob) => void = () => {}
   /** Sees each job once it is taken for good: one that comes again because its worker was stopped before is one job. */
   onTaken: (job: NodeJob | StepJob) => void = () => {}
+  /** Sees each job that came and was not taken: its worker threw, or was stopped. */
+  onBack: (job: NodeJob | StepJob) => void = () => {}
   readonly #options: TaskerOptions
   #bus: Awaited<ReturnType<typeof embeddedBus>> | undefined
   #stack = new AsyncDisposableStack()
@@ -214,19 +216,30 @@ export class World implements AsyncDisposable {
     look: (job: J) => void = () => {},
   ): Promise<void> {
     look(job)
-    await lease.once(async (tx) =>
-      tx.afterCommit(() => {
-        jobs.push(job)
-        this.onTaken(job)
-      }),
-    )
+    let taken = false
+    try {
+      await lease.once(async (tx) =>
+        tx.afterCommit(() => {
+          taken = true
+          jobs.push(job)
+          this.onTaken(job)
+        }),
+      )
+    } finally {
+      if (!taken) this.onBack(job)
+    }
   }
 
   /** Asks for the text of a step as it starts, as shazam does. */
   async #startStep(job: StepJob, lease: Lease): Promise<void> {
     const { repo, run, step, node } = job
     this.onStepJob(job)
-    const text = await this.bus.ask('tasker.step_script', { repo, run, step, node })
+    const text = await this.bus
+      .ask('tasker.step_script', { repo, run, step, node })
+      .catch((error: unknown) => {
+        this.onBack(job)
+        throw error
+      })
     await this.#take(lease, { ...job, ...text }, this.stepJobs)
   }
 

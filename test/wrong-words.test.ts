@@ -140,6 +140,7 @@ const free: Record<string, string> = {
   'key add --title': 'any text',
   'token add title': 'any text',
   'user add --email': 'an address of the outer world',
+  'ssh-config --known-hosts': 'a file that is written',
   'ssh command': 'what runs on the server',
   'ssh --user': 'who the server knows',
   'link --host': 'the outer world',

@@ -759,3 +759,36 @@ test('server passes its options on and refuses a port that is none', async () =>
   const wrong = await run('', 'server --port eighty', { server })
   assert.deepEqual([wrong.code, wrong.err.split('\n')[0]], [2, 'error: `eighty` is no port.'])
 })
+
+test('a followed run names each step before its first line, numbered from 1, a node at a time', async () => {
+  await using api = await startTestApi()
+  const step = (position: number, name: string) => ({
+    step: position,
+    name,
+    node: 'web',
+    state: 'pending' as const,
+    attempt: 0,
+    exit: null,
+    error: null,
+    outputs: {},
+    retry_at: null,
+    started_at: null,
+    ended_at: null,
+  })
+  const work = newWork('r1', { kind: 'run', task: 'deploy' })
+  api.world.runs = [{ ...work, consent: null, steps: [step(0, 'Fetch'), step(1, 'Migrate \u001b[31m')] }]
+  const going = run(api.url, 'run deploy --repo ann/shop')
+  await until(() => api.world.asked.some(({ name }) => name === 'tasker.start_run'))
+  for (const [text, position] of [
+    ['a', 0],
+    ['b', 0],
+    ['c', 1],
+  ] as const)
+    api.say({ text, work: 'r1', node: 'web', step: position })
+  api.world.runs = [{ ...work, state: 'succeeded', ended_at: AT + 5000, consent: null, steps: [] }]
+  const { out } = await going
+  assert.equal(
+    out.replaceAll('12:00:00 web  ', ''),
+    'step 1: Fetch\na\nb\nstep 2: Migrate \\x1b[31m\nc\nrun r1 of deploy succeeded in 5.0 s\n',
+  )
+})

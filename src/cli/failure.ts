@@ -1,11 +1,11 @@
 import { ApiProblem, Unreachable } from '#client'
 import { printable } from './text.ts'
 
-/** An end that is no success, said in a sentence, with what to do next. `exit` 1: it failed; 2: asked wrongly. */
+/** An end that is no success, said in a sentence, with what to do next. `exit` as in exits.ts: 255 is that of ssh. */
 export class Failure extends Error {
-  readonly exit: 1 | 2
+  readonly exit: 1 | 2 | 255
   readonly next: string | undefined
-  constructor(message: string, next?: string, exit: 1 | 2 = 1) {
+  constructor(message: string, next?: string, exit: 1 | 2 | 255 = 1) {
     super(message)
     this.name = 'Failure'
     this.next = next

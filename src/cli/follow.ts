@@ -23,6 +23,19 @@ export function printLine({ json, paint, print }: Session, line: Line): void {
   print(`${paint('dim', clockTime(line.at))} ${paint('cyan', line.node ?? line.task ?? '-')}  ${shown}\n`)
 }
 
+/** Says which step a line is of, when it is another than that of the line before from the same node. */
+function stepHeadings({ json, paint, print }: Session, works: readonly Work[]): (line: Line) => void {
+  const steps = new Map(works.map((work) => [work.id, (work as Partial<Schemas['Run']>).steps ?? []]))
+  const latest = new Map<string, number>()
+  return ({ at, work = '', node = '-', step }) => {
+    const found = steps.get(work)?.find((each) => each.step === step)
+    if (json || step === undefined || !found || latest.get(node) === step) return
+    latest.set(node, step)
+    const text = paint('bold', `step ${step + 1}: ${printable(found.name)}`)
+    print(`${paint('dim', clockTime(at))} ${paint('cyan', node)}  ${text}\n`)
+  }
+}
+
 /** The sequence number after which lines of a work that is about to begin will come. */
 export async function newestSeq(client: Client, repo: Repo): Promise<number> {
   const { lines } = must(
@@ -74,9 +87,12 @@ function followLines(
   const ids = new Set(works.map(({ id }) => id))
   let last = after
 
+  const heading = stepHeadings(session, works)
   const show = (line: Line) => {
     last = line.seq
-    if (line.work && ids.has(line.work)) printLine(session, line)
+    if (!line.work || !ids.has(line.work)) return
+    heading(line)
+    printLine(session, line)
   }
   const done = (async () => {
     const reconnect = (reason: string) =>

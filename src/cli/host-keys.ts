@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
+import { ApiProblem } from '#client'
 import { hostOf } from '#language/filters.ts'
 import { Failure, wrongUsage } from './failure.ts'
 
@@ -38,6 +39,17 @@ export async function pinnedHostKeys(node: string, { host, port, host_keys }: Se
       'If the change is yours, run `devops link` again; if not, somebody may be in between.',
     )
   return pinned.map((line) => `${line}\n`).join('')
+}
+
+/** A refusal of a host key that was named on the command line: what the server shows instead. */
+export function shownInstead(error: unknown, node: string, given: string): unknown {
+  if (!(error instanceof ApiProblem) || error.code !== 'host_key') return error
+  const { shown } = error.problem as { shown?: unknown }
+  if (typeof shown !== 'string') return error
+  return new Failure(
+    `The server of ${node} shows ${shown}, not ${given}. Nothing was changed.`,
+    'Compare it on the machine itself: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`. Only when it is the same, name it.',
+  )
 }
 
 /** Throws when a word cannot be the fingerprint of a host key. */

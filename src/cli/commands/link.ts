@@ -4,7 +4,7 @@ import type { Schemas } from '#client'
 import { hostOf } from '#language/filters.ts'
 import { examples, optionsOf } from '../command.ts'
 import { Failure, wrongUsage } from '../failure.ts'
-import { requireFingerprint } from '../host-keys.ts'
+import { requireFingerprint, shownInstead } from '../host-keys.ts'
 import { createPrompt, type Prompt, readAll } from '../prompt.ts'
 import { must, type Session } from '../session.ts'
 import { printable } from '../text.ts'
@@ -55,13 +55,17 @@ export function link(program: Command, session: Session): void {
       const prompt = options.passwordStdin ? undefined : createPrompt(session.io.stdin, session.io.stderr)
       try {
         const body = await details(session, options, prompt)
-        const post = async (more: object) =>
-          must(
-            await client.POST('/v1/repos/{owner}/{repo}/nodes/{node}/link', {
-              params: { path: { ...path, node } },
-              body: { ...body, ...more },
+        const post = async (more: object) => {
+          const answer = client.POST('/v1/repos/{owner}/{repo}/nodes/{node}/link', {
+            params: { path: { ...path, node } },
+            body: { ...body, ...more },
+          })
+          return must(
+            await answer.catch((error) => {
+              throw body.host_key ? shownInstead(error, node, body.host_key) : error
             }),
           )
+        }
         if (!options.yes) {
           const look = await post({ only_look: true })
           session.note(intention(node, body, look))

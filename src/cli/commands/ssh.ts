@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
@@ -43,14 +43,18 @@ export function ssh(program: Command, session: Session): void {
       try {
         const known = join(folder, 'known_hosts')
         writeFileSync(known, await pinnedHostKeys(node.node, server), { mode: 0o600 })
+        const log = join(folder, 'log')
         const args = [
           ...(options.identity ? ['-i', options.identity] : []),
           ...sshOptions(server, options.user, known),
+          ...['-E', log],
           '--',
           server.host,
           ...line,
         ]
-        session.exit((await session.io.exec?.('ssh', args)) ?? 1)
+        const code = (await session.io.exec?.('ssh', args)) ?? 1
+        tellOf(session, log, code, { node: node.node, user: options.user })
+        session.exit(code)
       } finally {
         rmSync(folder, { recursive: true })
       }
@@ -62,15 +66,43 @@ export function sshConfig(program: Command, session: Session): void {
   const command = program
     .command('ssh-config [node]')
     .description('lines for ~/.ssh/config, of a node or of all')
+    .option('--known-hosts <file>', 'write their pinned host keys to a file, which the lines name')
     .action(async (id: string | undefined, _, self: Command) => {
-      const repo = session.repo(optionsOf(self).repo)
+      const options = optionsOf<{ knownHosts?: string }>(self)
+      const repo = session.repo(options.repo)
       const nodes = await nodesOf(session, repo)
       const chosen = id === undefined ? nodes.filter(({ server }) => server) : [find(nodes, repo, id)]
       if (chosen.length === 0) session.note(`${repo.id} has no servers yet.\n`)
-      const text = chosen.map(hostBlock).join('\n')
+      const file = options.knownHosts && resolve(session.io.cwd, options.knownHosts)
+      const pinned = file ? await writeKnownHosts(session, file, chosen) : []
+      const text = chosen.map((node) => hostBlock(node, pinned.includes(node) ? file : undefined)).join('\n')
       if (session.json || text) session.answer(chosen.map(hostFacts), text)
     })
-  examples(command, 'devops ssh-config >> ~/.ssh/config')
+  examples(
+    command,
+    'devops ssh-config >> ~/.ssh/config',
+    'devops ssh-config --known-hosts ~/.ssh/known_hosts.shop >> ~/.ssh/config',
+  )
+}
+
+/** The nodes whose pinned keys are in the file. Of those that cannot be asked from here a note says so. */
+async function writeKnownHosts(session: Session, file: string, nodes: NodeView[]): Promise<NodeView[]> {
+  const found = await Promise.all(
+    nodes.map(async (node) => {
+      try {
+        const server = serverOf(node)
+        refuseBehind(node.node, server)
+        return { node, lines: await pinnedHostKeys(node.node, server) }
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        session.note(`${error.message}\n`)
+        return undefined
+      }
+    }),
+  )
+  const pinned = found.filter((each) => each !== undefined)
+  writeFileSync(file, pinned.map(({ lines }) => lines).join(''), { mode: 0o600 })
+  return pinned.map(({ node }) => node)
 }
 
 function requireFile({ cwd }: Io, file: string): void {
@@ -136,10 +168,32 @@ function refuseBehind(node: string, { jump, host }: Server): void {
 const jumpWord = (jump: NonNullable<Server['jump']>): string =>
   'node' in jump ? jump.node : `${jump.user}@${hostOf(jump.host)}:${jump.port}`
 
+/** What ssh itself had to say. It knows of no key that it may show, and asks for no password: nodes take none. */
+function tellOf(
+  { io }: Session,
+  log: string,
+  code: number,
+  { node, user }: { node: string; user: string },
+): void {
+  const said = existsSync(log) ? readFileSync(log, 'utf8') : ''
+  if (code === SSH_FAILED && /Permission denied/.test(said))
+    throw new Failure(
+      `${node} takes none of the keys that ssh has for ${user}.`,
+      'It takes those of `devops key list`, from its next sync on. Add yours with `devops key add FILE.pub`, or name its private half with --identity.',
+      SSH_FAILED,
+    )
+  io.stderr.write(said)
+}
+
+/** Exit code of ssh when it could not connect or log in. */
+const SSH_FAILED = 255
+
 const sshOptions = ({ port }: Server, user: string, known: string): string[] => [
   ...['-p', String(port), '-l', user],
   ...['-o', `UserKnownHostsFile=${known}`, '-o', 'GlobalKnownHostsFile=/dev/null'],
   ...['-o', 'StrictHostKeyChecking=yes', '-o', 'ForwardAgent=no'],
+  // Nodes take keys alone: a question for a password has no right answer.
+  ...['-o', 'PreferredAuthentications=publickey', '-o', 'PasswordAuthentication=no'],
 ]
 
 /** What a line of ~/.ssh/config says, for programs. */
@@ -148,7 +202,7 @@ function hostFacts(node: NodeView) {
   return { node: node.node, host, port, user: USER, host_keys, jump: jump ? jumpWord(jump) : null }
 }
 
-function hostBlock(node: NodeView): string {
+function hostBlock(node: NodeView, known: string | undefined): string {
   const { host, port, jump } = serverOf(node)
   return [
     `Host ${node.node}`,
@@ -156,6 +210,9 @@ function hostBlock(node: NodeView): string {
     `  Port ${port}`,
     `  User ${USER}`,
     ...(jump ? [`  ProxyJump ${jumpWord(jump)}`] : []),
+    ...(known
+      ? [`  UserKnownHostsFile "${known}"`, '  GlobalKnownHostsFile /dev/null', '  StrictHostKeyChecking yes']
+      : []),
     '  ForwardAgent no',
     '',
   ].join('\n')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { examples, optionsOf } from '../command.ts'
-import { requireFingerprint } from '../host-keys.ts'
+import { requireFingerprint, shownInstead } from '../host-keys.ts'
 import { must, type Session } from '../session.ts'
 
 export function trust(program: Command, session: Session): void {
@@ -10,12 +10,14 @@ export function trust(program: Command, session: Session): void {
     .action(async (node: string, fingerprint: string, _, self: Command) => {
       requireFingerprint(fingerprint)
       const { path } = session.repo(optionsOf(self).repo)
-      const { before } = must(
-        await session.client().PUT('/v1/repos/{owner}/{repo}/nodes/{node}/host-key', {
-          params: { path: { ...path, node } },
-          body: { host_key: fingerprint },
-        }),
-      )
+      const trusted = session.client().PUT('/v1/repos/{owner}/{repo}/nodes/{node}/host-key', {
+        params: { path: { ...path, node } },
+        body: { host_key: fingerprint },
+      })
+      const answer = await trusted.catch((error) => {
+        throw shownInstead(error, node, fingerprint)
+      })
+      const { before } = must(answer)
       session.answer(
         { node, host_key: fingerprint, before },
         `${node} is known by ${fingerprint} now, no longer by ${before.join(', ') || 'another'}.\n`,

@@ -4,6 +4,7 @@ import { setUp } from '#tools/setup/index.ts'
 const benches: Record<string, (words: readonly string[]) => Promise<void>> = {
   converge: async (words) => (await import('./converge/index.ts')).converge(words),
   push: async (words) => (await import('./push/index.ts')).push(words),
+  refs: async (words) => (await import('./refs/index.ts')).refs(words),
   queue: async () => (await import('./queue.ts')).queue(),
   tasks: async () => (await import('./tasks.ts')).tasks(),
   logs: async () => (await import('./logs/index.ts')).logs(),

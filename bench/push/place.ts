@@ -20,6 +20,8 @@ export interface Place extends AsyncDisposable {
   bus: Bus
   catalog: Service[]
   url: string
+  /** The same repository over HTTP, with a token in it. */
+  httpUrl: string
   /** File of ann's SSH key. */
   key: string
 }
@@ -38,21 +40,24 @@ export async function openPlace(folder: string, catalog: Service[]): Promise<Pla
   stack.use(await startService(registry, parts, { catalog, seal }))
   stack.use(await startService(shazam, parts, { catalog, plane: 'bench' }))
   const at = { host: '127.0.0.1', port: 0 }
-  let port = 0
-  const onListen = ({ ssh }: { ssh: { port: number } }) => {
-    port = ssh.port
+  const ports = { ssh: 0, http: 0 }
+  const onListen = ({ ssh, http }: Record<'ssh' | 'http', { port: number }>) => {
+    ports.ssh = ssh.port
+    ports.http = http.port
   }
   stack.use(await startService(git, parts, { folder, catalog, ssh: at, http: at, onListen }))
   const key = join(folder, 'key')
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])
   await bus.ask('profiles.create_user', { name: 'ann' })
   await bus.ask('profiles.add_key', { user: 'ann', key: readFileSync(`${key}.pub`, 'utf8') })
+  const { token } = await bus.ask('profiles.create_token', { user: 'ann', title: 'bench' })
   await bus.ask('git.create_repository', { repo, by: 'ann' })
   const undo = stack.move()
   return {
     bus,
     catalog,
-    url: `ssh://git@127.0.0.1:${port}/${repo}.git`,
+    url: `ssh://git@127.0.0.1:${ports.ssh}/${repo}.git`,
+    httpUrl: `http://ann:${token}@127.0.0.1:${ports.http}/${repo}.git`,
     key,
     [Symbol.asyncDispose]: () => undo.disposeAsync(),
   }

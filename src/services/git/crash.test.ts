@@ -1,46 +1,16 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { until } from '#testing/until.ts'
 import { execute, makeClient } from './testing/client.ts'
 import { node } from './testing/fixture.ts'
+import { startPlatform } from './testing/platform.ts'
 
 failOnLeaks()
-
-interface Platform {
-  child: ChildProcess
-  port: number
-  pushed: { after: string; by: string }[]
-}
-
-async function startPlatform(stack: AsyncDisposableStack, folder: string, failpoint = ''): Promise<Platform> {
-  const script = join(import.meta.dirname, 'testing/crash-child.ts')
-  const child = spawn(process.execPath, [script, folder, failpoint], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const exit = once(child, 'exit')
-  stack.defer(async () => {
-    child.kill('SIGKILL')
-    await exit
-  })
-  const platform: Platform = { child, port: 0, pushed: [] }
-  const ready = Promise.withResolvers<void>()
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const said = JSON.parse(line)
-    if (said.port) platform.port = said.port
-    if (said.pushed) platform.pushed.push(said.pushed)
-    if (said.ready) ready.resolve()
-  })
-  await Promise.race([
-    ready.promise,
-    exit.then(() => Promise.reject(new Error('the platform did not start'))),
-  ])
-  return platform
-}
 
 for (const [failpoint, moved] of [
   ['judgement', false],

@@ -17,6 +17,7 @@ import { createJudge } from './judge.ts'
 import { Lanes } from './lanes.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { migrations } from './migrations.ts'
+import { settleMoves } from './moves.ts'
 import { containedPath, openPlaces } from './places.ts'
 import { listRepositories } from './records.ts'
 import { createRepositories } from './repositories.ts'
@@ -66,7 +67,9 @@ export const git = defineService<GitOptions>({
     }
 
     async function recover(repo: string) {
-      await sweepQuarantine(await containedPath(places, repo))
+      const at = await containedPath(places, repo)
+      await sweepQuarantine(at)
+      await settleMoves(git, at)
       await branches.announce(repo)
     }
 

@@ -106,7 +106,7 @@ class Push {
     const reason = this.#obstacle(updates)
     if (reason) return new Map(updates.map(({ ref }) => [ref, reason]))
     try {
-      await moveRefs(git, { at, user, updates })
+      await moveRefs(git, at, { user, updates })
     } catch (error) {
       log.warn({ err: error, repo }, 'the refs of a push could not be moved')
       return reasonsOf(updates, error)

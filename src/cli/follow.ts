@@ -31,7 +31,7 @@ function stepHeadings({ json, paint, print }: Session, works: readonly Work[]): 
     const found = steps.get(work)?.find((each) => each.step === step)
     if (json || step === undefined || !found || latest.get(node) === step) return
     latest.set(node, step)
-    const text = paint('bold', `step ${step + 1}: ${printable(found.name)}`)
+    const text = paint('bold', `step ${step}: ${printable(found.name)}`)
     print(`${paint('dim', clockTime(at))} ${paint('cyan', node)}  ${text}\n`)
   }
 }

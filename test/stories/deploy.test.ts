@@ -33,7 +33,7 @@ test('examples/deploy, pushed as it is, brings a version to one server after ano
   assert.equal(code, 0, text)
   const ended = (await see.runs('deploy'))[0]?.steps ?? []
   const times = nodes.map((node) => {
-    const own = ended.filter((step) => step.node === node && step.step < 4)
+    const own = ended.filter((step) => step.node === node && step.step <= 4)
     return [
       Math.min(...own.map((step) => step.started_at ?? 0)),
       Math.max(...own.map((step) => step.ended_at ?? 0)),

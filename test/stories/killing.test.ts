@@ -237,7 +237,7 @@ async function checkSteps({ see }: Scene, runs: readonly Run[], node: string): P
     if (run.task !== 'count') continue
     const said = (await see.logs(`work=${run.id}&node=${node}`)).map(({ text }) => text)
     for (const step of run.steps.filter((step) => step.node === node)) {
-      const id = stepIds[step.step] ?? ''
+      const id = stepIds[step.step - 1] ?? ''
       const times = executions.filter(([of, name]) => of === run.id && name === id)
       const about = `step ${id} of run ${run.id} on ${node}: ${JSON.stringify(step)}`
       assert.ok(times.length <= step.attempt, `${times.length} executions of ${about}`)

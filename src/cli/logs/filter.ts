@@ -50,7 +50,7 @@ export function plainFilter(options: LogOptions, now: number): LogFilter {
   return {
     ...(node === undefined ? {} : { node }),
     ...(work === undefined ? {} : { work }),
-    ...(options.step === undefined ? {} : { step: whole(options.step, '--step', 1) - 1 }),
+    ...(options.step === undefined ? {} : { step: whole(options.step, '--step', 1) }),
     ...(stream === undefined ? {} : { stream: oneOf('stream', stream, streams) }),
     ...(service === undefined ? {} : { service }),
     ...(level === undefined ? {} : { level: oneOf('level', level, levels) }),

@@ -156,5 +156,5 @@ const gap = (after: string | undefined): Message => ({
 /** Output of a step is for those who may read logs: the stream of events is for all who may read the repository. */
 function shown(event: BusEvent): Record<string, unknown> {
   const { stdout: _stdout, outputs: _outputs, ...data } = event.data as Record<string, unknown>
-  return data
+  return typeof data.step === 'number' ? { ...data, step: data.step + 1 } : data
 }

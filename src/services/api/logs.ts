@@ -3,6 +3,7 @@ import type { Input } from '#contracts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { requireNode, requireService, requireTask } from './names.ts'
 import { heartbeat, type Message } from './sse.ts'
+import { countedLine } from './steps.ts'
 
 /** How long the logger holds an empty answer back, in milliseconds. It is also the beat of an idle stream. */
 const WAIT = 10_000
@@ -31,7 +32,7 @@ export async function* followLines(
       told = answer.removed.until
       if (after !== undefined) yield { event: 'removed', data: answer.removed }
     }
-    for (const line of answer.lines) yield { id: String(line.seq), event: 'line', data: line }
+    for (const line of answer.lines) yield { id: String(line.seq), event: 'line', data: countedLine(line) }
     if (answer.lines.length === 0) yield heartbeat
     // What was looked at and did not fit is not looked at again.
     after = answer.last
@@ -63,7 +64,7 @@ export async function* exportLines(
   const { last: end } = await bus.ask('logger.query', { repo: filter.repo, limit: 1 })
   for (let after = filter.after ?? 0; after < end && !signal.aborted; ) {
     const { lines, last } = await bus.ask('logger.query', { ...filter, after, limit: EXPORT }, { signal })
-    for (const line of lines) if (line.seq <= end) yield { data: line }
+    for (const line of lines) if (line.seq <= end) yield { data: countedLine(line) }
     after = last
   }
 }

@@ -168,6 +168,7 @@ test('output of a step does not travel with events: who may read events may not 
   const [event] = await stream.take(1)
   assert.equal(event?.event, 'step.finished')
   assert.ok(!event.data.includes('private'))
+  assert.equal(JSON.parse(event.data).step, 1)
   stream.leave()
 })
 

@@ -3,8 +3,13 @@ import { strict } from '#contracts/define.ts'
 import { LineFilter, platformLines } from '#contracts/logger.ts'
 import { exportLines, followLines, requireNamed } from '../logs.ts'
 import { type Declaration, type Route, route, streamRoute } from '../route.ts'
+import { countedLine, position } from '../steps.ts'
 import { Lines } from '../views.ts'
 
+const filter = {
+  ...LineFilter,
+  step: Type.Optional(Type.Integer({ minimum: 1, description: 'of the task, counted from 1' })),
+}
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 }))
 const cursor = (what: string) => Type.Optional(Type.Integer({ minimum: 0, description: what }))
 const after = cursor('sequence number; the oldest lines after it come, oldest first')
@@ -46,13 +51,13 @@ const routesOf = ({ path, suffix, whose: of, access, scope }: Place): Route[] =>
       access,
       scope,
       summary: `Log lines ${of}: the newest, those before or those after a sequence number`,
-      query: strict({ ...LineFilter, after, before, limit }),
+      query: strict({ ...filter, after, before, limit }),
       response: Lines,
     },
     async ({ repo, query }, { bus }) => {
-      const found = await bus.ask('logger.query', { repo: whose(repo), limit: 100, ...query })
+      const found = await bus.ask('logger.query', { repo: whose(repo), limit: 100, ...position(query) })
       if (found.lines.length === 0) await requireNamed(bus, { repo: whose(repo), ...query })
-      return found
+      return { ...found, lines: found.lines.map(countedLine) }
     },
   ),
   streamRoute(
@@ -63,10 +68,10 @@ const routesOf = ({ path, suffix, whose: of, access, scope }: Place): Route[] =>
       access,
       scope,
       summary: `Log lines ${of} as they come; the id of an event is the sequence number of its line`,
-      query: strict({ ...LineFilter, after, limit }),
+      query: strict({ ...filter, after, limit }),
     },
     ({ repo, query, lastEventId, signal }, { bus }) =>
-      followLines(bus, { repo: whose(repo), ...query }, lastEventId, signal),
+      followLines(bus, { repo: whose(repo), ...position(query) }, lastEventId, signal),
   ),
   streamRoute(
     {
@@ -77,9 +82,9 @@ const routesOf = ({ path, suffix, whose: of, access, scope }: Place): Route[] =>
       scope,
       summary: `All log lines ${of} that fit, oldest first, as JSON lines`,
       streams: 'lines',
-      query: strict({ ...LineFilter, after }),
+      query: strict({ ...filter, after }),
     },
-    ({ repo, query, signal }, { bus }) => exportLines(bus, { repo: whose(repo), ...query }, signal),
+    ({ repo, query, signal }, { bus }) => exportLines(bus, { repo: whose(repo), ...position(query) }, signal),
   ),
 ]
 

@@ -3,6 +3,7 @@ import { strict } from '#contracts/define.ts'
 import { Run } from '#contracts/tasker.ts'
 import { atRun } from '../location.ts'
 import { type Route, route } from '../route.ts'
+import { countedRun } from '../steps.ts'
 
 /** What people decide about a run. */
 export const runs: Route[] = [
@@ -16,8 +17,10 @@ export const runs: Route[] = [
       summary: 'Lets a run begin that waits for approval',
       response: Run,
     },
-    ({ repo, params, identity }, { bus }) =>
-      bus.ask('tasker.consent', { repo, run: params.run, by: identity.user, approve: true }),
+    async ({ repo, params, identity }, { bus }) =>
+      countedRun(
+        await bus.ask('tasker.consent', { repo, run: params.run, by: identity.user, approve: true }),
+      ),
   ),
   route(
     {
@@ -30,8 +33,10 @@ export const runs: Route[] = [
       body: strict({ why: Type.Optional(Type.String({ maxLength: 500 })) }),
       response: Run,
     },
-    ({ repo, params, body, identity }, { bus }) =>
-      bus.ask('tasker.consent', { repo, run: params.run, by: identity.user, approve: false, ...body }),
+    async ({ repo, params, body, identity }, { bus }) => {
+      const decided = { repo, run: params.run, by: identity.user, approve: false, ...body }
+      return countedRun(await bus.ask('tasker.consent', decided))
+    },
   ),
   route(
     {
@@ -46,7 +51,9 @@ export const runs: Route[] = [
       location: atRun,
       response: Run,
     },
-    ({ repo, params, body, identity }, { bus }) =>
-      bus.ask('tasker.retry_run', { repo, run: params.run, by: identity.user, failed: body.failed ?? false }),
+    async ({ repo, params, body, identity }, { bus }) => {
+      const again = { repo, run: params.run, by: identity.user, failed: body.failed ?? false }
+      return countedRun(await bus.ask('tasker.retry_run', again))
+    },
   ),
 ]

@@ -6,6 +6,7 @@ import { Run, Work, workStates } from '#contracts/tasker.ts'
 import { atRun, atWork } from '../location.ts'
 import { noSuch, requireNode, requireTask } from '../names.ts'
 import { type Route, route } from '../route.ts'
+import { countedRun, countedRuns } from '../steps.ts'
 import { TaskView } from '../views.ts'
 
 const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 }))
@@ -64,8 +65,8 @@ export const tasks: Route[] = [
       location: atRun,
       response: Run,
     },
-    ({ repo, params, body, identity }, { bus }) =>
-      bus.ask('tasker.start_run', { repo, task: params.task, ...body, by: identity.user }),
+    async ({ repo, params, body, identity }, { bus }) =>
+      countedRun(await bus.ask('tasker.start_run', { repo, task: params.task, ...body, by: identity.user })),
   ),
   route(
     {
@@ -81,7 +82,7 @@ export const tasks: Route[] = [
     async ({ repo, query }, { bus }) => {
       const found = await bus.ask('tasker.list_runs', { repo, limit: 10, ...query })
       if (found.length === 0 && query.task !== undefined) await requireTask(bus, repo, query.task)
-      return found
+      return countedRuns(found)
     },
   ),
   route(
@@ -94,7 +95,8 @@ export const tasks: Route[] = [
       summary: 'A run with its steps',
       response: Run,
     },
-    ({ repo, params }, { bus }) => bus.ask('tasker.get_run', { repo, run: params.run }),
+    async ({ repo, params }, { bus }) =>
+      countedRun(await bus.ask('tasker.get_run', { repo, run: params.run })),
   ),
   route(
     {
@@ -150,5 +152,5 @@ export const tasks: Route[] = [
 
 async function viewTask(bus: Bus, repo: string, task: Type.Static<typeof TaskView>['task']) {
   const [last_run = null] = await bus.ask('tasker.list_runs', { repo, task: task.id, limit: 1 })
-  return { task, last_run }
+  return { task, last_run: last_run && countedRun(last_run) }
 }

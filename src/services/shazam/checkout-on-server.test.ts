@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { quote } from './quote.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
 import { graphOf } from './testing/graphs.ts'
 
@@ -206,4 +207,78 @@ test('a remote whose branch was written anew is followed, time and again', async
   }
   await node.made(nothing)
   assert.equal(there(), 'gone')
+})
+
+/** Serves /srv/web to one login, each answer after a moment in which the client can be looked at. */
+const SERVER = String.raw`use IO::Socket::INET;
+my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 8099, Listen => 20, ReuseAddr => 1) or die $@;
+$SIG{CHLD} = 'IGNORE';
+open my $file, '<', '/root/login'; chomp(my $login = <$file>);
+while (my $client = $server->accept) {
+  next if fork;
+  my ($path) = <$client> =~ m{^GET /([^ ?]*)};
+  my $known = 0;
+  while (<$client>) { s/\r?\n//; last if $_ eq ''; $known = 1 if /^Authorization: Basic \Q$login\E$/i }
+  select undef, undef, undef, 0.3;
+  my ($code, $body) = $known ? (404, '') : (401, '');
+  if ($known && -f "/srv/web/$path") { local $/; open my $in, '<:raw', "/srv/web/$path"; ($code, $body) = (200, <$in>) }
+  my $more = $known ? '' : "WWW-Authenticate: Basic realm=\"x\"\r\n";
+  print $client "HTTP/1.1 $code x\r\n\${more}Content-Length: " . length($body) . "\r\nConnection: close\r\n\r\n$body";
+  exit;
+}`.replaceAll('\\${', '${')
+/** Notes the arguments of all processes until it is told to stop. */
+const WATCHER = `touch /run/seen; while [ ! -e /run/stop ]; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -aoE 'git[- ]remote-http[^ ]*|git ls-remote|curl|[^ ]*hid[-]den[^ ]*' >>/run/seen; done; touch /run/stopped`
+
+async function watched(act: () => Promise<unknown>): Promise<string[]> {
+  sh(
+    `rm -f /run/seen /run/stop /run/stopped; printf %s ${quote(WATCHER)} >/run/watcher; setsid sh /run/watcher >/dev/null 2>&1 </dev/null & until [ -e /run/seen ]; do sleep 0.1; done`,
+  )
+  await act()
+  return sh(
+    'touch /run/stop; until [ -e /run/stopped ]; do sleep 0.1; done; sort -u /run/seen; rm -f /run/seen',
+  ).split('\n')
+}
+
+test('a login in an address of a checkout or a key is seen in no arguments of a process, in no file that others read, and works', async () => {
+  fresh()
+  const key = Buffer.from([0x99, 1, 2, 3]).toString('base64')
+  sh(`set -e; mkdir -p /srv/web; cp -r /srv/remote/.git /srv/web/code.git; chown -R root: /srv/web; cd /srv/web/code.git; git config core.bare true; git update-server-info
+printf ${key} | base64 -d >/srv/web/key
+printf %s 'ann:hid-den' | base64 >/root/login; cat >/root/server <<'END'
+${SERVER}
+END
+setsid perl /root/server >/root/said 2>&1 </dev/null & echo $! >/root/pid
+until perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new("127.0.0.1:8099")'; do sleep 0.1; done`)
+  const address = (login: string, path: string) => `http://${login}127.0.0.1:8099/${path}`
+  const described = (login: string) =>
+    graphOf(`resources:
+  - {git_checkout: /srv/code, repo: '${address(login, 'code.git')}', user: daemon, update: true}
+  - {apt_repository: 'deb [trusted=yes] http://127.0.0.1:9/x y z', key: '${address(login, 'key')}'}`)
+  const graph = described('ann:hid-den@')
+  const seen = await watched(async () => {
+    await node.made(graph)
+    assert.deepEqual((await node.made(graph)).did, [])
+  })
+  assert.ok(seen.includes('curl') && seen.includes('git ls-remote'), seen.join())
+  assert.ok(
+    seen.some((text) => /remote-http/.test(text)),
+    seen.join(),
+  )
+  assert.deepEqual(
+    seen.filter((text) => text.includes('hid-den')),
+    [],
+  )
+  assert.equal(sh('cat /srv/code/f'), '2')
+  assert.equal(sh('cd /srv/code; find . -perm /044 -type f -exec grep -l hid-den {} + || true'), '')
+  assert.equal(sh('stat -c "%a %U" /srv/code/.git/devops-credential'), '600 daemon')
+  // Its user goes on with it by hand.
+  assert.equal(local('git fetch -q origin && echo fetched'), 'fetched')
+  // As an earlier version left it.
+  local(`git config remote.origin.url '${address('ann:hid-den@', 'code.git')}'; rm .git/devops-credential`)
+  await node.made(graph)
+  assert.equal(local('git config remote.origin.url'), address('', 'code.git'))
+  assert.deepEqual((await node.made(graph)).did, [])
+  await node.made(nothing)
+  assert.equal(there(), 'gone')
+  sh('kill $(cat /root/pid)')
 })

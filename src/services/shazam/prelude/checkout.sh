@@ -1,6 +1,7 @@
-# git_checkout FOLDER REPO VERSION USER: cloned or fetched, and brought to the version. Nothing that somebody has done
+# git_checkout FOLDER REPO VERSION USER [LOGIN HOST]: cloned or fetched, and brought to the version. Nothing that somebody has done
 # by hand is thrown away: git keeps files that differ, and a commit that only HEAD holds is no place to leave.
-# Tags of the remote are mirrored in refs/devops/tags, for a tag of that name may be somebody's own.
+# The login is kept beside the configuration, for the user alone: git starts programs with the address among their
+# arguments, which every local user reads. Tags of the remote are mirrored in refs/devops/tags, for a tag of that name may be somebody's own.
 git_checkout() {
   command -v git >/dev/null || { echo 'git is not installed: add `package: git`'; return 1; }
   if [ ! -d "$1" ]; then
@@ -8,7 +9,9 @@ git_checkout() {
     mkdir -p -m 0755 /var/lib/devops/folders
     : >"/var/lib/devops/folders/$(digest_of "checkout $1")"
   fi
-  as_user "$4" "repo=$(quote_word "$2") version=$(quote_word "$3")
+  as_user "$4" "repo=$(quote_word "$2") version=$(quote_word "$3") login=$(quote_word "${5-}") host=$(quote_word "${6-}")
+kept=$(quote_word "$1/.git/devops-credential")
+helper=$(quote_word "!f() { test \"\$1\" != get || cat -- $(quote_word "$1/.git/devops-credential"); }; f")
 cd -- $(quote_word "$1")
 $checkout_lines"
 }
@@ -18,6 +21,14 @@ if git rev-parse -q --verify HEAD >/dev/null &&
   [ -n "$(git rev-list -n 1 HEAD --not --branches --tags --remotes --glob=refs/devops)" ]; then
   echo "HEAD of $PWD has a commit that no branch or tag holds, and it would be lost: make a branch of it"
   exit 1
+fi
+git config --get-regexp --name-only "^credential[.].*[.]helper$" | while read -r key; do
+  case $(git config "$key") in *devops-credential*) git config --unset-all "$key" ;; esac
+done
+rm -f -- "$kept"
+if [ -n "$login" ]; then
+  (umask 077 && printf "%s\n" "$login" >"$kept") || exit
+  git config "credential.$host.helper" "$helper"
 fi
 git config remote.origin.url >/dev/null && git remote set-url origin "$repo" || git remote add origin "$repo"
 git fetch -q --prune --no-tags --force origin "+refs/heads/*:refs/remotes/origin/*" "+refs/tags/*:refs/devops/tags/*" || exit

@@ -134,7 +134,9 @@ function keyScript(wish: AptRepository, state: State, owned?: Entry): string | u
  * The SHA-256 of the key at an address, so that one that was replaced there comes with the next sync. Nothing is printed
  * when the address does not answer in time, or with no key of OpenPGP.
  */
-const digestAt = (address: string) => `text=$(curl -fsSL --max-time 5 -- ${quote(address)} | base64 -w 0)
+const digestAt = (
+  address: string,
+) => `text=$(printf '%s\\n' ${quote(`url = "${address.replace(/[\\"]/g, '\\$&')}"`)} | curl -fsSL --max-time 5 -K - | base64 -w 0)
 as_sent() { printf %s "$text" | base64 -d; }
 bytes() {
   if as_sent | grep -qa 'BEGIN PGP'; then

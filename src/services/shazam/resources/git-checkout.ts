@@ -1,6 +1,8 @@
 import Type from 'typebox'
 import { quote } from '../quote.ts'
+import { sha256 } from './file.ts'
 import { change, type Kind, type Resource, unchanged } from './kind.ts'
+import { loginOptions, withoutLogin } from './login.ts'
 import { above } from './owner.ts'
 import { Account, Line, Path } from './pattern.ts'
 
@@ -41,18 +43,23 @@ export const gitCheckoutKind: Kind<GitCheckout> = {
     questions.paths.add(`${path}/.git`)
     const look = `export HOME=~${user}
 cd ${quote(path)} || exit
-git config remote.origin.url || echo
+printf '%s\\t%s\\n' "$(git config remote.origin.url)" "$([ ! -f .git/${LOGIN} ] || sha256sum <.git/${LOGIN} | cut -d ' ' -f 1)"
 git rev-parse HEAD
 ${update ? atRemote(repo, version) : fetched(version)}`
-    questions.answers.set(wish.id, `runuser -u ${quote(user)} -- sh -c ${quote(look)}`)
+    questions.answers.set(wish.id, asUser(user, look))
   },
   plan(wish, state) {
-    const script = `git_checkout ${quote([wish.path, wish.repo, wish.version, wish.user])}`
+    const { address, login, host } = withoutLogin(wish.repo)
+    const script = `git_checkout ${quote([wish.path, address, wish.version, wish.user, ...(login ? [login, host] : [])])}`
     if (!state.files.has(`${wish.path}/.git`))
-      return change(`clone ${wish.repo} to ${wish.path}, version ${wish.version}`, script, { creates: true })
-    const [repo = '', head = '', wanted = ''] = (state.answers.get(wish.id) ?? '').split('\n')
+      return change(`clone ${address} to ${wish.path}, version ${wish.version}`, script, { creates: true })
+    const [remote = '', head = '', wanted = ''] = (state.answers.get(wish.id) ?? '').split('\n')
+    const [repo = '', held = ''] = remote.split('\t')
     const changes = [
-      ...(repo === wish.repo ? [] : [`repo ${repo || 'none'} -> ${wish.repo}`]),
+      ...(repo === address ? [] : [`repo ${withoutLogin(repo).address || 'none'} -> ${address}`]),
+      ...(held === (login ? sha256(`${login}\n`) : '')
+        ? []
+        : [`login ${login ? 'other -> written' : '-> none'}`]),
       ...(head === wanted && head ? [] : [`version ${short(head)} -> ${short(wanted)} (${wish.version})`]),
     ]
     if (changes.length === 0) return unchanged(`${wish.path} is at ${short(head)}`)
@@ -70,6 +77,13 @@ ${update ? atRemote(repo, version) : fetched(version)}`
   },
 }
 
+/** In `.git`, for its user alone. */
+const LOGIN = 'devops-credential'
+
+/** By its environment, which nobody else reads. */
+const asUser = (user: string, lines: string) =>
+  `devops_look=${quote(lines)} runuser -u ${quote(user)} -- sh -c 'text=$devops_look; unset devops_look; eval "$text"'`
+
 /** In the order of what counts: a branch before a tag, as in `git clone --branch`. A whole name is that ref alone. */
 function refsOf(version: string): string[] {
   if (version === 'HEAD') return ['HEAD']
@@ -78,12 +92,15 @@ function refsOf(version: string): string[] {
 }
 
 /** `ls-remote` takes a pattern for the end of a name: for it `main` is `users/main` as well. */
-const atRemote = (repo: string, version: string) =>
-  `found=$(git ls-remote -- ${quote([repo, ...refsOf(version)])} | names=${quote(refsOf(version).join(' '))} awk -F '\t' '
+function atRemote(repo: string, version: string): string {
+  const given = withoutLogin(repo)
+  const login = given.login === undefined ? '' : `export login=${quote(given.login)}\n`
+  return `${login}found=$(git ${loginOptions(given)}ls-remote -- ${quote([given.address, ...refsOf(version)])} | names=${quote(refsOf(version).join(' '))} awk -F '\t' '
   { at[$2] = $1 }
   END { n = split(ENVIRON["names"], name, " "); for (i = 1; i <= n; i++) if (name[i] in at) { print at[name[i]]; exit } }')
 if [ -n "$found" ]; then printf '%s\n' "$found"; exit; fi
 ${commitNamed(version)}`
+}
 
 /** As it was when we last fetched. */
 const fetched = (version: string) =>

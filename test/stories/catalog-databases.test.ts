@@ -255,13 +255,6 @@ test('both are taken away and keep their data; purged, the server is what it was
   assert.match(await sh('ls -a /srv/sockets'), /\.s\.PGSQL\.5432/)
   assert.equal(await as('shop', 'changed', 'select count(*) from things'), '1\n')
   await story.wish('db', [], {}, { purge: true })
-  // Packages that came as dependencies before the data were kept are apt's to take: they are still marked so.
-  await sh('apt-get -qq autoremove --purge -y >/dev/null 2>&1')
   const left = (await inventory()).split('\n').filter((line) => !bare.split('\n').includes(line))
-  // netbase is recommended by a package of the base system, so apt keeps it once something has brought it.
-  const netbase = /netbase$|^\/etc\/(ethertypes|networks|protocols|rpc|services)$/
-  assert.deepEqual(
-    left.filter((line) => !netbase.test(line)),
-    [],
-  )
+  assert.deepEqual(left, [])
 })

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { compile } from './compile.ts'
 import { packagesFirst } from './early.ts'
 import { inOrder } from './order.ts'
 import { planLive } from './plan.ts'
 import type { Resource } from './resources/kind.ts'
 import { listJobs } from './script.ts'
-import { catalog, catalogGraph, graphOf } from './testing/graphs.ts'
+import { catalog, catalogGraph, graphOf, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
 import { stateFrom } from './testing/state.ts'
 
 const order = (text: string) => graphOf(`resources:\n${text}`).resources.map(({ id }) => id)
@@ -62,16 +63,35 @@ test('a package keeps its place after what it needs, and after a command that pr
   )
 })
 
-test('a first sync waits for apt at most twice: each service of the catalog, and all but one of those that look at data first', () => {
+test('a first sync waits for apt at most twice: each service of the catalog, and all of them on one server', () => {
   for (const { id } of catalog) assert.ok(runsOfApt(catalogGraph([id])) <= 2, id)
-  // Redis, like PostgreSQL, looks at data that are there before its package comes: both on one server are a third run.
-  const all = catalog.map(({ id }) => id).filter((id) => id !== 'redis')
+  const all = catalog.map(({ id }) => id)
   const options = {
     server: { timezone: 'Europe/Berlin', locale: 'de_DE.UTF-8', packages: ['htop', 'jq'] },
     postgresql: { data_directory: '/srv/pg' },
     nodejs: { packages: ['pm2'] },
   }
   assert.ok(runsOfApt(catalogGraph(all, options)) <= 2)
+})
+
+test('packages of two services that wait for what is prepared come in one run, with what needs them after it', () => {
+  const one = serviceOf(
+    'one',
+    `resources: [{directory: /etc/one}, {package: aa, requires: 'directory:/etc/one'}, {file: /etc/one/after, content: x}]`,
+  )
+  const two = serviceOf(
+    'two',
+    `resources: [{file: /etc/two, content: x}, {command: two, run: 'true'}, {package: bb}, {unit: bb}]`,
+  )
+  const node = nodeOf(['one', 'two'])
+  const { resources } = compile({ node, catalog: [one, two], scope: {}, keys, platformKey })
+  assert.deepEqual(
+    resources.map(({ id }) => id),
+    [
+      ...['directory:/etc/one', 'command:two', 'package:aa', 'package:bb'],
+      ...['file:/etc/one/after', 'file:/etc/two', 'unit:bb'],
+    ],
+  )
 })
 
 test('whatever requires what, packages come early and nothing before what it requires', () => {

@@ -34,8 +34,10 @@ marks() {
   for each; do printf '\\nPackage: %s\\nArchitecture: %s\\nAuto-Installed: 1\\n' "\${each%%:*}" "$(dpkg-query -W -f '\${Architecture}' -- "$each" | sed "s/^all\\$/$native/")" >>marks; done
 }
 : >>/var/lib/apt/extended_states
+# What leaves may protect others from autoremove, as PostgreSQL does for each version with a cluster.
+echo '#clear APT::NeverAutoRemove;' >clear
 simulate() {
-  apt-get -s -q -o Dir::State::extended_states="$work/marks" -o APT::AutoRemove::SuggestsImportant=false \\
+  apt-get -s -q -c "$work/clear" -o Dir::State::extended_states="$work/marks" -o APT::AutoRemove::SuggestsImportant=false \\
     -o APT::AutoRemove::RecommendsImportant=false --allow-change-held-packages "$@" >said 2>errors || { echo apt >bad; return 1; }
   sed -n 's/^Remv \\([^ ]*\\).*/\\1/p' said | plain >removed
   { comm -12 removed must; sed -n 's/^Inst \\([^ ]*\\).*/\\1/p' said; } | sort -u >bad

@@ -115,9 +115,10 @@ done_anyway() {
   [ -z "$(missing_packages "$@")" ]
 }
 
-# would_remove WHAT…: what an apt-get would remove.
+# would_remove WHAT…: what an apt-get would remove, also of what a package that leaves protects.
 would_remove() {
-  apt-get -s -q -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=false \
+  echo '#clear APT::NeverAutoRemove;' >/run/devops/clear
+  apt-get -s -q -c /run/devops/clear -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=false \
     --allow-change-held-packages "$@" | sed -n 's/^Remv \([^ ]*\).*/\1/p' | plain_names
 }
 

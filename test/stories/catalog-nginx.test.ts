@@ -146,7 +146,11 @@ test('a site that is wished no more is gone with its certificate, and its files 
   assert.match(await http('plain.example', '/x'), /301 Moved/)
 })
 
-test('nginx that is taken away is gone, and purged it leaves nothing', async () => {
+test('nginx that is taken away is gone with a site that a command added, and purged it leaves nothing', async () => {
+  const id = { id: 'left', domain: 'left.example', routes: [{ uri: '/', type: 'static' }] }
+  const added = { run: 'devops nginx vhost add', options: { id } }
+  // Its folder is data that no service describes.
+  await story.run('web', added, { run: 'sudo rm -r /var/www/left' })
   await story.wish('web', [], {}, { purge: true })
   assert.equal(await sh('command -v nginx; pgrep nginx; true'), '')
   const left = (await inventory()).split('\n').filter((line) => !bare.split('\n').includes(line))

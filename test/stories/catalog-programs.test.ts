@@ -111,6 +111,8 @@ test('supervisord listens only when it is told to, and asks who is there', async
   assert.equal(await status(''), '401')
   assert.equal(await status(`-u 'ann:50%-of-it'`), '200')
   assert.deepEqual(await story.again('app'), [])
+  // It leaves with supervisord.
+  await run('supervisord program add', { name: 'left', command: '/bin/sleep 1000' })
 })
 
 const server = (port: number) => ({
@@ -214,7 +216,9 @@ test('all apps are stopped, started and restarted together, and one is forgotten
   assert.equal(await sh('ls /etc/systemd/system/app-*'), '/etc/systemd/system/app-shop.service\n')
 })
 
-test('without its services the server is what it was', async () => {
+test('without its services the server is what it was, also where a command has added an app', async () => {
+  const leftOver = { name: 'left', root: '/srv/shop', script: 'server.js', extra_env: 'PORT=4000' }
+  await run('nodejs app add', leftOver)
   await story.wish('app', [], {}, { purge: true })
   const left = (await inventory()).split('\n').filter((line) => !bare.split('\n').includes(line))
   assert.deepEqual(left, [])

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { compile } from './compile.ts'
 import { planLive } from './plan.ts'
 import { planRecorded } from './recorded.ts'
-import { catalogGraph, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
+import { catalog, catalogGraph, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
 import { stateFrom } from './testing/state.ts'
 
 /** Where data are is an option: what was kept at the former place may be the only copy of them. */
@@ -95,3 +95,17 @@ for (const [data_directory, place] of [
     const mover = resources.find(({ id }) => id === 'command:move the data of PostgreSQL')
     assert.equal((mover as { data?: string } | undefined)?.data, place)
   })
+
+test('the data of Docker in another data-root stay where another service is purged around them', () => {
+  const configuration = { docker: { settings: { 'data-root': '/srv/app/docker' } } }
+  const app = service('app', '{directory: /srv/app, keep: true}')
+  const of = (services: string[], purge: string[]) =>
+    compile({
+      ...{ node: { ...nodeOf(services, configuration), purge }, catalog: [...catalog, app] },
+      ...{ scope: {}, keys, platformKey },
+    })
+  const before = of(['docker', 'app'], [])
+  const { changes } = planLive(of(['docker'], ['app']), folders('/srv/app'), before.manifest)
+  const said = changes.find(({ resource }) => resource === 'directory:/srv/app')?.summary
+  assert.match(said ?? '', /remove what is in directory \/srv\/app, but \/srv\/app\/docker of .* stays/)
+})

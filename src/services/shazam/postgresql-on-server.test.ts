@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { compile } from './compile.ts'
 import { quote } from './quote.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
-import { catalogGraph } from './testing/graphs.ts'
+import { catalog, catalogGraph, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
 
 /** Roles, rights and places of data on a real PostgreSQL, whose data are on a volume that outlives the server. */
 let node: Converging
@@ -214,6 +215,30 @@ test('data move with data_directory, and back', async () => {
     assert.deepEqual((await wished(options)).did, [])
   }
   assert.equal(sh('find /srv/pg -name PG_VERSION -o -name "*devops*"'), '')
+})
+
+test('postgresql that was stopped, or was killed, has its data after a change of data_directory, also where the node purges all', async () => {
+  const options = { users: users('shop'), databases: [{ name: 'shop', users: ['shop'] }] }
+  await wished(options)
+  as('shop', 'create table if not exists moving as select 7 as one')
+  const app = serviceOf('app', 'resources: [{directory: /srv/app, keep: true}]')
+  const of = (services: string[], data_directory: string | undefined) => {
+    const configuration = { postgresql: data_directory ? { ...options, data_directory } : options }
+    const node = { ...nodeOf(services, configuration), purge: true as const }
+    return compile({ node, catalog: [...catalog, app], scope: {}, keys, platformKey })
+  }
+  for (const [how, services, data_directory] of [
+    ['systemctl stop postgresql "postgresql@*-main"', ['postgresql', 'app'], '/srv/app/pg/%v'],
+    // The folder around the data is purged with the service that has left.
+    ['systemctl kill -s KILL "postgresql@*-main"', ['postgresql'], '/srv/app/pg/%v'],
+    ['systemctl stop "postgresql@*-main"', ['postgresql'], undefined],
+  ] as const) {
+    sh(how)
+    await node.made(of([...services], data_directory))
+    assert.equal(as('shop', 'select one from moving'), '7')
+    assert.deepEqual((await node.made(of([...services], data_directory))).did, [])
+  }
+  as('shop', 'drop table moving')
 })
 
 test('data whose move is killed in the middle of the copy are whole, and the next sync moves them', async () => {

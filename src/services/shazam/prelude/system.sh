@@ -161,6 +161,7 @@ handle_unit() {
     systemctl reset-failed -- "$2" || :
     ;;
   esac
+  journal_ends
   systemctl "$1" -- "$2" || why_not "$2"
   [ "$1" != restart ] || settled "$2"
 }
@@ -172,6 +173,7 @@ restart_unit() {
   handle_unit restart "$1"
 }
 start_unit() {
+  journal_ends
   systemctl --no-ask-password start -- "$1" || why_not "$1"
   settled "$1"
 }
@@ -183,15 +185,24 @@ settled() {
   failed* | *auto-restart*) why_not "$1" ;;
   esac
 }
-# What the program itself said: systemd's own lines come after it, and would hide the one that decides.
+# Where the journal ends before a unit is started: what it says after that is about this start, and its restarts.
+journal_ends() { cursor=$(journalctl -q -n 0 --show-cursor 2>/dev/null | sed -n 's/^-- cursor: //p'); }
+
+# What the program itself said: systemd's own lines come after it, and would hide the one that decides. Under load the
+# journal takes systemd's lines before the program's: each sync is a round of all that is waiting. One that never said
+# anything is told by systemd's.
 why_not() {
-  journalctl --sync 2>/dev/null || :
-  run=$(systemctl show -P InvocationID -- "$1")
-  said=$(journalctl -q -n 5 --no-pager -o cat "_SYSTEMD_INVOCATION_ID=${run:-none}" 2>/dev/null)
+  unit=$(systemctl show -P Id -- "$1")
+  for round in 1 2 3 4 5 6 7 8; do
+    journalctl --sync 2>/dev/null || :
+    said=$(journalctl -q -n 5 --no-pager -o cat ${cursor:+"--after-cursor=$cursor"} "_SYSTEMD_UNIT=$unit" 2>/dev/null)
+    [ -z "$said" ] || break
+  done
   [ -n "$said" ] || said=$(journalctl -q -n 5 --no-pager -o cat -u "$1" 2>/dev/null)
   printf '%s\n' "$said"
   return 1
 }
+cursor=
 
 # retire_unit UNIT: nothing of it runs when its file leaves, whoever started it. Of a template all instances.
 retire_unit() {

@@ -69,7 +69,7 @@ export async function converge(input: ConvergeInput): Promise<Converged> {
     const done = takesMore(plan, graph) ? await inTwo(quiet, plan, state) : await atOnce(quiet, plan, state)
     if (done.result.again && round < ROUNDS) continue
     const after = await factsAfter(input, done.state, done.plan, done.result)
-    return summary(input, done.plan, done.state, done.result, after, hide)
+    return summary(input, done, after, hide)
   }
 }
 
@@ -77,13 +77,15 @@ interface Done {
   plan: Plan
   /** That the last of it was planned by. */
   state: State
+  /** The node as it was before a resource was touched. */
+  stateOf(id: string): State
   result: Applied
 }
 
 async function atOnce(input: ConvergeInput, plan: Plan, state: State): Promise<Done> {
   if (plan.actions.length === 0 && plan.pending.length === 0)
-    return { plan, state, result: { outcomes: [], again: false, cut: false } }
-  return { plan, state, result: await apply(input.connection, plan, input) }
+    return { plan, state, stateOf: () => state, result: { outcomes: [], again: false, cut: false } }
+  return { plan, state, stateOf: () => state, result: await apply(input.connection, plan, input) }
 }
 
 /** What leaves may take more along than can be known before: the rest is planned by a second look. */
@@ -95,7 +97,9 @@ async function inTwo(input: ConvergeInput, plan: Plan, state: State): Promise<Do
     pending: [],
   }
   const first = await apply(connection, leaving, { ...input, more: true })
-  if (first.again || first.cut || first.lost !== undefined) return { plan, state, result: first }
+  const begun = new Set(leaving.actions.map(({ resource }) => resource))
+  const asBefore = { plan, state, stateOf: () => state }
+  if (first.again || first.cut || first.lost !== undefined) return { ...asBefore, result: first }
   try {
     const stays = applied.filter(({ id }) => graph.resources.some((one) => one.id === id))
     const now = await probe(connection, questions(graph, stays, state.system), signal)
@@ -104,7 +108,6 @@ async function inTwo(input: ConvergeInput, plan: Plan, state: State): Promise<Do
     const news = rest.changes.filter((change) => !known.has(told(change)))
     if (news.length > 0) input.onPlan?.(news)
     const removals = plan.changes.filter(({ resource }) => !graph.resources.some(({ id }) => id === resource))
-    const begun = new Set(leaving.actions.map(({ resource }) => resource))
     const former = plan.changes.filter(({ resource }) => begun.has(resource))
     const whole = {
       ...plan,
@@ -120,11 +123,12 @@ async function inTwo(input: ConvergeInput, plan: Plan, state: State): Promise<Do
     return {
       plan: whole,
       state: now,
+      stateOf: (id) => (begun.has(id) ? state : now),
       result: { ...result, outcomes: [...first.outcomes, ...result.outcomes] },
     }
   } catch (error) {
     // Something has left already: that must be recorded.
-    return { plan, state, result: { ...first, lost: error instanceof Error ? error.message : String(error) } }
+    return { ...asBefore, result: { ...first, lost: error instanceof Error ? error.message : String(error) } }
   }
 }
 
@@ -157,9 +161,7 @@ function takesMore({ actions }: Plan, graph: Graph): boolean {
 
 function summary(
   { graph, applied }: ConvergeInput,
-  plan: Plan,
-  state: State,
-  { outcomes, lost, again, busy, cut }: Applied,
+  { plan, stateOf, result: { outcomes, lost, again, busy, cut } }: Done,
   after: State,
   hide: (text: string) => string,
 ): Converged {
@@ -176,7 +178,7 @@ function summary(
     skipped: [...planned.map(({ resource, summary }) => ({ resource, reason: summary })), ...told('skipped')],
     stopped: told('skipped').map(({ resource }) => resource),
     facts: factsOf(after, hide),
-    manifest: nextManifest(graph, plan, state, applied, outcomes),
+    manifest: nextManifest(graph, plan, stateOf, applied, outcomes),
     changes: plan.changes,
     cut,
     ...(lost === undefined ? {} : { lost }),

@@ -42,6 +42,12 @@ export function packagesLeaving(graph: Graph, state: State, applied: readonly En
         .filter((name) => !wanted.includes(name))
         .map((name) => ({ name, purge: !entry.keep || purges(graph, entry) })),
     )
+  // Removed, with its configuration left: its purge may take data as well.
+  const left = packages
+    .filter((entry) => state.packages.get(String(entry.name))?.status === 'config-files')
+    .filter((entry) => !isTheirs(entry, state) && (!entry.keep || purges(graph, entry)))
+    .map(({ name }) => ({ name: String(name), purge: true }))
+  leave.push(...left)
   if (leave.length === 0) return undefined
   const given = packages
     .filter((entry) => isTheirs(entry, state) && entry.before?.auto !== true)

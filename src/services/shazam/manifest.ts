@@ -14,12 +14,12 @@ export const ownedOf = (record?: Pick<NodeRecord, 'applied'>): Entry[] | null =>
 
 /**
  * What we own after an apply: all that is wished and there, and of what failed what may have been left behind. Nothing
- * that was owned is forgotten before it is really gone.
+ * that was owned is forgotten before it is really gone. `stateOf` is the node as it was before a resource was touched.
  */
 export function nextManifest(
   graph: Graph,
   plan: Plan,
-  state: State,
+  stateOf: (id: string) => State,
   applied: readonly Entry[],
   outcomes: readonly Outcome[],
 ): Entry[] {
@@ -47,6 +47,7 @@ export function nextManifest(
     const old = before.get(entry.id)
     if (verdicts.get(entry.id) === 'skipped') return [old ?? { ...entry, skipped: true }]
     const made = actions.get(entry.id)?.made === true
+    const state = stateOf(entry.id)
     const past = { ...presence(graph, entry, old, state, made), ...beforeOf(graph, entry, old, state) }
     const whole = { ...entry, ...past }
     if (done(entry.id)) return [whole]

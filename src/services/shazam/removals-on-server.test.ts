@@ -131,8 +131,26 @@ test('a purge does not take a folder that another one keeps', async () => {
     /remove package db, and keep its configuration and data: \/var\/lib\/db is kept/,
   )
   assert.equal(sh('cat /var/lib/db/data'), 'precious')
-  node.sh('apt-get -qq -y purge db >/dev/null 2>&1; rm -rf /var/lib/db')
+  assert.match(
+    said((await settled(nothing)).changes).join('; '),
+    /package db is removed, its configuration stays/,
+  )
+  const state = () => sh(`dpkg-query -W -f '\${db:Status-Status}' db 2>/dev/null || echo gone`)
+  assert.equal(state(), 'config-files')
+  // With the folder its configuration leaves too.
   await node.made(resources('  []', ['x']))
+  await settled(resources('  []', ['x']))
+  assert.deepEqual([state(), sh('ls -d /var/lib/db 2>/dev/null || echo gone')], ['gone', 'gone'])
+})
+
+test('a mark of a package that was there before is given back, though others left in the same sync', async () => {
+  node.sh('apt-get -qq -y install mta-two >/dev/null 2>&1; apt-mark -q auto mta-two')
+  await settled(packages('store-server'))
+  await settled(packages('mta-two'))
+  assert.deepEqual(there(), ['mta-two manual'])
+  await settled(nothing)
+  assert.deepEqual(there(), ['mta-two auto'])
+  node.sh('apt-get -qq -y purge mta-two >/dev/null 2>&1')
 })
 
 test('a name that is no package is there when it is provided, comes by one provider, and leaves with it', async () => {

@@ -78,6 +78,13 @@ export const packageKind: Kind<Package> = {
         summary: `package ${name} is provided by ${found.by.join(', ')}, which stays`,
       }
     if (!config && state.removals) return taken(name, state, keep)
+    const guard = config && !keep ? state.removals?.guards.get(name) : undefined
+    if (guard !== undefined)
+      return {
+        verdict: 'skipped',
+        summary: `package ${name} is removed, its configuration stays: ${guard} is kept`,
+        waits: true,
+      }
     return removed(name, [name], state, keep)
   },
 }
@@ -156,7 +163,8 @@ function removed(name: string, leaves: string[], state: State, keep: boolean): S
   const script = leaves.map(
     (each) => `remove_package ${quote([each, how, leave.join(' '), along.join(' ')])}`,
   )
-  return change(`${summary}${more}`, script.join('\n'))
+  // What a purge would have taken stays ours until nothing keeps it.
+  return change(`${summary}${more}`, script.join('\n'), guarded === undefined ? {} : { waits: true })
 }
 
 const list = (names: string[]) => [...new Set(names)].join(', ')

@@ -1,5 +1,6 @@
 import type { Bus } from '#bus'
 import type { Finding, Infrastructure } from '#contracts/descriptors.ts'
+import { answered } from '#kit/answered.ts'
 import { Problem } from '#kit/problem.ts'
 import { type CheckOptions, type File, formatFindings, sortFindings } from '#language'
 import type { Check } from './checkers.ts'
@@ -89,31 +90,25 @@ export function createReader({ git, bus, judge, limits }: Parts): Reader {
 export const errorsOf = (findings: readonly Finding[]): Finding[] =>
   findings.filter((finding) => finding.severity === 'error')
 
-type KnownNames = Pick<CheckOptions, 'variables' | 'secrets' | 'credentials'>
+type KnownNames = Required<Pick<CheckOptions, 'variables' | 'secrets' | 'credentials'>>
 
-/** Nothing when a service does not answer: then references to what it knows go unchecked. */
+const NAMES = 'whether the variables, secrets and credentials that descriptors name are there'
+/** Milliseconds. */
+const PATIENCE = 10_000
+
+/** Throws `unanswered`: while nobody can tell what there is, descriptors are not taken for good. */
 async function knownNames(bus: Bus, repo: string): Promise<KnownNames> {
-  return { ...(await registryNames(bus, repo)), ...(await credentialNames(bus, repo)) }
-}
-
-async function credentialNames(bus: Bus, repo: string): Promise<KnownNames> {
-  try {
-    const all = await bus.ask('profiles.repository_credentials', { repo }, { deadline: 2000 })
-    return { credentials: new Map(all.map(({ name, provider }) => [name, provider])) }
-  } catch {
-    return {}
-  }
-}
-
-async function registryNames(bus: Bus, repo: string): Promise<KnownNames> {
-  try {
-    const [variables, secrets] = await Promise.all([
-      bus.ask('registry.list_variables', { repo }, { deadline: 2000 }),
-      bus.ask('registry.list_secrets', { repo }, { deadline: 2000 }),
-    ])
-    return { variables: variables.map(({ name }) => name), secrets: secrets.map(({ name }) => name) }
-  } catch {
-    return {}
+  const options = { deadline: PATIENCE }
+  const asked = Promise.all([
+    bus.ask('registry.list_variables', { repo }, options),
+    bus.ask('registry.list_secrets', { repo }, options),
+    bus.ask('profiles.repository_credentials', { repo }, options),
+  ])
+  const [variables, secrets, credentials] = await answered(NAMES, asked)
+  return {
+    variables: variables.map(({ name }) => name),
+    secrets: secrets.map(({ name }) => name),
+    credentials: new Map(credentials.map(({ name, provider }) => [name, provider])),
   }
 }
 

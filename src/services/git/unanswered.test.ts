@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { isProblem } from '#kit/problem.ts'
 import { failOnLeaks } from '#testing/leaks.ts'
 import { execute } from './testing/client.ts'
-import { type Fixture, startFixture } from './testing/fixture.ts'
+import { assertNothingLeft, type Fixture, node, open, startFixture } from './testing/fixture.ts'
 import { make, repo } from './testing/made.ts'
 
 failOnLeaks()
@@ -73,4 +73,36 @@ test('a commit bears no other address while nobody can say whose address is righ
   world.emails = new Map()
   await make(fixture, first, file('two'))
   assert.deepEqual(await by(), ['ann', 'ann@example.com'])
+})
+
+test('a push is refused while nobody can tell whether what it names is there, and taken once they can', async () => {
+  await using fixture = await startFixture()
+  const { world, bus } = fixture
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': node('web') })
+  for (const call of [
+    'registry.list_variables',
+    'registry.list_secrets',
+    'profiles.repository_credentials',
+  ]) {
+    world.deaf = new Set([call])
+    const told = await work.git('push', 'origin', 'main')
+    assert.notEqual(told.code, 0, call)
+    assert.match(told.said, /Refused: Nobody can tell whether the variables, secrets and credentials/, call)
+    assert.equal((await bus.ask('git.get_repository', { repo })).commit, null)
+    await assert.rejects(make(fixture, null, file('one')), (error) => isProblem(error), call)
+  }
+  await assertNothingLeft(fixture)
+  world.deaf.clear()
+  await work.must('push', 'origin', 'main')
+})
+
+test('a node that names a credential which is not there is refused', async () => {
+  await using fixture = await startFixture()
+  const { world } = fixture
+  const work = await open(fixture)
+  await work.commit({ 'nodes/web.yml': `${node('web')}  credential: farm\n` })
+  assert.match((await work.git('push', 'origin', 'main')).said, /credential/)
+  world.credentials = ['farm']
+  await work.must('push', 'origin', 'main')
 })

@@ -44,6 +44,9 @@ real.answer('profiles.authenticate', async () => ({
 }))
 real.answer('profiles.authorize', async () => ({}))
 real.answer('profiles.record_audit', async () => ({ seq: 1 }))
+real.answer('registry.list_variables', async () => [])
+real.answer('registry.list_secrets', async () => [])
+real.answer('profiles.repository_credentials', async () => [])
 real.answer('shazam.plan', async () => {
   dieAt('judgement')
   return []

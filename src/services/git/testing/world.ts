@@ -24,6 +24,9 @@ export interface World {
   registry: ((signal: AbortSignal) => Promise<never>) | undefined
   /** Names of those that are set. */
   secrets: string[]
+  credentials: string[]
+  /** Calls that are not answered. */
+  deaf: Set<string>
   plan: (input: Input<'shazam.plan'>, signal: AbortSignal) => Promise<Output<'shazam.plan'>>
   asked: Input<'profiles.authenticate'>[]
   audit: Input<'profiles.record_audit'>[]
@@ -42,6 +45,8 @@ export const emptyWorld = (): World => ({
   remembers: undefined,
   forgotten: [],
   secrets: [],
+  credentials: [],
+  deaf: new Set(),
   plan: async ({ next }) =>
     (next?.nodes ?? []).map((one) => ({ node: one.id, verdict: 'create', changes: [], as_of: null })),
   asked: [],
@@ -98,11 +103,23 @@ export function answerFor(bus: Bus, world: World): void {
       world.forgotten.push([service, repo, at])
       return {}
     })
-  bus.answer('registry.list_variables', async () => [])
-  bus.answer('registry.list_secrets', async () =>
-    world.secrets.map((name) => ({ name, version: 1, set_at: 0, set_by: 'ann' })),
-  )
+  bus.answer('registry.list_variables', async () => {
+    hear(world, 'registry.list_variables')
+    return []
+  })
+  bus.answer('registry.list_secrets', async () => {
+    hear(world, 'registry.list_secrets')
+    return world.secrets.map((name) => ({ name, version: 1, set_at: 0, set_by: 'ann' }))
+  })
+  bus.answer('profiles.repository_credentials', async () => {
+    hear(world, 'profiles.repository_credentials')
+    return world.credentials.map((name) => ({ name, provider: 'docker' }))
+  })
   bus.answer('shazam.plan', (input, { signal }) => world.plan(input, signal))
+}
+
+function hear({ deaf }: World, call: string): void {
+  if (deaf.has(call)) throw new Problem('no_answer', { call })
 }
 
 function record(world: World, repo: string, node: string): NodeRecord {

@@ -15,6 +15,7 @@ Makes small wrong changes in the files (or folders), one at a time, and runs the
 Results are kept in .cache/mutate, so a run goes on where the last one stopped.
 
   --minutes N   stop after N minutes
+  --survivors   judge again only what survived, after tests were added
   --table       run nothing, print what is known
   --list        run nothing, print the changes that survived
 `
@@ -22,6 +23,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     minutes: { type: 'string' },
+    survivors: { type: 'boolean' },
     table: { type: 'boolean' },
     list: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
@@ -83,7 +85,7 @@ async function run(file: string): Promise<Tally> {
   const source = readFileSync(join(root, file), 'utf8')
   const tests = testsOf(file)
   if (tests.length === 0 && !reads) fail(`no test is named for ${file}: add it to tools/mutate/tests.json`)
-  const results = openResults(file, hash(source), tests)
+  const results = openResults(file, hash(source), tests, values.survivors === true)
   const limits: Limits = new Map()
   const outcomes: Tally['outcomes'] = []
   for (const mutant of mutantsOf(source)) {

@@ -12,8 +12,11 @@ interface Known {
 
 const folder = join(root, '.cache/mutate')
 
-/** What earlier runs of a file found, kept after each mutant. A changed file, or a changed test, is judged again. */
-export function openResults(file: string, source: string, tests: TestFile[]) {
+/**
+ * What earlier runs of a file found, kept after each mutant. A changed file, or a changed test, is judged again; with
+ * `trust`, what was killed is not, though its test has changed.
+ */
+export function openResults(file: string, source: string, tests: TestFile[], trust: boolean) {
   const path = join(folder, `${file.replaceAll('/', '__')}.json`)
   const kept = read(path)
   const mutants = kept?.source === source ? kept.mutants : {}
@@ -24,7 +27,7 @@ export function openResults(file: string, source: string, tests: TestFile[]) {
   return {
     find(id: string): Outcome | undefined {
       const known = mutants[id]
-      return known && isSame(known) ? known.outcome : undefined
+      return known && ((trust && known.outcome === 'killed') || isSame(known)) ? known.outcome : undefined
     },
     /** `by`: the test that did not pass; absent: all of them passed. */
     keep(id: string, outcome: Outcome, by?: TestFile): void {

@@ -14,13 +14,12 @@ export interface TestFile {
 /** Source file or folder (`src/bus/`) -> the tests that judge it. */
 type Judges = Record<string, string[]>
 
-/** The tests of a file, the nearest first: those beside it, those named for it, those named for its folders. */
+/** The tests that are named for a file; when none are: those beside it, then those named for its folders. */
 export function testsOf(file: string): TestFile[] {
   const judges = JSON.parse(readFileSync(join(import.meta.dirname, 'tests.json'), 'utf8')) as Judges
-  const beside = [file.replace(/\.ts$/, '.test.ts'), file.replace(/\.ts$/, '-decides.test.ts')]
   const folders: string[] = []
   for (let at = dirname(file); at !== '.'; at = dirname(at)) folders.push(...(judges[`${at}/`] ?? []))
-  const paths = [...new Set([...beside, ...(judges[file] ?? folders)])]
+  const paths = [...new Set(judges[file] ?? [file.replace(/\.ts$/, '.test.ts'), ...folders])]
   return paths
     .filter((path) => existsSync(join(root, path)))
     .map((path) => ({ path, hash: hash(readFileSync(join(root, path))) }))

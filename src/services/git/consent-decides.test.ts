@@ -128,7 +128,7 @@ test('what is agreed to, by name or for all, is no loss', async () => {
   assert.deepEqual((await lossesOf({ ...grown, consent: consent([], ['all']) })).replace, [])
   assert.deepEqual((await lossesOf({ ...grown, consent: consent(['all']) })).replace, ['web', 'db'])
   const unread = { next: described(), records, consent: consent(['all']) }
-  assert.deepEqual((await lossesOf(unread)).destroy, [])
+  assert.deepEqual(await lossesOf(unread), { asked: 0, destroy: [], replace: [] })
 })
 
 test('without a plan, another provider counts as a new server where there is one that was made otherwise', async () => {
@@ -161,6 +161,10 @@ test('a plan says what is replaced; where it does not know, the descriptors do',
   const records = [record('web'), record('db')]
   const given = { former, next, records }
   assert.deepEqual((await lossesOf({ ...given, plan: [planned('db', 'replace')] })).replace, ['web', 'db'])
+  assert.deepEqual(
+    (await lossesOf({ ...given, records: [record('web')], plan: [planned('db', 'replace')] })).replace,
+    ['web'],
+  )
   const both = [planned('web', 'change'), planned('db', 'replace')]
   assert.deepEqual((await lossesOf({ ...given, plan: both })).replace, ['db'])
   assert.deepEqual((await lossesOf({ ...given, plan: [planned('web', 'unknown')] })).replace, ['web'])

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sql } from 'kysely'
 import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { NodeRecord } from '#contracts/registry.ts'
 import type { Work } from '#contracts/tasker.ts'
@@ -123,4 +124,53 @@ test('who was deleted while the provider was asked gets no credential', async ()
   }
   await assert.rejects(plane.set(), /no user ann/)
   assert.deepEqual(await plane.store.db.selectFrom('profiles_credentials').selectAll().execute(), [])
+})
+
+test('the provider is asked about credentials of users only, and has twenty seconds to answer', async () => {
+  await using plane = await start()
+  let asked = 0
+  plane.world.meanwhile = async () => void asked++
+  const fields = { token: 'x' }
+  await assert.rejects(
+    plane.bus.ask('profiles.set_credential', { user: 'nobody', name: 'cloud', provider: 'cloud', fields }),
+    /no user nobody/,
+  )
+  assert.equal(asked, 0)
+  plane.world.meanwhile = () => plane.clock.advance(19_999)
+  await plane.set()
+  plane.world.meanwhile = () => plane.clock.advance(20_000)
+  await assert.rejects(plane.set(), /took longer than 20000 ms/)
+})
+
+for (const act of ['insert', 'update'] as const)
+  test(`a credential that cannot be kept is not said to be: ${act}`, async () => {
+    await using plane = await start()
+    if (act === 'insert') await plane.unset()
+    await sql
+      .raw(
+        `create trigger full before ${act} on profiles_credentials begin select raise(fail, 'disk full'); end`,
+      )
+      .execute(plane.store.db)
+    const check = () => plane.bus.ask('profiles.check_credential', { user: 'ann', name: 'cloud' })
+    await assert.rejects(act === 'insert' ? plane.set() : check(), /./)
+  })
+
+test('a use for no node says what the provider was asked for', async () => {
+  await using plane = await start()
+  const use = { repo, node: null, name: 'cloud', provider: 'cloud', purpose: 'create' } as const
+  await plane.bus.ask('profiles.use_credential', use)
+  const [entry] = await plane.bus.ask('profiles.list_audit', { limit: 1 })
+  assert.equal(entry?.cause, 'what cloud offers')
+})
+
+test('a credential that goes while it is asked for is refused as one that is not there', async () => {
+  await using plane = await start()
+  await sql
+    .raw('create trigger goes after insert on profiles_audit begin delete from profiles_credentials; end')
+    .execute(plane.store.db)
+  const use = { repo, node: 'web', name: 'cloud', provider: 'cloud', purpose: 'create' } as const
+  await assert.rejects(
+    plane.bus.ask('profiles.use_credential', use),
+    (error) => isProblem(error, 'provider') && error.data.kind === 'credentials',
+  )
 })

@@ -109,3 +109,20 @@ test('each change of tokens is announced for its user, a refused one is not', as
     ['ann', 'ann', 'bob'].map((user) => [user, { user, what: 'tokens' }]),
   )
 })
+
+test('tokens are listed by id, in whatever order the rows are on the disk', async () => {
+  await using plane = await start()
+  for (let n = 0; n < 3; n++) {
+    await plane.create('ann')
+    await plane.clock.advance(1)
+  }
+  const { db } = plane.store.as<Tables>()
+  const rows = await db.selectFrom('profiles_tokens').selectAll().where('user', '=', 'ann').execute()
+  rows.sort((a, b) => (a.id < b.id ? 1 : -1))
+  await db.deleteFrom('profiles_tokens').where('user', '=', 'ann').execute()
+  for (const row of rows) await db.insertInto('profiles_tokens').values(row).execute()
+  assert.deepEqual(
+    (await plane.list('ann')).map(({ id }) => id),
+    rows.map(({ id }) => id).sort(),
+  )
+})

@@ -13,6 +13,10 @@ export interface Gap {
   readonly open: RegExp
   /** No gap is longer: characters. */
   readonly longest: number
+  /** One character that may stand in it: at least all that `pattern` and `open` take. */
+  readonly inside: RegExp
+  /** The same after a line break, where a gap goes on with an offset. */
+  readonly offset?: RegExp
 }
 
 /** One way in which programs write a secret. */
@@ -43,6 +47,7 @@ const LITERAL_BREAK: Gap = {
     /(\\\r?\n|=\r?\n|(['"])[ \t]{0,4}[+.,]?[ \t]{0,4}\\?\r?\n[ \t]{0,40}[bu]?\2|'\$'|''|"")([ \t]{0,40})/y,
   open: /[\\=\r\n \t'"+.,bu$]*$/y,
   longest: 100,
+  inside: /[\\=\r\n \t'"+.,bu$]/,
 }
 /** The end of a line, as itself or escaped, and what comments, diffs, literals and indents begin the next one with. */
 const WRAP: Gap = {
@@ -52,6 +57,7 @@ const WRAP: Gap = {
     /((?:\\{1,4}r)?\\{1,4}n|\\{0,2}\r?\n|(?:%0[Dd])?%0[Aa]|&#(?:10|13|x[aAdD]);|["'][ \t]{0,4}[+.,]?[ \t]{0,4}\\?\r?\n| )(?:)([\s#>|+"'-]{0,40})/y,
   open: /[\\rn\s%0AaDd&#13x;"'+.,>|-]*$/y,
   longest: 64,
+  inside: /[\\rn\s%0AaDd&#13x;"'+.,>|-]/,
 }
 const SEPARATOR: Gap = {
   first: ' \t\r\n,:;\\.-0xX%=&nr',
@@ -59,6 +65,7 @@ const SEPARATOR: Gap = {
   pattern: /([\s,:;\\.-]{0,12}(?:0?[xX]|%|=|&#[xX]|(?:r\\{1,4})?n)?)()/y,
   open: /[\s,:;\\.0xX%=&#nr-]*$/y,
   longest: 24,
+  inside: /[\s,:;\\.0xX%=&#nr-]/,
 }
 const LIST: Gap = {
   first: ' \t\r\n,;',
@@ -66,14 +73,17 @@ const LIST: Gap = {
   pattern: /([\s,;])([\s,;]{0,11})/y,
   open: /[\s,;]*$/y,
   longest: 12,
+  inside: /[\s,;]/,
 }
 /** From one row of `xxd`, `od` or `hexdump` to the next: the column of text, the line break, the offset. */
-const ROW: Gap = {
+export const ROW: Gap = {
   first: ' \t\r\n',
   second: ' \t\r\n0123456789',
   pattern: /((?:[ \t]{1,4}[^\n]{0,40})?\r?\n[0-9a-fA-F]{6,16}:?[ \t])([ \t]{0,3})/y,
   open: /[^\n]*(?:\n[0-9a-fA-F]*:?[ \t]*)?$/y,
   longest: 70,
+  inside: /[^\n]/,
+  offset: /[0-9a-fA-F: \t]/,
 }
 
 export const formsOfAll = (secrets: readonly string[]): Form[] => [...new Set(secrets)].flatMap(formsOf)

@@ -1,5 +1,6 @@
+import { Automaton, DEAD, type State, WHOLE } from './automaton.ts'
 import type { Unit } from './characters.ts'
-import { type Form, formsOfAll, type Gap } from './forms.ts'
+import { type Form, formsOfAll, type Gap, ROW } from './forms.ts'
 
 export interface Found {
   /** Where the longest secret that begins here ends; -1 when none does. */
@@ -17,61 +18,69 @@ const MASK = 0x3ffff
 const keyOf = (first: number, second: number, third: number): number =>
   (Math.imul(Math.imul(first, 7919) + second, 7919) + third) & MASK
 
-/** Finds secrets in a text in whatever form. Nearly all places are passed after one look at three characters. */
+/**
+ * Finds secrets in a text in whatever form. Many places are passed after one look at three characters, nearly all others
+ * by the automaton; what is left is followed form by form.
+ */
 export class Matcher {
+  readonly #automaton: Automaton
+  /** Asked only where a row of a dump may begin. */
+  readonly #rows: Automaton
   readonly #starts = new Uint8Array(MASK + 1)
   readonly #forms = new Map<number, Form[]>()
-  /** By their first character, and those that end before a third. */
-  readonly #firsts = new Uint8Array(0x10000)
-  readonly #pairs = new Uint8Array(MASK + 1)
   readonly #short: Form[] = []
 
   constructor(secrets: readonly string[]) {
-    for (const form of formsOfAll(secrets)) this.#index(form)
+    const forms = formsOfAll(secrets)
+    for (const form of forms) this.#index(form)
+    this.#automaton = new Automaton(forms, false)
+    this.#rows = new Automaton(forms, true)
   }
 
   /** The first place from `start` on where a secret may begin; the length of the text when there is none. */
   next(text: string, start: number): number {
     const last = text.length - 2
-    if (this.#short.length > 0) return start
+    const every = this.#short.length > 0
     let first = text.charCodeAt(start)
     let second = text.charCodeAt(start + 1)
     for (let at = start; at < last; at++) {
       const third = text.charCodeAt(at + 2)
-      if (this.#starts[keyOf(first, second, third)] === 1) return at
+      if (every || this.#starts[keyOf(first, second, third)] === 1)
+        if (this.#run(text, at) !== DEAD) return at
       first = second
       second = third
     }
-    for (let at = Math.max(start, last); at < text.length; at++) if (this.#mayBegin(text, at)) return at
+    for (let at = Math.max(start, last); at < text.length; at++) if (this.#run(text, at) !== DEAD) return at
     return text.length
+  }
+
+  #run(text: string, start: number): State {
+    const { end, state } = this.#automaton.run(text, start)
+    return state !== WHOLE && mayGoOverRows(text, start, end) ? this.#rows.run(text, start).state : state
   }
 
   /** `final`: nothing comes after the text. */
   at(text: string, start: number, final: boolean): Found {
     const found: Found = { ...NONE }
-    for (const form of this.#short) follow(form, text, start, found)
-    if (start + 2 < text.length) {
-      const key = keyOf(text.charCodeAt(start), text.charCodeAt(start + 1), text.charCodeAt(start + 2))
-      if (this.#starts[key]) for (const form of this.#forms.get(key) ?? []) follow(form, text, start, found)
-    } else if (!final && this.#mayBegin(text, start)) found.open = true
+    const state = this.#run(text, start)
+    // Two characters begin very many forms: what comes next will tell.
+    if (start + 2 >= text.length && state !== DEAD) found.open = true
+    const forms = state === WHOLE || found.open ? this.#formsAt(text, start) : state.forms
+    for (const form of forms) follow(form, text, start, found)
     found.open = !final && (found.open || found.cut)
     return found
   }
 
-  /** With the one or two characters that are left. */
-  #mayBegin(text: string, at: number): boolean {
-    const first = text.charCodeAt(at)
-    if (at + 1 === text.length) return this.#firsts[first] === 1
-    return this.#pairs[keyOf(0, first, text.charCodeAt(at + 1))] === 1
+  #formsAt(text: string, start: number): readonly Form[] {
+    if (start + 2 >= text.length) return this.#short
+    const key = keyOf(text.charCodeAt(start), text.charCodeAt(start + 1), text.charCodeAt(start + 2))
+    return [...this.#short, ...(this.#forms.get(key) ?? [])]
   }
 
   #index(form: Form): void {
-    for (const first of form.units[0]?.keys() ?? []) this.#firsts[first] = 1
     if (form.units.length < 3) this.#short.push(form)
-    for (const start of startsOf(form)) {
-      this.#pairs[keyOf(0, start.charCodeAt(0), start.charCodeAt(1))] = 1
+    for (const start of startsOf(form))
       this.#add(keyOf(start.charCodeAt(0), start.charCodeAt(1), start.charCodeAt(2)), form)
-    }
   }
 
   #add(key: number, form: Form): void {
@@ -96,6 +105,19 @@ function startsOf(form: Form): Set<string> {
   return whole
 }
 
+/** An offset begins the next row, or the text ends where one may. */
+const NEXT_ROW = /\n(?:[0-9a-fA-F]{6}|[0-9a-fA-F]*:?[ \t]*$)/y
+/** Between the bytes of a row and its end, of which `ROW` in forms.ts is made: characters. */
+const LONGEST_REST = 48
+
+/** Of what would begin at `from`, and goes on by `to` in the next row or not at all. */
+function mayGoOverRows(text: string, from: number, to: number): boolean {
+  if (text.length - to <= ROW.longest) return true
+  for (let at = text.indexOf('\n', from); at >= 0 && at <= to + LONGEST_REST; at = text.indexOf('\n', at + 1))
+    if (matches(NEXT_ROW, text, at)) return true
+  return false
+}
+
 const heads = new WeakMap<Unit, Set<string>[]>()
 
 /** The first characters of all ways to write a unit; the whole of shorter ones. */
@@ -113,7 +135,7 @@ function beginGap(start: string, gap: Gap, whole: Set<string>): void {
 }
 
 /** Follows all readings of the text at once: a `\` may be one of the secret or begin an escape. */
-function follow(form: Form, text: string, start: number, found: Found): void {
+export function follow(form: Form, text: string, start: number, found: Found): void {
   let places = [start]
   const last = form.units.length - 1
   for (const [i, unit] of form.units.entries()) {

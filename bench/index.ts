@@ -7,6 +7,8 @@ const benches: Record<string, (words: readonly string[]) => Promise<void>> = {
   refs: async (words) => (await import('./refs/index.ts')).refs(words),
   queue: async () => (await import('./queue.ts')).queue(),
   tasks: async () => (await import('./tasks.ts')).tasks(),
+  judge: async () => (await import('./judge.ts')).judge(),
+  mask: async () => (await import('./mask.ts')).mask(),
   logs: async () => (await import('./logs/index.ts')).logs(),
 }
 

@@ -93,18 +93,23 @@ const lines: Record<string, string | { refused: string }> = {
 }
 
 /** What they print is that of another program, or no answer. */
-const without = ['server', 'server rekey', 'ssh', 'completion', 'help']
+const without = ['server', 'ssh', 'completion']
 
 const leaves = (command: Command): Command[] =>
   command.commands.length > 0 ? command.commands.flatMap(leaves) : [command]
 const pathOf = (command: Command): string =>
   command.parent?.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
-const paths = leaves(commandTree())
-  .map(pathOf)
-  .filter((path) => !without.includes(path))
+const offered = leaves(commandTree()).filter((command) => !without.includes(pathOf(command)))
+// What is below `server` looks at an installation, not at a platform that runs: tested with one.
+const paths = offered.map(pathOf).filter((path) => !path.startsWith('server '))
 
 test('no command is forgotten in the table of answers as JSON', () => {
   assert.deepEqual(Object.keys(lines).toSorted(), paths.toSorted())
+  for (const command of offered)
+    assert.ok(
+      command.options.some(({ long }) => long === '--json'),
+      pathOf(command),
+    )
 })
 
 const ofUsers = /^(user|key|token|credential|login|logout|passwd|init|validate|audit verify)\b/

@@ -32,7 +32,7 @@ const known: readonly [text: RegExp, why: string][] = [
 const ofTests = [
   /^select (\*|"[a-z_]+"(, "[a-z_]+")*) from "?[a-z_]+"?( order by ("[a-z_]+"(, )?)+)?$/,
   /^select (count|sum|max)\(.*\) as .* from "?[a-z_]+"?$/,
-  /^update "?[a-z_]+"? set "?[a-z_]+"? = (\?|'[a-z]+')$/,
+  /^update "?[a-z_]+"? set ("?[a-z_]+"? = (\?|'[a-z]+')(, )?)+$/,
   /^\s*with recursive numbers/,
 ]
 

@@ -14,7 +14,9 @@ export async function getRepository(db: Kysely<Tables>, repo: string): Promise<R
 
 export function listRepositories(db: Kysely<Tables>, owner?: string): Promise<RepositoryRow[]> {
   const all = db.selectFrom('git_repositories').selectAll().orderBy('repo')
-  return (owner === undefined ? all : all.where('owner', '=', owner)).execute()
+  if (owner === undefined) return all.execute()
+  // The index is of names in lower case.
+  return all.where('owner_folded', '=', owner.toLowerCase()).where('owner', '=', owner).execute()
 }
 
 /** A repository or owner whose name differs from the wished one by upper and lower case at most. */

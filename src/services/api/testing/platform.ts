@@ -13,9 +13,12 @@ import { silentLog } from '#kit/log.ts'
 import { Problem } from '#kit/problem.ts'
 import { startService } from '#kit/service.ts'
 import { openSqlite } from '#store/sqlite.ts'
+import { failOnScans } from '#testing/scans.ts'
 import { api } from '../index.ts'
 import { answerProfiles } from './profiles.ts'
 import { answerTasker } from './tasker.ts'
+
+failOnScans()
 
 /** What the services behind the bus know, for a test to set. */
 export interface World {

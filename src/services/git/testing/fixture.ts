@@ -10,9 +10,12 @@ import { startService } from '#kit/service.ts'
 import type { Store } from '#store'
 import { openSqlite } from '#store/sqlite.ts'
 import { type FakeClock, fakeClock } from '#testing/clock.ts'
+import { failOnScans } from '#testing/scans.ts'
 import { type GitOptions, git } from '../index.ts'
 import { type Client, execute, makeClient, type Work } from './client.ts'
 import { answerFor, emptyWorld, type World } from './world.ts'
+
+failOnScans()
 
 const patterns = ['repo.pushed', 'repo.created', 'repo.deleted', 'repo.settings_changed'] as const
 type GitEvent = BusEvent<(typeof patterns)[number]>

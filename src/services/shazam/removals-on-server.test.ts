@@ -268,7 +268,12 @@ test('a kept folder in, or as, the home of a user that leaves is spared; the res
     '.\n./data\n./data/x\nnone',
   )
   await settled(resources('  []', ['x']))
-  node.sh('rm -rf /home/ann')
+  assert.equal(sh('ls -d /home/ann 2>/dev/null || echo gone'), 'gone')
+  // The service keeps other data: its folder leaves last of all, and the home around it after it.
+  await settled(resources('  - {user: ann}\n  - {directory: /home/ann/deep/data, owner: ann, keep: true}'))
+  await settled(resources('  - {directory: /srv/bob, keep: true}', ['x']))
+  assert.equal(sh('ls -d /home/ann 2>/dev/null || echo gone'), 'gone')
+  await settled(resources('  []', ['x']))
   await settled(
     resources('  - {user: bob, home: /srv/bob}\n  - {directory: /srv/bob, owner: bob, keep: true}'),
   )

@@ -190,7 +190,7 @@ spared_in() {
   } | folder=$1 awk '$0 == ENVIRON["folder"] || index($0, ENVIRON["folder"] "/") == 1' | sort -u
 }
 
-# purge_folder FOLDER: with all that is in it, but what stays.
+# purge_folder FOLDER: with all that is in it, but what stays. The folders around that are noted, and leave with it.
 purge_folder() {
   spared=$(spared_in "$1")
   [ -n "$spared" ] || { rm -rf --one-file-system -- "$1"; return; }
@@ -203,6 +203,16 @@ $spared
 SPARED
   find "$top" -xdev \( "$@" \) -prune -o ! -type d -exec rm -f -- {} +
   find "$top" -xdev \( "$@" \) -prune -o -type d -print0 | sort -rz | xargs -0 -r rmdir --ignore-fail-on-non-empty --
+  mkdir -p -m 0755 /var/lib/devops/folders
+  while IFS= read -r each; do
+    folder_of "$each"
+    while case $folder in "$top" | "$top"/*) ;; *) false ;; esac; do
+      printf '%s\n' "$folder" >>"/var/lib/devops/folders/$(digest_of "$each")"
+      folder_of "$folder"
+    done
+  done <<SPARED
+$spared
+SPARED
 }
 
 # but_staying FOLDER: of names relative to it, NUL after each, those that may leave.

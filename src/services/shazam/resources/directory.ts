@@ -90,7 +90,7 @@ export const removedWhenEmpty = (path: string): Step =>
 
 /** With all that is in it, but not what stays, and not what is on another disk. */
 function emptied(path: string, inside: readonly Inside[], mounts: string[]): Step {
-  const script = `purge_folder ${quote(path)}`
+  const script = `purge_folder ${quote(path)}\nleave_above ${quote(path)}`
   const spared = [
     ...(inside.length > 0 ? [listed(inside)] : []),
     ...mounts.map((mount) => `${mount} is mounted`),

@@ -42,6 +42,7 @@ export function createDispatcher({ db, clock, log, limit }: Parts): Dispatcher {
       wanted = false
       cancelTimer()
       try {
+        await turns.settleClock()
         // Most turns end a work that nobody waited for: without this look each would cost one more sync of the disk.
         const soonest = await nextTurn(db)
         const now = soonest !== null && soonest <= clock.now()

@@ -6,7 +6,15 @@ import { createTicker } from './crons/ticker.ts'
 import { closeRepository, forgetRepository, onDeleted, reopenRepository } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
-import { errorEvents, onError, onSuccess, onWaits, successEvents, waitEvents } from './outcomes.ts'
+import {
+  errorEvents,
+  LONGEST_PAUSE,
+  onError,
+  onSuccess,
+  onWaits,
+  successEvents,
+  waitEvents,
+} from './outcomes.ts'
 import { createPatrol, onSettings } from './patrol.ts'
 import { onLimits } from './places.ts'
 import { getPlan, makePlan, syncPlan } from './plans.ts'
@@ -16,6 +24,7 @@ import { createRetention } from './retention.ts'
 import { advanceRun } from './runs/advance.ts'
 import { onStepFinished } from './runs/finished.ts'
 import { stepScript } from './runs/render.ts'
+import { boundTimes, watchWall } from './set-clock.ts'
 import { readStatuses } from './statuses.ts'
 import { createSweeper } from './sweep.ts'
 import type { Tables } from './tables.ts'
@@ -38,7 +47,9 @@ export const tasker = defineService<TaskerOptions>({
   async start({ bus, store: shared, clock, log, stack }, { limit = 50 }) {
     const store = shared.as<Tables>()
     const dispatcher = stack.use(createDispatcher({ db: store.db, clock, log, limit }))
-    const turns = createTurns({ bus, store, clock, log, afterTurn: dispatcher.poke })
+    const wall = watchWall(clock)
+    const turns = createTurns({ bus, store, clock, log, wall, afterTurn: dispatcher.poke })
+    await turns.take(({ db, now }) => boundTimes(db, now, LONGEST_PAUSE))
     const self: Tasker = { bus, db: store.db, clock, log, turns, limit }
 
     stack.defer(bus.answer('tasker.sync', (input) => answers.sync(self, input)))
@@ -88,6 +99,6 @@ export const tasker = defineService<TaskerOptions>({
     stack.use(createRetention(self))
     const patrol = stack.use(createPatrol(self))
     stack.defer(bus.on('tasker.settings', ['repo.settings_changed'], onSettings(self, patrol.poke)))
-    dispatcher.begin(createTurns({ bus, store, clock, log, afterTurn() {} }))
+    dispatcher.begin(createTurns({ bus, store, clock, log, wall, afterTurn() {} }))
   },
 })

@@ -85,15 +85,14 @@ type Job = { node: NodeJob; step?: never } | { step: StepJob; node?: never }
 const stepKey = ({ run, step, node, attempt }: Pick<StepJob, 'run' | 'step' | 'node' | 'attempt'>) =>
   `${run}.${step}.${node}.${attempt}`
 const keyOf = ({ node, step }: Job) => (node ? `${node.work}.${node.attempt}` : stepKey(step))
-const keyOfJob = (job: NodeJob | StepJob) => ('step' in job ? keyOf({ step: job }) : keyOf({ node: job }))
 const placeOf = ({ node, step }: Job) => (node ? [node.work, node.node] : [step.run, step.node])
 
 /** Shazam as the tasker sees it: it has jobs in hand until it says how they ended, and complains of what must not be. */
 class Model {
   readonly world: World
   readonly faults: string[] = []
-  /** Have come, and were not sent back. */
-  readonly #out = new Set<string>()
+  /** The latest attempt of the bus at each job. */
+  readonly #attempts = new Map<string, number>()
   readonly #taken = new Set<string>()
   readonly #ended = new Set<string>()
   readonly #open = new Map<string, Job>()
@@ -101,23 +100,28 @@ class Model {
 
   constructor(world: World) {
     this.world = world
-    world.onNodeJob = (node) => this.#hold({ node })
-    world.onStepJob = (step) => this.#hold({ step })
-    world.onTaken = (job) => void this.#taken.add(keyOfJob(job))
-    world.onBack = (job) => void this.#out.delete(keyOfJob(job))
+    world.onNodeJob = (node, attempt) => this.#hold({ node }, attempt)
+    world.onStepJob = (step, attempt) => this.#hold({ step }, attempt)
+    world.onTaken = (job) => {
+      const key = 'step' in job ? keyOf({ step: job }) : keyOf({ node: job })
+      if (this.#taken.has(key)) this.faults.push(`job ${key} was taken twice`)
+      this.#taken.add(key)
+    }
     world.stops = (step) => this.#open.delete(stepKey(step))
   }
 
   /**
-   * A job comes again for one reason only: whoever had it did not take it, because a neighbour did not answer or the
-   * platform stopped in between. The bus promises it at least once, and that it never comes again once its taking is in
-   * the tables. The same job twice at a time, or after it was taken, is a fault.
+   * A job that nobody has taken may come again, as a later attempt of the bus: its worker was stopped, a neighbour did
+   * not answer, or its lease ended because time went on faster than it worked (seconds of this clock pass in no time,
+   * and a busy machine does not renew the lease in it). Whoever had it before cannot take it then: the bus fences. The
+   * same attempt twice, or a job that comes after it was taken, is a fault.
    */
-  #hold(job: Job): void {
+  #hold(job: Job, attempt: number): void {
     const key = keyOf(job)
-    if (this.#out.has(key)) this.faults.push(`job ${key} came twice at a time`)
+    if (attempt <= (this.#attempts.get(key) ?? 0))
+      this.faults.push(`job ${key} came twice as attempt ${attempt}`)
     if (this.#taken.has(key)) this.faults.push(`job ${key} came after it was taken`)
-    this.#out.add(key)
+    this.#attempts.set(key, attempt)
     if (this.#ended.has(key)) return
     const [work, node] = placeOf(job)
     for (const other of this.#open.values()) {

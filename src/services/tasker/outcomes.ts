@@ -24,7 +24,7 @@ export type WaitEvent = BusEvent<(typeof waitEvents)[number]>
 /** Failures of one series before a node is left out of sync. */
 export const MAX_FAILURES = 8
 const FIRST_PAUSE = 5_000
-const LONGEST_PAUSE = 600_000
+export const LONGEST_PAUSE = 600_000
 
 /** Milliseconds after the n-th failure: 5 s, 15 s, 45 s … 10 min. */
 export const pauseAfter = (failures: number): number =>

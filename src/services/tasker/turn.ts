@@ -4,6 +4,7 @@ import type { NewLine } from '#contracts/logger.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import type { Store, Tx } from '#store'
+import { moveTimes, type WallClock } from './set-clock.ts'
 import type { Tables } from './tables.ts'
 
 export type Note = Omit<NewLine, 'at' | 'stream'>
@@ -24,6 +25,8 @@ export interface Turns {
   once(delivery: Delivery, act: (turn: Turn) => Promise<void>): Promise<boolean>
   /** `once`, as whoever takes a turn with the tips of repositories needs it. */
   onceOf(delivery: Delivery): (act: (turn: Turn) => Promise<void>) => Promise<void>
+  /** Before times are read outside a turn: a clock that was set must make no pause longer or shorter. */
+  settleClock(): Promise<void>
 }
 
 export interface TurnParts {
@@ -31,6 +34,7 @@ export interface TurnParts {
   store: Store<Tables>
   clock: Clock
   log: Log
+  wall: WallClock
   /** Called after each turn: a work may be free to start. */
   afterTurn: () => void
 }
@@ -42,11 +46,36 @@ const LINES_AT_ONCE = 1_000
 const LONGEST_TEXT = 65_536
 
 export function createTurns(parts: TurnParts): Turns {
-  const { bus, store, clock, log } = parts
+  const { bus, store, clock, log, wall } = parts
 
-  async function act<T>(tx: Tx, notes: NewLine[], act: (turn: Turn) => Promise<T>): Promise<T> {
+  /** In each turn, before it: `undo` when the turn came to nothing. */
+  async function followWall(db: Transaction<Tables>, undo: { by: number }): Promise<void> {
+    const by = wall.moved()
+    if (by === 0) return
+    undo.by = by
+    wall.follow(by)
+    await moveTimes(db, by)
+  }
+
+  async function guarded<T>(change: (undo: { by: number }) => Promise<T>): Promise<T> {
+    const undo = { by: 0 }
+    try {
+      return await change(undo)
+    } catch (error) {
+      wall.follow(-undo.by)
+      throw error
+    }
+  }
+
+  async function act<T>(
+    tx: Tx,
+    notes: NewLine[],
+    undo: { by: number },
+    act: (turn: Turn) => Promise<T>,
+  ): Promise<T> {
     const now = clock.now()
     tx.onceSeen(parts.afterTurn)
+    await followWall(tx.db, undo)
     await nextSeq(tx.db, now)
     return act({
       db: tx.db,
@@ -73,15 +102,18 @@ export function createTurns(parts: TurnParts): Turns {
   const turns: Turns = {
     async take(change) {
       const notes: NewLine[] = []
-      const result = await store.transaction((tx) => act(tx, notes, change))
+      const result = await guarded((undo) => store.transaction((tx) => act(tx, notes, undo, change)))
       await finish(notes)
       return result
     },
     async once(delivery, change) {
       const notes: NewLine[] = []
-      const ran = await delivery.once((tx) => act(tx, notes, change))
+      const ran = await guarded((undo) => delivery.once((tx) => act(tx, notes, undo, change)))
       if (ran) await finish(notes)
       return ran
+    },
+    async settleClock() {
+      if (wall.moved() !== 0) await turns.take(async () => {})
     },
     onceOf: (delivery) => async (change) => void (await turns.once(delivery, change)),
   }

@@ -6,6 +6,7 @@ import type { StepJob } from '#contracts/shazam.ts'
 import { systemClock } from '#kit/clock.ts'
 import { silentLog } from '#kit/log.ts'
 import { openOutbound } from '#kit/outbound.ts'
+import { Problem } from '#kit/problem.ts'
 import { Secret } from '#kit/secret.ts'
 import { newKeyPair } from '#kit/ssh-key.ts'
 import { infrastructures } from '../shazam.ts'
@@ -54,13 +55,37 @@ for (const { when, attempt, node, told = true, outcome } of cases) {
   })
 }
 
+test('a step whose use of secrets cannot be recorded waits, however long, says so once, and goes on', async () => {
+  let left = 4 * LAST
+  const lines: string[] = []
+  const refuse = () => (left-- > 0 ? new Problem('unaudited', { reason: 'the disk is full' }) : undefined)
+  const { outcome, error } = await work(1, away, true, { refuse, lines })
+  assert.equal(left, -1)
+  assert.deepEqual([outcome, /cannot be reached/.test(error ?? '')], ['failure', true])
+  const waits = 'this step waits: it uses secrets, and the audit cannot be written'
+  assert.equal(lines.filter((text) => text === waits).length, 1)
+})
+
+interface More {
+  /** Why the tasker does not tell the text of the step. */
+  refuse?: () => Problem | undefined
+  /** Gets what is logged. */
+  lines?: string[]
+}
+
 /** What the worker tells of a job at its Nth attempt, when it waits for nothing. */
-async function work(attempt: number, node: NodeRecord, told: boolean): Promise<EventData<'step.finished'>> {
+async function work(
+  attempt: number,
+  node: NodeRecord,
+  told: boolean,
+  { refuse, lines }: More = {},
+): Promise<EventData<'step.finished'>> {
   const pair = newKeyPair()
   await using desk = await openDesk({ publicKey: pair.public, privateKey: new Secret(pair.private) })
   const parts = { clock: systemClock, log: silentLog, outbound: openOutbound(['127.0.0.1']) }
   await using transport = openTransport(parts)
   desk.records.set('web', node)
+  desk.refuseText = refuse
   const job: StepJob = { repo, run: `begun-${attempt}`, task: 'deploy', step: 0, node: 'web', attempt: 1 }
   scripts.delete(job.run)
   if (told) scripts.set(job.run, { script: 'true' })
@@ -71,5 +96,7 @@ async function work(attempt: number, node: NodeRecord, told: boolean): Promise<E
   const worker = workOnStep(shazam, burials, { before: 0, after: 0, between: 0 })
   desk.bus.work('shazam.steps', (payload, lease) => worker(payload, { ...lease, attempt }))
   await desk.bus.send('shazam.steps', { payload: job })
-  return (await desk.event(({ subject }) => subject === `${job.run}/web`)).data as EventData<'step.finished'>
+  const { data } = await desk.event(({ subject }) => subject === `${job.run}/web`)
+  lines?.push(...desk.texts('platform'))
+  return data as EventData<'step.finished'>
 }

@@ -28,6 +28,8 @@ export interface Desk extends AsyncDisposable {
   secrets: string[]
   /** Why the registry records nothing. */
   refuse: (() => Problem) | undefined
+  /** Why the tasker tells no text of a step. */
+  refuseText: (() => Problem | undefined) | undefined
   texts(stream?: NewLine['stream']): string[]
   /** The first event that fits, also when it came already. */
   event(fits: (event: BusEvent) => boolean): Promise<BusEvent>
@@ -124,6 +126,8 @@ export async function openDesk(
     return {}
   })
   bus.answer('tasker.step_script', async ({ run }) => {
+    const unaudited = desk.refuseText?.()
+    if (unaudited) throw unaudited
     const known = scripts.get(run)
     if (!known) throw new Problem('not_found', { what: `run ${run}` })
     return { user: 'devops', env: {}, ...known, error: null, secrets }
@@ -154,6 +158,7 @@ export async function openDesk(
   const desk: Desk = {
     bus,
     refuse: undefined,
+    refuseText: undefined,
     infrastructure,
     records,
     lines,

@@ -8,16 +8,19 @@ import type { Turn } from '../turn.ts'
 import { findWork } from '../works.ts'
 import { finishRun } from './finish.ts'
 import { askKnown, type Known, maybeLater } from './known.ts'
-import { type Next, nextOf } from './next.ts'
-import { readyStep } from './render.ts'
+import { deadlineOf, type Next, nextOf } from './next.ts'
+import { conditionTexts, readyStep } from './render.ts'
 import { recordSecretUse } from './secret-use.ts'
 import { findSnapshot, type Snapshot } from './snapshot.ts'
-import { advanceLater, doneStep, failUnstarted, skipStep, startSteps, stepsOf } from './steps.ts'
+import { advanceLater, doneStep, failUnstarted, retryJob, skipStep, startSteps, stepsOf } from './steps.ts'
 import { stopLate, stopSteps } from './stop.ts'
 import { stepAt } from './task-plan.ts'
 import { setVariable } from './variable.ts'
 
-/** How often a step is made ready before a service that does not answer fails the run. */
+/**
+ * How often in a row steps are made ready before a service that does not answer fails them. Counted in one process, as
+ * deliveries are not: that the platform is started again is no failure.
+ */
 const PATIENCE = 5
 /** Milliseconds until steps that could not be stopped are tried again. */
 const STOP_AGAIN = 2_000
@@ -25,18 +28,43 @@ const STOP_AGAIN = 2_000
 const AUDIT_AGAIN = 5_000
 
 /** Looks at a run and does the next thing. It may be called at any time and any number of times. */
-export const advanceRun =
-  (tasker: Tasker) =>
-  async ({ run }: { run: string }, lease: Lease): Promise<void> => {
+export const advanceRun = (tasker: Tasker) => {
+  /** Job -> how often a neighbour did not answer. */
+  const misses = new Map<string, number>()
+  return async ({ run }: { run: string }, lease: Lease): Promise<void> => {
+    await tasker.turns.settleClock()
     const snapshot = await findSnapshot(tasker.db, run)
     if (snapshot?.work.state !== 'running') return
     const steps = await stepsOf(tasker.db, run)
-    const next = nextOf(snapshot.task, steps, stateOf(snapshot, tasker.clock.now()))
-    if (next.do === 'start') await startRows(tasker, snapshot, next.rows, steps, lease)
+    const rows = retryDue(lease.id, steps)
+    const next = nextOf(snapshot.task, rows, stateOf(snapshot, tasker.clock.now()))
+    if (next.do === 'start') await startRows(tasker, snapshot, next.rows, rows, lease, misses)
     else if (next.do === 'finish') await tasker.turns.once(lease, (turn) => finishRun(turn, run))
     else if (next.do === 'stop') await stopAll(tasker, snapshot, next)
     else if (next.do === 'wait' && snapshot.work.cancelled_by !== null) await stopAll(tasker, snapshot)
+    else if (lease.id.endsWith('.late')) await lookLater(tasker, snapshot, rows, lease)
   }
+}
+
+/** The pause of a step is over when the job comes that was sent to end it, whatever the clock on the wall says by now. */
+const retryDue = (job: string, steps: readonly RunStepRow[]): RunStepRow[] =>
+  steps.map((row) => (retryJob(row) === job ? { ...row, retry_at: null } : row))
+
+/** A time limit that is not over when its job comes: the clock was set while the platform was away. */
+async function lookLater(
+  tasker: Tasker,
+  snapshot: Snapshot,
+  rows: readonly RunStepRow[],
+  lease: Lease,
+): Promise<void> {
+  const { work, task } = snapshot
+  const now = tasker.clock.now()
+  const until = deadlineOf(task, rows, stateOf(snapshot, now))
+  if (until === undefined) return
+  await tasker.turns.once(lease, (turn) =>
+    advanceLater(turn, work.id, `${newId(turn.now)}.late`, Math.max(0, until - now)),
+  )
+}
 
 export const stateOf = ({ work }: Pick<Snapshot, 'work'>, now: number) => ({
   cancelled: work.cancelled_by !== null,
@@ -50,9 +78,16 @@ async function startRows(
   rows: readonly RunStepRow[],
   steps: readonly RunStepRow[],
   lease: Lease,
+  misses: Map<string, number>,
 ): Promise<void> {
   const run = snapshot.work.id
-  const ready = await makeAllReady(tasker, snapshot, rows, steps, lease.attempt)
+  const tries = (misses.get(lease.id) ?? 0) + 1
+  const ready = await makeAllReady(tasker, snapshot, rows, steps, tries).catch((error: unknown) => {
+    // While the platform stops, nobody answers.
+    if (!lease.signal.aborted) misses.set(lease.id, tries)
+    throw error
+  })
+  misses.delete(lease.id)
   await tasker.turns.once(lease, async (turn) => {
     const work = await findWork(turn.db, run)
     if (work?.state !== 'running' || work.cancelled_by !== null) return
@@ -122,17 +157,24 @@ async function makeReady(
 ): Promise<Ready> {
   const step = stepAt(snapshot.task, row.step)
   if (!step) return { row, error: `the task has no step ${row.step + 1}` }
+  const record = async (texts: readonly string[]): Promise<boolean> => {
+    try {
+      await recordSecretUse(tasker, known, snapshot, row, texts)
+      return true
+    } catch (error) {
+      if (isProblem(error, 'unaudited')) return false
+      throw error
+    }
+  }
+  // What a condition says of a secret is told by what runs after it.
+  const judged = conditionTexts(known, snapshot, step, row, steps)
+  if (!(await record(judged))) return { row, later: true }
   // Only to know that it can be: the text may hold secrets, and is made again when the step starts.
   const ready = await readyStep(known, snapshot, step, row, steps)
   if ('error' in ready) return { row, error: ready.error }
   if ('skip' in ready) return { row, skip: ready.skip }
   if (!('variable' in ready)) return { row, job: jobOf(snapshot, row) }
-  try {
-    await recordSecretUse(tasker, known, snapshot, row, [JSON.stringify(ready.variable.value)])
-  } catch (error) {
-    if (isProblem(error, 'unaudited')) return { row, later: true }
-    throw error
-  }
+  if (!(await record([JSON.stringify(ready.variable.value)]))) return { row, later: true }
   await setVariable(tasker, snapshot, ready.variable)
   return { row, done: true }
 }

@@ -62,6 +62,18 @@ function lateOf(task: Task, running: readonly RunStepRow[], state: RunState): Ne
   return { do: 'stop', rows: late, reason: `timed out after ${stepAt(task, first.step)?.timeout} s` }
 }
 
+/** When the next time limit ends, in milliseconds since the epoch; undefined when none runs. */
+export function deadlineOf(task: Task, rows: readonly RunStepRow[], state: RunState): number | undefined {
+  const limits = rows.flatMap((row) => {
+    const { timeout } = stepAt(task, row.step) ?? {}
+    const runs = row.state === 'running' && timeout !== undefined
+    return runs ? [(row.started_at ?? state.now) + timeout * 1000] : []
+  })
+  if (task.timeout !== undefined) limits.push(state.started_at + task.timeout * 1000)
+  const open = limits.filter((end) => end > state.now)
+  return open.length > 0 ? Math.min(...open) : undefined
+}
+
 /** Undefined: nothing of the task itself can begin now. */
 function nextMain(task: Task, rows: readonly RunStepRow[], state: RunState): Next | undefined {
   if (hasFailed(task, rows) || timedOut(task, state)) return undefined

@@ -2,7 +2,16 @@ import type { Input, Output } from '#contracts'
 import type { Step } from '#contracts/descriptors.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import { together } from '#kit/together.ts'
-import { holds, render, renderProgram, renderShell, renderText, renderTree, stepKind } from '#language'
+import {
+  addressesIn,
+  holds,
+  render,
+  renderProgram,
+  renderShell,
+  renderText,
+  renderTree,
+  stepKind,
+} from '#language'
 import type { RunStepRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { askKnown, explain, type Known, maybeLater } from './known.ts'
@@ -72,6 +81,28 @@ export async function readyStep(
     renderEnv(step, scope)
     return { script: true }
   })
+}
+
+/** The values that the condition of a step is judged by, as texts: they may hold secrets. */
+export function conditionTexts(
+  known: Known,
+  snapshot: Snapshot,
+  step: Step,
+  row: Place,
+  steps: readonly RunStepRow[],
+): string[] {
+  if (step.if === undefined) return []
+  const addresses = addressesIn(`{% if ${step.if} %}{% endif %}`)
+  if (addresses.length === 0) return []
+  const scope = scopeOf(known, snapshot, step, row, steps)
+  return addresses.flatMap((address) => textAt(scope, address.split('.')))
+}
+
+function textAt(tree: unknown, path: readonly string[]): string[] {
+  const [key, ...rest] = path
+  if (key === undefined) return typeof tree === 'string' ? [tree] : [JSON.stringify(tree) ?? '']
+  if (typeof tree !== 'object' || tree === null || !Object.hasOwn(tree, key)) return []
+  return textAt((tree as Record<string, unknown>)[key], rest)
 }
 
 type Asked = Input<'tasker.step_script'>

@@ -117,6 +117,34 @@ test('a step that sets a variable of a secret waits for the audit, and then goes
   assert.equal(world.set.length, 1)
 })
 
+for (const [how, condition] of [
+  ['names', 'secrets.ci == "hush-hush-hush"'],
+  ['reads by a variable', 'url contains "hush"'],
+] as const)
+  test(`a condition that ${how} a secret is not judged until the audit says so`, async () => {
+    await using world = await open({ run: 'uptime', if: condition })
+    world.auditBroken = true
+    const { id } = await world.bus.ask('tasker.start_run', { repo: REPO, task: 't', by: 'ann' })
+    for (let i = 0; i < 10; i++) await world.clock.advance(5_000)
+    assert.deepEqual([(await world.run(id)).state, world.stepJobs.length], ['running', 0])
+    world.auditBroken = false
+    await until(async () => {
+      await world.clock.advance(5_000)
+      return world.stepJobs.length > 0
+    })
+    assert.deepEqual(
+      uses(world).map(({ details }) => details.secrets),
+      [['secrets.ci']],
+    )
+  })
+
+test('a condition without a secret asks nothing of the audit', async () => {
+  await using world = await open({ run: 'uptime', if: 'run.id != ""' })
+  world.auditBroken = true
+  await world.bus.ask('tasker.start_run', { repo: REPO, task: 't', by: 'ann' })
+  await world.stepJob(1)
+})
+
 test('a signed webhook starts nothing while the audit cannot be written; its secret and its run are recorded', async () => {
   await using world = await open('uptime')
   world.auditBroken = true

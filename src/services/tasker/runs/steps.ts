@@ -107,8 +107,14 @@ export async function retryStep(
   if (!(await moveStep(turn, step, 'running', { state: 'pending', ...again }))) return
   const told = { ...step, repo: work.repo, task: work.task ?? '' }
   noteStep(turn, told, 'warn', `failed, try ${step.attempt + 1} of ${tries} in ${duration(pause)}: ${error}`)
-  await advanceLater(turn, step.run, `${step.step}.${step.node}.${step.attempt}.retry`, pause)
+  await advanceLater(turn, step.run, retryOf(step), pause)
 }
+
+const retryOf = ({ step, node, attempt }: Pick<RunStepRow, 'step' | 'node' | 'attempt'>): string =>
+  `${step}.${node}.${attempt}.retry`
+
+/** The id of the job that ends the pause of a step. */
+export const retryJob = (row: RunStepRow): string => `${row.run}.${retryOf(row)}`
 
 /** `what` names the reason: the same is sent once. */
 export const advanceLater = async (turn: Turn, run: string, what: string, delay: number): Promise<void> => {

@@ -60,12 +60,10 @@ export class World implements AsyncDisposable {
   /** Whether shazam finds something to stop. */
   stops: (step: Pick<StepJob, 'run' | 'step' | 'node' | 'attempt'>) => boolean = () => true
   /** Sees each job as shazam gets it; a throw sends it back. */
-  onNodeJob: (job: NodeJob) => void = () => {}
-  onStepJob: (job: StepJob) => void = () => {}
+  onNodeJob: (job: NodeJob, attempt: number) => void = () => {}
+  onStepJob: (job: StepJob, attempt: number) => void = () => {}
   /** Sees each job once it is taken for good: one that comes again because its worker was stopped before is one job. */
   onTaken: (job: NodeJob | StepJob) => void = () => {}
-  /** Sees each job that came and was not taken: its worker threw, or was stopped. */
-  onBack: (job: NodeJob | StepJob) => void = () => {}
   readonly #options: TaskerOptions
   #bus: Awaited<ReturnType<typeof embeddedBus>> | undefined
   #stack = new AsyncDisposableStack()
@@ -98,9 +96,10 @@ export class World implements AsyncDisposable {
     this.#stack.use(await startService(tasker, { bus: this.#bus, store, clock, log }, this.#options))
   }
 
-  /** Stops bus and service in the middle of whatever they do, and starts both anew on the same store. */
-  async restart(): Promise<void> {
+  /** Stops bus and service in the middle of whatever they do, and starts both again on the same store. */
+  async restart(between: () => void = () => {}): Promise<void> {
     await this.#stack.disposeAsync()
+    between()
     await this.#start()
   }
 
@@ -213,33 +212,22 @@ export class World implements AsyncDisposable {
     lease: Lease,
     job: J,
     jobs: J[],
-    look: (job: J) => void = () => {},
+    look: (job: J, attempt: number) => void = () => {},
   ): Promise<void> {
-    look(job)
-    let taken = false
-    try {
-      await lease.once(async (tx) =>
-        tx.afterCommit(() => {
-          taken = true
-          jobs.push(job)
-          this.onTaken(job)
-        }),
-      )
-    } finally {
-      if (!taken) this.onBack(job)
-    }
+    look(job, lease.attempt)
+    await lease.once(async (tx) =>
+      tx.afterCommit(() => {
+        jobs.push(job)
+        this.onTaken(job)
+      }),
+    )
   }
 
   /** Asks for the text of a step as it starts, as shazam does. */
   async #startStep(job: StepJob, lease: Lease): Promise<void> {
     const { repo, run, step, node } = job
-    this.onStepJob(job)
-    const text = await this.bus
-      .ask('tasker.step_script', { repo, run, step, node })
-      .catch((error: unknown) => {
-        this.onBack(job)
-        throw error
-      })
+    this.onStepJob(job, lease.attempt)
+    const text = await this.bus.ask('tasker.step_script', { repo, run, step, node })
     await this.#take(lease, { ...job, ...text }, this.stepJobs)
   }
 

@@ -64,3 +64,28 @@ test('after a plain npm ci nothing is installed again, and what is compiled is k
   at.touch('package-lock.json', 1_000_000_000)
   assert.equal(at.run().trim(), join(at.root, '.cache/devops/compiled'))
 })
+
+test('of two commands at once in a fresh clone one installs, and the other waits for it', () => {
+  using at = checkout()
+  writeFileSync(
+    join(at.root, 'bin/npm'),
+    '#!/bin/sh\necho "npm $1 called" >&2\nsleep 1\ntouch node_modules/.package-lock.json\n',
+  )
+  at.touch('package-lock.json', 1_000_000_000)
+  const both = execFileSync(
+    'sh',
+    ['-c', '{ "$0" -p 6*7 & "$0" -p 6*7 & wait; } 2>&1', join(at.root, 'tools/with-setup')],
+    {
+      env: { ...process.env, PATH: `${join(at.root, 'bin')}:${process.env.PATH}`, HOME: at.root },
+      encoding: 'utf8',
+    },
+  )
+  assert.deepEqual(
+    both
+      .trim()
+      .split('\n')
+      .filter((line) => !line.startsWith('Installing'))
+      .toSorted(),
+    ['42', '42', 'npm ci called'],
+  )
+})

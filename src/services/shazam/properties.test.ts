@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import type { Change } from '#contracts/shazam.ts'
+import { compile } from './compile.ts'
 import type { Graph } from './graph.ts'
 import { normalPath } from './normal.ts'
 import { type Converging, startConverging } from './testing/converging.ts'
-import { graphOf } from './testing/graphs.ts'
+import { graphOf, keys, nodeOf, platformKey, serviceOf } from './testing/graphs.ts'
 import { offerPackages } from './testing/packages.ts'
 
 /** Graphs that are tried; DEVOPS_PROPERTY_RUNS=200 for the long run, DEVOPS_PROPERTY_SEED repeats one. */
@@ -124,7 +125,7 @@ const overlapping = fc.constantFrom(
 )
 
 /** The same thing is wished in one way only, each folder and owner that is used is wished too, where it is not there. */
-function graphFrom(items: Record<string, unknown>[], purge?: string[]): Graph {
+function graphFrom(items: Record<string, unknown>[], purge: string[] = [], id = 'x'): Graph {
   const wishes = new Map<string, Record<string, unknown>>()
   const add = (each: Record<string, unknown>) => {
     const clean = Object.fromEntries(Object.entries(each).filter(([, value]) => value !== undefined))
@@ -139,7 +140,8 @@ function graphFrom(items: Record<string, unknown>[], purge?: string[]): Graph {
     if (path && !['', '/srv', '/etc', '/srv/theirs', '/home/ann'].includes(above)) add({ directory: above })
   }
   for (const each of items) add(each)
-  return graphOf(JSON.stringify({ resources: [...wishes.values()] }), {}, {}, purge)
+  const service = serviceOf(id, JSON.stringify({ resources: [...wishes.values()] }))
+  return compile({ node: { ...nodeOf([id]), purge }, catalog: [service], scope: {}, keys, platformKey })
 }
 
 const inventory = () =>
@@ -220,12 +222,13 @@ test(`what leaves and what is described overlap: one sync makes a server like a 
     maxLength: 12,
   })
   const blank = { node: trace(node), fresh: trace(fresh) }
-  const all = graphFrom([], ['x'])
+  const all = graphFrom([], ['x', 'y'])
   for (const [at, [first, then]] of fc
     .sample(fc.tuple(items, items), { numRuns: runs, seed: known })
     .entries()) {
+    // Of another service: while one keeps data on a node, a purge leaves what it kept before.
     const told = `graph ${at}: ${JSON.stringify(first)} then ${JSON.stringify(then)}`
-    const [before, described] = [graphFrom(first), graphFrom(then, ['x'])]
+    const [before, described] = [graphFrom(first), graphFrom(then, ['x'], 'y')]
     await node.made(before)
     const { changes } = await node.made(described)
     const again = await node.made(described)

@@ -42,7 +42,7 @@ const latest = async (id: string): Promise<Run> => {
   assert.ok(run)
   return run
 }
-const states = ({ steps }: Run) => steps.map(({ step, node, state }) => `${step + 1} ${node} ${state}`)
+const states = ({ steps }: Run) => steps.map(({ step, node, state }) => `${step} ${node} ${state}`)
 const waiting = (id: string) =>
   see.eventually(`a run of ${id} that waits for approval`, async () =>
     (await see.runs(id)).find(({ waits_for }) => waits_for?.startsWith('waits for approval')),

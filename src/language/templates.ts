@@ -175,9 +175,16 @@ export function explain<T>(text: string, scope: Tree, run: () => T): T {
   }
 }
 
+/** The variable that a rendering found no value for; undefined when it failed of something else. */
+export function unknownIn(error: unknown): string | undefined {
+  const thrown = error instanceof Problem ? error.cause : error
+  if (!(thrown instanceof UndefinedVariableError)) return undefined
+  return /undefined variable: ([^,]*)/.exec(thrown.message)?.[1] ?? ''
+}
+
 function undefinedIn(error: unknown, scope: Tree): string | undefined {
-  if (!(error instanceof UndefinedVariableError)) return undefined
-  const name = /undefined variable: ([^,]*)/.exec(error.message)?.[1] ?? ''
+  const name = unknownIn(error)
+  if (name === undefined) return undefined
   const segments = name.split('.')
   const last = segments.pop() ?? ''
   let holder: unknown = scope

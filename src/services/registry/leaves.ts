@@ -1,14 +1,8 @@
 import { Problem } from '#kit/problem.ts'
-import { addressesIn, itemName, render } from '#language'
+import { addressesIn, itemName, type Missing, render } from '#language'
 import { overlap } from './addresses.ts'
 
 export type Tree = Record<string, unknown>
-
-/** Why a value is missing, and the address that will be known later, if any. */
-export interface Missing {
-  reason: string
-  waits_for: string | null
-}
 
 /** Where the leaves of one owner are rendered. */
 export interface Place {

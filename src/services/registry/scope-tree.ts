@@ -2,10 +2,10 @@ import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
 import type { NodeRecord, Unresolved, Variable } from '#contracts/registry.ts'
 import { hider } from '#kit/mask/index.ts'
 import { Problem } from '#kit/problem.ts'
-import { hideable, markedTexts, vacancies, withDefaults } from '#language'
+import { hideable, type Missing, markedTexts, notYet, vacancies, withDefaults } from '#language'
 import { servicesOf } from '#language/service-graph.ts'
 import { headOf } from './addresses.ts'
-import { type Leaf, leavesOf, type Missing, type Place, renderLeaves, type Tree } from './leaves.ts'
+import { type Leaf, leavesOf, type Place, renderLeaves, type Tree } from './leaves.ts'
 
 export interface Sources {
   infrastructure: Infrastructure
@@ -242,20 +242,6 @@ function canonical(address: string, nodes: Tree, holders: Record<string, Tree>):
   const name = headOf(bare)
   const holder = Object.keys(holders).findLast((prefix) => Object.hasOwn(holders[prefix] ?? {}, name))
   return holder === undefined ? address : `${holder}.${bare}`
-}
-
-/** What only the creation or the first sync of a node brings. */
-export function notYet(address: string, nodes: Readonly<Record<string, NodeTree>>): Missing | undefined {
-  const [id = '', field = ''] = address.split('.')
-  const node = nodes[id]
-  // `vars`, and variables that are maps, are no nodes.
-  if (!node?.facts) return undefined
-  if (field === 'ip' && node.ip === undefined)
-    return { reason: `${id}.ip is not known yet: node ${id} has no server`, waits_for: address }
-  const synced = Object.keys(node.facts as Tree).length > 0
-  if ((field === 'pub_key' && node.pub_key === undefined) || (field === 'facts' && !synced))
-    return { reason: `${address} is not known yet: node ${id} was never synced`, waits_for: address }
-  return undefined
 }
 
 function unresolved(

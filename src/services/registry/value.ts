@@ -2,11 +2,10 @@ import type { Input, Output } from '#contracts'
 import { hider } from '#kit/mask/index.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
 import type { Parts } from '#kit/service.ts'
-import { render } from '#language'
+import { notYet, render } from '#language'
 import type { Store } from '#store'
 import type { Tree } from './leaves.ts'
 import type { Resolve } from './resolve.ts'
-import { type NodeTree, notYet } from './scope-tree.ts'
 import type { Tables } from './tables.ts'
 import { findHistory, findVariables } from './variables.ts'
 
@@ -40,7 +39,7 @@ function valueAt(
   try {
     return render(`{{ ${address} }}`, scope)
   } catch (error) {
-    const later = notYet(address, scope as Record<string, NodeTree>)
+    const later = notYet(address, scope)
     if (later) throw new Problem('invalid', { reason: later.reason })
     if (!isProblem(error)) throw error
     const [reason = ''] = String(error.data.reason).split(', in the template')

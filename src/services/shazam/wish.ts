@@ -3,6 +3,7 @@ import type { Infrastructure, Node } from '#contracts/descriptors.ts'
 import type { Unresolved } from '#contracts/registry.ts'
 import { hider } from '#kit/mask/index.ts'
 import { Problem } from '#kit/problem.ts'
+import { notYet, unknownIn } from '#language'
 import { compile } from './compile.ts'
 import type { Graph } from './graph.ts'
 import { type Shazam, servicesAt } from './shazam.ts'
@@ -40,8 +41,19 @@ export function compileWish(
   refuseUnresolved(node, (scope.$unresolved ?? []) as Unresolved[])
   const catalog = servicesAt(shazam, infrastructure.services)
   return hiding((scope.$secrets ?? []) as string[], () =>
-    compile({ node, catalog, scope, keys, platformKey }),
+    waiting(scope, () => compile({ node, catalog, scope, keys, platformKey })),
   )
+}
+
+/** The templates of a service see what others bring as well: what is still to come is waited for. */
+function waiting<T>(scope: Known['scope'], act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    const missing = notYet(unknownIn(error) ?? '', scope)
+    if (missing) throw new NotYet(missing.reason)
+    throw error
+  }
 }
 
 /** What is wrong with a value is told with the value: not so when it holds a secret. */

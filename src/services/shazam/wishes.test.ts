@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
 import type { Shazam } from './shazam.ts'
+import { NotYet } from './wish.ts'
 import { createWishes } from './wishes.ts'
 
 const service: Service = {
@@ -84,4 +85,22 @@ test('syncs that begin together ask the registry once, and one that begins later
   const another = open(infrastructure, { commit: 'f'.repeat(40) })
   await Promise.all([open(infrastructure, {}), another])
   assert.equal(resolves(), 3)
+})
+
+test('what the template of a service lacks of another node, or of its own, is waited for; what nobody has is wrong', async () => {
+  const { scope, infrastructure, open } = place()
+  const look = async (id: string) => (await open(infrastructure, {}))(node(id))
+  const configuration = { motd: { text: 'hi' } }
+  scope.other = { id: 'other', configuration, vars: {}, facts: {} }
+  const later = 'other.ip is not known yet: node other has no server'
+  for (const id of ['web', 'other'])
+    await assert.rejects(look(id), (error: Error) => {
+      assert.ok(error instanceof NotYet, error.message)
+      assert.equal(error.message, later)
+      return true
+    })
+  scope.other = { id: 'other', ip: '192.0.2.7', configuration, vars: {}, facts: {} }
+  assert.match(JSON.stringify((await look('other')).manifest), /hi 192\.0\.2\.7/)
+  delete scope.color
+  await assert.rejects(look('other'), { code: 'invalid', message: /unknown variable "color"/ })
 })

@@ -62,6 +62,16 @@ async function settled(graph: ReturnType<typeof graphOf>) {
   return made
 }
 
+test('packages that are described together come in one run of apt, from the first sync of a server on', async () => {
+  const installed = () =>
+    sh('grep "^Commandline: .* -- " /var/log/apt/history.log | sed "s/.* -- //" | tail -1')
+  await settled(packages('lib-a', 'good'))
+  assert.equal(installed(), 'lib-a good')
+  await settled(packages('lib-b', 'near'))
+  assert.equal(installed(), 'lib-b near')
+  await settled(nothing)
+})
+
 test('a package that what is still described needs stays, as its dependency, with the data of the other', async () => {
   await settled(packages('store-tools', 'store-server'))
   node.sh('echo precious >/var/lib/store-server/data')

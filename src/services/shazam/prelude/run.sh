@@ -4,7 +4,7 @@ mark() { printf '\n\036%s %s\n' "$nonce" "$*"; }
 made=
 note_made() {
   [ -n "$made" ] || made="
-$(LC_ALL=C cat "$MADE" 2>/dev/null)
+$(LC_ALL=C cat "$MADE" 2>/dev/null || :)
 "
   case $made in *"
 $1

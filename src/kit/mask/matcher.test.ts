@@ -92,10 +92,6 @@ function plain(forms: ReturnType<typeof formsOfAll>, text: string, at: number): 
   return found
 }
 
-/** Where secrets end that begin after a place. */
-const endsFrom = (matcher: Matcher, text: string, at: number): number[] =>
-  Array.from({ length: Math.min(80, text.length - at - 1) }, (_, i) => matcher.at(text, at + 1 + i, true).end)
-
 test('no place is passed over where a form would be found by following each of them', () => {
   fc.assert(
     fc.property(cases, ([all, text]) => {
@@ -105,11 +101,7 @@ test('no place is passed over where a form would be found by following each of t
         const slow = plain(forms, text, at)
         const where = `${JSON.stringify(all)} in ${JSON.stringify(text)} at ${at}`
         if (matcher.next(text, at) !== at) {
-          // A form of its own begins after the break: only the one character before it is not looked at.
-          const afterBreak = /[\\\r\n%&"' ]/.test(text.charAt(at + 1)) && slow.end >= 0
-          if (afterBreak) assert.ok(endsFrom(matcher, text, at).includes(slow.end), where)
-          else if (!/[\\\r\n%&"' ]/.test(text.charAt(at + 1)))
-            assert.deepEqual({ ...slow, at }, { end: -1, open: false, cut: false, at }, where)
+          assert.deepEqual({ ...slow, at }, { end: -1, open: false, cut: false, at }, where)
           continue
         }
         const [ended, going] = [matcher.at(text, at, true), matcher.at(text, at, false)]

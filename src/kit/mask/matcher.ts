@@ -29,6 +29,10 @@ export class Matcher {
   readonly #starts = new Uint8Array(MASK + 1)
   readonly #forms = new Map<number, Form[]>()
   readonly #short: Form[] = []
+  /** What may follow the first character of a form where it breaks into the next line at once. */
+  readonly #breaks = new Uint8Array(128)
+  /** By that first character. */
+  readonly #broken = new Map<number, Form[]>()
 
   constructor(secrets: readonly string[]) {
     const forms = formsOfAll(secrets)
@@ -45,7 +49,7 @@ export class Matcher {
     let second = text.charCodeAt(start + 1)
     for (let at = start; at < last; at++) {
       const third = text.charCodeAt(at + 2)
-      if (every || this.#starts[keyOf(first, second, third)] === 1)
+      if (every || this.#starts[keyOf(first, second, third)] === 1 || this.#brokenAt(first, second))
         if (this.#run(text, at) !== DEAD) return at
       first = second
       second = third
@@ -73,14 +77,32 @@ export class Matcher {
 
   #formsAt(text: string, start: number): readonly Form[] {
     if (start + 2 >= text.length) return this.#short
-    const key = keyOf(text.charCodeAt(start), text.charCodeAt(start + 1), text.charCodeAt(start + 2))
-    return [...this.#short, ...(this.#forms.get(key) ?? [])]
+    const first = text.charCodeAt(start)
+    const second = text.charCodeAt(start + 1)
+    const whole = this.#forms.get(keyOf(first, second, text.charCodeAt(start + 2))) ?? []
+    return [...this.#short, ...whole, ...(this.#brokenAt(first, second) ?? [])]
+  }
+
+  #brokenAt(first: number, second: number): readonly Form[] | undefined {
+    return this.#breaks[second] === 1 ? this.#broken.get(first) : undefined
   }
 
   #index(form: Form): void {
     if (form.units.length < 3) this.#short.push(form)
     for (const start of startsOf(form))
       this.#add(keyOf(start.charCodeAt(0), start.charCodeAt(1), start.charCodeAt(2)), form)
+    // What comes after such a break can be nearly anything.
+    const breaks = form.gaps.filter(({ second }) => second === '')
+    if (breaks.length === 0) return
+    for (const { first } of breaks) for (const char of first) this.#breaks[char.charCodeAt(0)] = 1
+    for (const written of [...(form.units[0]?.values() ?? [])].flat())
+      if (written.length === 1) this.#addBroken(written.charCodeAt(0), form)
+  }
+
+  #addBroken(first: number, form: Form): void {
+    const forms = this.#broken.get(first)
+    if (!forms) this.#broken.set(first, [form])
+    else if (forms.at(-1) !== form) forms.push(form)
   }
 
   #add(key: number, form: Form): void {

@@ -121,6 +121,13 @@ test('of two that stand in for one another one stays while it is needed', async 
   assert.deepEqual(there(), [])
 })
 
+test('of two that leave together the first brings in no other for the second', async () => {
+  await settled(packages('either', 'lib-b'))
+  assert.deepEqual(there(), ['either manual', 'lib-b manual'])
+  await settled(nothing)
+  assert.deepEqual(there(), [])
+})
+
 test('one that is described as kept loses no data when what it depends on leaves with it', async () => {
   const graph = resources('  - {package: store-tools}\n  - {package: store-server, keep: true}')
   await settled(graph)

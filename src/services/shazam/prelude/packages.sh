@@ -115,12 +115,14 @@ done_anyway() {
   [ -z "$(missing_packages "$@")" ]
 }
 
-# would_remove WHAT…: what an apt-get would remove, also of what a package that leaves protects.
-would_remove() {
+# would WHAT…: what an apt-get would do, also with what a package that leaves protects.
+would() {
   echo '#clear APT::NeverAutoRemove;' >/run/devops/clear
   apt-get -s -q -c /run/devops/clear -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=false \
-    --allow-change-held-packages "$@" | sed -n 's/^Remv \([^ ]*\).*/\1/p' | plain_names
+    --allow-change-held-packages "$@" || :
 }
+# removed_in: of the answer of a `would` that comes in, what it would remove.
+removed_in() { sed -n 's/^Remv \([^ ]*\).*/\1/p' | plain_names; }
 
 # The script of another package may fail in the same run.
 taken_away() {
@@ -138,7 +140,16 @@ remove_package() {
   kept=/var/lib/devops/kept/$name
   also=
   if [ "$2" = purge ]; then also=$(cat -- "$kept" 2>/dev/null || :); fi
-  with=$(would_remove remove -- "$name") alone=yes
+  said=$(would remove -- "$name")
+  # By itself it would be replaced by another, for what leaves after it.
+  case "
+$said" in *"
+Inst "*)
+    apt remove --allow-change-held-packages -- $leave || taken_away $leave
+    said=
+    ;;
+  esac
+  with=$(printf '%s\n' "$said" | removed_in) alone=yes
   for each in $with; do
     case "$leave$along" in *" $each "*) ;; *) echo "$each would leave with $name, and must stay"; return 1 ;; esac
     [ "$each" = "$name" ] || alone=
@@ -150,7 +161,7 @@ remove_package() {
   how=purge
   [ "$2" = purge ] || how=remove
   # What some package of the node merely suggests (iproute2 suggests python3) is no reason to leave ours behind.
-  [ -z "${4-}" ] || would_remove autoremove >/run/devops/unneeded
+  [ -z "${4-}" ] || would autoremove | removed_in >/run/devops/unneeded
   [ -n "${4-}" ] || : >/run/devops/unneeded
   rest=$(printf '%s\n' ${4-} | sort -u | comm -12 - /run/devops/unneeded)
   [ -z "$rest" ] || apt $how -- $rest || taken_away $rest

@@ -195,7 +195,7 @@ why_not() {
   unit=$(systemctl show -P Id -- "$1")
   for round in 1 2 3 4 5 6 7 8; do
     journalctl --sync 2>/dev/null || :
-    said=$(journalctl -q -n 5 --no-pager -o cat ${cursor:+"--after-cursor=$cursor"} "_SYSTEMD_UNIT=$unit" 2>/dev/null)
+    said=$(said_since "$unit" | tail -n 5)
     [ -z "$said" ] || break
   done
   [ -n "$said" ] || said=$(journalctl -q -n 5 --no-pager -o cat -u "$1" 2>/dev/null)
@@ -203,6 +203,11 @@ why_not() {
   return 1
 }
 cursor=
+# Not --after-cursor: with a filter systemd before 255 leaves out the line after one that does not fit it.
+said_since() {
+  journalctl -q --no-pager -o export --output-fields=MESSAGE ${cursor:+"--cursor=$cursor"} "_SYSTEMD_UNIT=$1" 2>/dev/null |
+    cursor=$cursor awk '/^__CURSOR=/ { ours = substr($0, 10) != ENVIRON["cursor"] } ours && /^MESSAGE=/ { print substr($0, 9) }'
+}
 
 # retire_unit UNIT: nothing of it runs when its file leaves, whoever started it. Of a template all instances.
 retire_unit() {

@@ -6,15 +6,7 @@ import { createTicker } from './crons/ticker.ts'
 import { closeRepository, forgetRepository, onDeleted, reopenRepository } from './deletions.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { migrations } from './migrations.ts'
-import {
-  errorEvents,
-  LONGEST_PAUSE,
-  onError,
-  onSuccess,
-  onWaits,
-  successEvents,
-  waitEvents,
-} from './outcomes.ts'
+import { errorEvents, onError, onSuccess, onWaits, successEvents, waitEvents } from './outcomes.ts'
 import { createPatrol, onSettings } from './patrol.ts'
 import { onLimits } from './places.ts'
 import { getPlan, makePlan, syncPlan } from './plans.ts'
@@ -24,7 +16,7 @@ import { createRetention } from './retention.ts'
 import { advanceRun } from './runs/advance.ts'
 import { onStepFinished } from './runs/finished.ts'
 import { stepScript } from './runs/render.ts'
-import { boundTimes, watchWall } from './set-clock.ts'
+import { watchWall } from './set-clock.ts'
 import { readStatuses } from './statuses.ts'
 import { createSweeper } from './sweep.ts'
 import type { Tables } from './tables.ts'
@@ -49,7 +41,6 @@ export const tasker = defineService<TaskerOptions>({
     const dispatcher = stack.use(createDispatcher({ db: store.db, clock, log, limit }))
     const wall = watchWall(clock)
     const turns = createTurns({ bus, store, clock, log, wall, afterTurn: dispatcher.poke })
-    await turns.take(({ db, now }) => boundTimes(db, now, LONGEST_PAUSE))
     const self: Tasker = { bus, db: store.db, clock, log, turns, limit }
 
     stack.defer(bus.answer('tasker.sync', (input) => answers.sync(self, input)))

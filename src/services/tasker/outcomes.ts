@@ -2,6 +2,7 @@ import type { BusEvent, Delivery } from '#bus'
 import { forgetDrift } from './drift.ts'
 import { describeWork, duration } from './lines.ts'
 import { reschedule } from './queue.ts'
+import { LONGEST_PAUSE } from './set-clock.ts'
 import { failWork, retryWork, succeedWork } from './states.ts'
 import { nodesOf, type WorkRow } from './tables.ts'
 import type { Turn, Turns } from './turn.ts'
@@ -24,7 +25,6 @@ export type WaitEvent = BusEvent<(typeof waitEvents)[number]>
 /** Failures of one series before a node is left out of sync. */
 export const MAX_FAILURES = 8
 const FIRST_PAUSE = 5_000
-export const LONGEST_PAUSE = 600_000
 
 /** Milliseconds after the n-th failure: 5 s, 15 s, 45 s … 10 min. */
 export const pauseAfter = (failures: number): number =>

@@ -5,17 +5,22 @@ import type { Tables } from './tables.ts'
 /** Milliseconds below which a clock is only kept right. */
 const LEAST = 1_000
 
+export const LONGEST_PAUSE = 600_000
+
 /** How far the clock on the wall was set since the times of what is under way were written. */
 export interface WallClock {
   /** 0: it was not set. */
   moved(): number
   /** The times are right again. */
   follow(by: number): void
+  /** Whether the times were bounded since the start: by the first turn that can write. */
+  bounded: boolean
 }
 
 export function watchWall(clock: Clock): WallClock {
   let ahead = clock.now() - clock.steady()
   return {
+    bounded: false,
     moved() {
       const by = clock.now() - clock.steady() - ahead
       return Math.abs(by) < LEAST ? 0 : by
@@ -65,7 +70,7 @@ export async function moveTimes(db: Kysely<Tables>, by: number): Promise<void> {
  * After a start: nothing began later than now, and no pause is longer than the longest. The clock may have been set back
  * while the platform was away.
  */
-export async function boundTimes(db: Kysely<Tables>, now: number, longest: number): Promise<void> {
+export async function boundTimes(db: Kysely<Tables>, now: number): Promise<void> {
   const running = () => db.selectFrom('tasker_works').select('id').where('state', '=', 'running')
   await db
     .updateTable('tasker_run_steps')
@@ -80,7 +85,7 @@ export async function boundTimes(db: Kysely<Tables>, now: number, longest: numbe
     .where('state', '=', 'running')
     .where('started_at', '>', now)
     .execute()
-  const late = now + longest
+  const late = now + LONGEST_PAUSE
   const pausing = () =>
     db
       .selectFrom('tasker_queue')

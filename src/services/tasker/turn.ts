@@ -4,7 +4,7 @@ import type { NewLine } from '#contracts/logger.ts'
 import type { Clock } from '#kit/clock.ts'
 import type { Log } from '#kit/log.ts'
 import type { Store, Tx } from '#store'
-import { moveTimes, type WallClock } from './set-clock.ts'
+import { boundTimes, moveTimes, type WallClock } from './set-clock.ts'
 import type { Tables } from './tables.ts'
 
 export type Note = Omit<NewLine, 'at' | 'stream'>
@@ -39,6 +39,12 @@ export interface TurnParts {
   afterTurn: () => void
 }
 
+/** What a turn has told the clock, to be taken back when it came to nothing. */
+interface Undo {
+  by: number
+  bounded: boolean
+}
+
 /** Lines are wanted, but no work waits long for the logger. */
 const APPEND_DEADLINE = 5_000
 const LINES_AT_ONCE = 1_000
@@ -49,7 +55,12 @@ export function createTurns(parts: TurnParts): Turns {
   const { bus, store, clock, log, wall } = parts
 
   /** In each turn, before it: `undo` when the turn came to nothing. */
-  async function followWall(db: Transaction<Tables>, undo: { by: number }): Promise<void> {
+  async function followWall(db: Transaction<Tables>, undo: Undo): Promise<void> {
+    if (!wall.bounded) {
+      undo.bounded = true
+      wall.bounded = true
+      await boundTimes(db, clock.now())
+    }
     const by = wall.moved()
     if (by === 0) return
     undo.by = by
@@ -57,22 +68,18 @@ export function createTurns(parts: TurnParts): Turns {
     await moveTimes(db, by)
   }
 
-  async function guarded<T>(change: (undo: { by: number }) => Promise<T>): Promise<T> {
-    const undo = { by: 0 }
+  async function guarded<T>(change: (undo: Undo) => Promise<T>): Promise<T> {
+    const undo: Undo = { by: 0, bounded: false }
     try {
       return await change(undo)
     } catch (error) {
       wall.follow(-undo.by)
+      if (undo.bounded) wall.bounded = false
       throw error
     }
   }
 
-  async function act<T>(
-    tx: Tx,
-    notes: NewLine[],
-    undo: { by: number },
-    act: (turn: Turn) => Promise<T>,
-  ): Promise<T> {
+  async function act<T>(tx: Tx, notes: NewLine[], undo: Undo, act: (turn: Turn) => Promise<T>): Promise<T> {
     const now = clock.now()
     tx.onceSeen(parts.afterTurn)
     await followWall(tx.db, undo)
@@ -113,7 +120,7 @@ export function createTurns(parts: TurnParts): Turns {
       return ran
     },
     async settleClock() {
-      if (wall.moved() !== 0) await turns.take(async () => {})
+      if (wall.moved() !== 0 || !wall.bounded) await turns.take(async () => {})
     },
     onceOf: (delivery) => async (change) => void (await turns.once(delivery, change)),
   }

@@ -16,9 +16,8 @@ import { after, test } from 'node:test'
 import { parse } from 'yaml'
 import type { Bus } from '#bus'
 import { silentLog } from '#kit/log.ts'
-import { Problem } from '#kit/problem.ts'
 import { formatFindings, readCatalog } from '#language'
-import { Checkers } from '#services/git/checkers.ts'
+import { type Check, Checkers } from '#services/git/checkers.ts'
 import { createGit } from '#services/git/git.ts'
 import { createReader } from '#services/git/infrastructure.ts'
 import { defaultLimits as limits } from '#services/git/limits.ts'
@@ -29,16 +28,13 @@ const catalog = readCatalog(join(cases, 'catalog'))
 const home = mkdtempSync(join(tmpdir(), 'devops-validate-'))
 after(() => rmSync(home, { recursive: true }))
 
-// Nobody tells which variables were set by hand: the one thing that a push knows and a folder does not.
-const bus = {
-  ask: async (call: string) => {
-    throw new Problem('no_answer', { call })
-  },
-} as unknown as Bus
+const bus = { ask: async () => [] } as unknown as Bus
 const git = createGit({ home, hooks: '/dev/null', limits })
 const checkers = new Checkers({ catalog, limits, log: silentLog })
 after(() => checkers[Symbol.asyncDispose]())
-const reader = createReader({ git, bus, judge: checkers.check, limits })
+// Which variables, secrets and credentials there are is the one thing that a push knows and a folder does not.
+const judge: Check = (repo, files) => checkers.check(repo, files, {})
+const reader = createReader({ git, bus, judge, limits })
 
 type Content = string | Buffer
 const all = readdirSync(cases)

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Bus, BusEvent } from '#bus'
 import { embeddedBus } from '#bus/embedded.ts'
 import type { Infrastructure, Node, Service } from '#contracts/descriptors.ts'
@@ -31,6 +32,8 @@ export interface Desk extends AsyncDisposable {
   /** Why the tasker tells no text of a step. */
   refuseText: (() => Problem | undefined) | undefined
   texts(stream?: NewLine['stream']): string[]
+  /** Whoever is next takes over what others are working on, as when they could not renew their leases. Returns the highest attempt so far. */
+  loseLeases(): Promise<number>
   /** The first event that fits, also when it came already. */
   event(fits: (event: BusEvent) => boolean): Promise<BusEvent>
   start(options?: Partial<ShazamOptions>): Promise<AsyncDisposable>
@@ -164,6 +167,19 @@ export async function openDesk(
     lines,
     events,
     secrets,
+    async loseLeases() {
+      const { rows } = await sql<{
+        attempt: number
+      }>`update bus_jobs set due = 0 where state = 'leased' and payload not like '%"none"%' returning attempt`.execute(
+        store.db,
+      )
+      const none = { repo, node: 'none', attempt: 1 }
+      await bus.send('shazam.nodes', { payload: { ...none, work: 'none', commit: null, goal: 'converge' } })
+      await bus.send('shazam.steps', {
+        payload: { ...none, run: 'none', task: 'none', step: 0 },
+      })
+      return Math.max(0, ...rows.map(({ attempt }) => attempt))
+    },
     texts: (stream) => lines.filter((line) => !stream || line.stream === stream).map((line) => line.text),
     event: (fits) =>
       new Promise((resolve) => {

@@ -17,7 +17,7 @@ test('each repository has one key pair, its own, however often and by how many a
   assert.deepEqual(await ask('bob/shop'), bobs)
   assert.notEqual(bobs.public_key, first?.public_key)
   assert.match(first?.public_key ?? '', /^ssh-ed25519 \S+ devo\.ps ann\/shop$/)
-  assert.match(first?.private_key ?? '', /^-----BEGIN OPENSSH PRIVATE KEY-----/)
+  assert.match(first?.private_key ?? '', /^-----BEGIN OPENSSH PRIVATE KEY/)
 })
 
 test('every key comes under the newest master key, opens to what it was, and is counted once', async () => {

@@ -52,10 +52,15 @@ export function packagesLeaving(graph: Graph, state: State, applied: readonly En
   const given = packages
     .filter((entry) => isTheirs(entry, state) && entry.before?.auto !== true)
     .flatMap(({ name }) => realPackages(String(name), state))
-  const places = stayingPlaces(graph, leaving)
+  const places = stayingPlaces(graph, leaving).filter(({ data }) => data)
+  // What was there before us is given up: at the next sync nobody knows of it.
+  const givenUp = new Set(leaving.filter(({ present_before }) => present_before).map(({ id }) => id))
+  const passing = places.filter(({ id }) => givenUp.has(id)).map(({ path }) => path)
+  const lasting = places.filter(({ id }) => !givenUp.has(id)).map(({ path }) => path)
   return {
     leave: leave.filter(({ name }, at) => leave.findIndex((one) => one.name === name) === at),
     stay: [...new Set([...wanted, ...given])],
-    kept: [...new Set(places.filter(({ data }) => data).map(({ path }) => path))],
+    kept: [...new Set([...passing, ...lasting])],
+    lasting: new Set(lasting),
   }
 }

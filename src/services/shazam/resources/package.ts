@@ -83,7 +83,7 @@ export const packageKind: Kind<Package> = {
       return {
         verdict: 'skipped',
         summary: `package ${name} is removed, its configuration stays: ${guard} is kept`,
-        waits: true,
+        waits: state.removals?.held.has(name),
       }
     return removed(name, [name], state, keep)
   },
@@ -164,7 +164,8 @@ function removed(name: string, leaves: string[], state: State, keep: boolean): S
     (each) => `remove_package ${quote([each, how, leave.join(' '), along.join(' ')])}`,
   )
   // What a purge would have taken stays ours until nothing keeps it.
-  return change(`${summary}${more}`, script.join('\n'), guarded === undefined ? {} : { waits: true })
+  const waits = guarded !== undefined && state.removals?.held.has(guarded) === true
+  return change(`${summary}${more}`, script.join('\n'), waits ? { waits } : {})
 }
 
 const list = (names: string[]) => [...new Set(names)].join(', ')

@@ -42,25 +42,14 @@ export function packagesLeaving(graph: Graph, state: State, applied: readonly En
         .filter((name) => !wanted.includes(name))
         .map((name) => ({ name, purge: !entry.keep || purges(graph, entry) })),
     )
-  // Removed, with its configuration left: its purge may take data as well.
-  const left = packages
-    .filter((entry) => state.packages.get(String(entry.name))?.status === 'config-files')
-    .filter((entry) => !isTheirs(entry, state) && (!entry.keep || purges(graph, entry)))
-    .map(({ name }) => ({ name: String(name), purge: true }))
-  leave.push(...left)
   if (leave.length === 0) return undefined
   const given = packages
     .filter((entry) => isTheirs(entry, state) && entry.before?.auto !== true)
     .flatMap(({ name }) => realPackages(String(name), state))
-  const places = stayingPlaces(graph, leaving).filter(({ data }) => data)
-  // What was there before us is given up: at the next sync nobody knows of it.
-  const givenUp = new Set(leaving.filter(({ present_before }) => present_before).map(({ id }) => id))
-  const passing = places.filter(({ id }) => givenUp.has(id)).map(({ path }) => path)
-  const lasting = places.filter(({ id }) => !givenUp.has(id)).map(({ path }) => path)
+  const places = stayingPlaces(graph, leaving)
   return {
     leave: leave.filter(({ name }, at) => leave.findIndex((one) => one.name === name) === at),
     stay: [...new Set([...wanted, ...given])],
-    kept: [...new Set([...passing, ...lasting])],
-    lasting: new Set(lasting),
+    kept: [...new Set(places.filter(({ data }) => data).map(({ path }) => path))],
   }
 }

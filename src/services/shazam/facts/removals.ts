@@ -8,8 +8,6 @@ export interface Leaving {
   stay: string[]
   /** Paths that no purge may take. */
   kept: string[]
-  /** Those of them that are known at the next sync too. */
-  lasting: ReadonlySet<string>
 }
 
 /**
@@ -90,7 +88,7 @@ function namedAs(path: string): string {
 const guardLine = (path: string) =>
   `  ! guarded "$each" ${quote(namedAs(path))} ${quote(path)} || printf 'guards %s %s\\n' "$each" ${quote(path)}`
 
-export function readRemovals(answer: string, { leave, lasting }: Leaving): Removals {
+export function readRemovals(answer: string, { leave }: Leaving): Removals {
   const lines = answer.split('\n').map((line) => line.split(' '))
   const told = (word: string) => lines.filter(([first]) => first === word).map((words) => words.slice(1))
   const guards = new Map(told('guards').map(([name = '', ...path]) => [name, path.join(' ')]))
@@ -100,6 +98,5 @@ export function readRemovals(answer: string, { leave, lasting }: Leaving): Remov
     blocked: new Map(told('blocked').map(([name = '', ...by]) => [name, by.filter(Boolean)])),
     along: told('along').flatMap(([name]) => name ?? []),
     guards,
-    held: new Set([...guards].filter(([, path]) => lasting.has(path)).map(([name]) => name)),
   }
 }

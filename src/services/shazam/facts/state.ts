@@ -121,8 +121,6 @@ export interface Removals {
   along: string[]
   /** Purging these would take what is kept: the path. */
   guards: Map<string, string>
-  /** Those of them that can be purged at a later sync, when nothing keeps it any more. */
-  held: Set<string>
 }
 
 export interface UnitFact {

@@ -78,13 +78,6 @@ export const packageKind: Kind<Package> = {
         summary: `package ${name} is provided by ${found.by.join(', ')}, which stays`,
       }
     if (!config && state.removals) return taken(name, state, keep)
-    const guard = config && !keep ? state.removals?.guards.get(name) : undefined
-    if (guard !== undefined)
-      return {
-        verdict: 'skipped',
-        summary: `package ${name} is removed, its configuration stays: ${guard} is kept`,
-        waits: state.removals?.held.has(name),
-      }
     return removed(name, [name], state, keep)
   },
 }
@@ -163,9 +156,7 @@ function removed(name: string, leaves: string[], state: State, keep: boolean): S
   const script = leaves.map(
     (each) => `remove_package ${quote([each, how, leave.join(' '), along.join(' ')])}`,
   )
-  // What a purge would have taken stays ours until nothing keeps it.
-  const waits = guarded !== undefined && state.removals?.held.has(guarded) === true
-  return change(`${summary}${more}`, script.join('\n'), waits ? { waits } : {})
+  return change(`${summary}${more}`, script.join('\n'))
 }
 
 const list = (names: string[]) => [...new Set(names)].join(', ')

@@ -60,7 +60,6 @@ export function stateFrom(written: WrittenState = {}): State {
       blocked: new Map(Object.entries(blocked)),
       along,
       guards: new Map(Object.entries(guards)),
-      held: new Set(Object.keys(guards)),
     }
   }
   state.autos = new Set(written.autos)

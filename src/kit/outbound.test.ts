@@ -48,6 +48,10 @@ const cases: [host: string, allowed: string[], refused: RegExp | null][] = [
   ['127.0.0.2', ['127.0.0.0/8'], null],
   ['fe80::1%eth0', ['fe80::/10'], null],
   ['169.254.169.254', ['127.0.0.0/8', 'localhost'], /link-local/],
+  ['127.0.0.1', ['0.0.0.0/0'], null],
+  ['fe80::1', ['::/0'], null],
+  ['::1', ['0.0.0.0/0'], /own machine/],
+  ['localhost', [], null],
 ]
 
 for (const [host, allowed, refused] of cases)
@@ -94,6 +98,33 @@ for (const [place, addresses] of [
     assert.ok(isProblem(error, 'invalid'), String(error))
     assert.match(error.message, /rebound\.example\.org \((127\.0\.0\.1|64:ff9b::7f00:1)\)/)
   })
+
+for (const host of ['rebound.example.org', 'REBOUND.example.org'])
+  test(`${host} is resolved to this machine where it is allowed by name, however it is written`, async () => {
+    const { lookup } = openOutbound(['Rebound.Example.org'], (_host, _options, done) =>
+      done(null, '127.0.0.1', 4),
+    )
+    const found = await new Promise((done) =>
+      lookup(host, {}, (error, address, family) => done([error, address, family])),
+    )
+    assert.deepEqual(found, [null, '127.0.0.1', 4])
+  })
+
+test('a single address of a name is judged like a list, and a refusal comes with no address', async () => {
+  const { lookup } = openOutbound([], (_host, _options, done) => done(null, '127.0.0.1', 4))
+  const [error, address] = await new Promise<unknown[]>((done) =>
+    lookup('rebound.example.org', {}, (...answer) => done(answer)),
+  )
+  assert.ok(isProblem(error, 'invalid'), String(error))
+  assert.equal(address, '')
+})
+
+test('a name that cannot be resolved fails with the reason of the resolver', async () => {
+  const failure = Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })
+  const { lookup } = openOutbound([], (_host, _options, done) => done(failure, '', 0))
+  const error = await new Promise((done) => lookup('none.example.org', {}, done))
+  assert.equal(error, failure)
+})
 
 test('a name whose addresses are all elsewhere is handed on as it was found', async () => {
   const all = [

@@ -180,7 +180,8 @@ test('a checkout leaves when nothing described is in it, and waits while somethi
 test('a folder of data that is not there, or is something else, is not planned as one that empties', () => {
   const data = resources('{directory: /srv/old, keep: true}').manifest
   const graph = resources('{directory: /srv/new, keep: true}', true)
-  for (const files of [{}, { '/srv/old': { type: 'link' as const, to: '/elsewhere' } }]) {
+  const elsewhere: Record<string, object> = { '/srv/old': { type: 'link', to: '/elsewhere' } }
+  for (const files of [{}, elsewhere]) {
     const plan = planLive(graph, stateFrom({ files }), data)
     assert.ok(!plan.actions.some(({ last }) => last), JSON.stringify(plan.changes[0]))
   }

@@ -53,6 +53,7 @@ function answer(bus: Bus, handed: Handed): void {
     vars: {},
     $views: Object.fromEntries(nodes.map((node) => [node, {}])),
   }))
+  bus.answer('profiles.authorize', async () => ({}))
   bus.answer('logger.append', async () => ({ last: 0 }))
   bus.work('shazam.steps', async ({ repo, run, step, node, attempt }) => {
     if (node === 'busy') return

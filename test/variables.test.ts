@@ -92,6 +92,7 @@ async function start(present: ReadonlySet<Place>, text = '{{ color }} {{ vars.co
     services: [],
   }
   stack.defer(bus.answer('git.infrastructure', async () => infrastructure))
+  stack.defer(bus.answer('profiles.authorize', async () => ({})))
   stack.defer(bus.answer('logger.append', async () => ({ last: 0 })))
   const steps: { run: string; node: string }[] = []
   stack.defer(bus.work('shazam.steps', async (job) => void steps.push(job)))

@@ -599,8 +599,8 @@ test('power switches the server of a node, says what follows, and refuses what i
   )
   const asked = api.world.asked.filter(({ name }) => name === 'shazam.power').map(({ input }) => input)
   assert.deepEqual(asked, [
-    { repo: 'ann/shop', node: 'web', act: 'stop' },
-    { repo: 'ann/shop', node: 'web', act: 'reboot' },
+    { repo: 'ann/shop', node: 'web', by: 'ann', act: 'stop' },
+    { repo: 'ann/shop', node: 'web', by: 'ann', act: 'reboot' },
   ])
   const wrong = await run(api.url, 'power web explode --repo ann/shop')
   assert.deepEqual(

@@ -180,6 +180,8 @@ export const calls = {
     strict({
       repo: RepoId,
       node: Name,
+      /** Who switches it: may they still, once the provider is opened? */
+      by: Type.Optional(Name),
       act: Type.Union([Type.Literal('start'), Type.Literal('stop'), Type.Literal('reboot')]),
     }),
     Nothing,

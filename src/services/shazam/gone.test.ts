@@ -61,3 +61,27 @@ test('where a server has moved is recorded of that server only: a node that was 
   )
   assert.equal(desk.records.has('web'), false)
 })
+
+test('the power of a server is not switched for somebody who loses the right while its provider is opened', async () => {
+  const cloud = fakeCloud()
+  await using desk = await openDesk(key)
+  await using _ = await desk.start({ providers: [cloud] })
+  desk.records.set('web', record('web', server))
+  cloud.servers.set('web', { ...server, hostKeys: [] })
+  const switched: string[] = []
+  cloud.power = async (_place, act) => void switched.push(act)
+  let may = false
+  desk.bus.answer('profiles.authorize', async ({ user, action }) => {
+    if (!may) throw new Problem('forbidden', { user, action })
+    return {}
+  })
+  const power = (act: 'start' | 'stop' | 'reboot') =>
+    desk.bus.ask('shazam.power', { repo, node: 'web', by: 'ann', act })
+  // The API was told yes.
+  for (const act of ['start', 'stop', 'reboot'] as const)
+    await assert.rejects(power(act), (error) => isProblem(error, 'forbidden'))
+  assert.deepEqual(switched, [])
+  may = true
+  await power('stop')
+  assert.deepEqual(switched, ['stop'])
+})

@@ -25,7 +25,7 @@ export interface ServerKeeper {
   /** Another size where it is. */
   resize(place: Place, server: Server, descriptor: Descriptor): Promise<Server>
   /** Switched at its provider. One that was started may be at another address: that is recorded. */
-  power(place: Place, server: Server, act: Power): Promise<void>
+  power(place: Place, server: Server, act: Power, may?: () => Promise<void>): Promise<void>
   /** Gone at its provider; a linked machine stays as it is. What outlives a server is kept for the next, or goes too. */
   destroy(place: Place, server: Server, data: 'keep' | 'remove'): Promise<void>
   /** Waits until the server lets us in. Throws `unreachable` and all that is worse. */
@@ -55,8 +55,9 @@ export function keepServers(shazam: Shazam): ServerKeeper {
   return {
     find,
     relocate,
-    async power(place, server, act) {
+    async power(place, server, act, may) {
       const provider = await openProvider(shazam, place, openerOf(server), 'power')
+      await may?.()
       if (act !== 'start') transport.close(place.repo, place.node)
       await provider.power({ ...place, token: tokenFor(place, server) }, act)
       if (act !== 'stop') await relocate(place, server)

@@ -6,6 +6,7 @@ import { giveInputs, nearest } from '#language'
 import { fingerprints } from './fingerprint.ts'
 import { describeWithNode } from './lines.ts'
 import { toRuns, toWorks } from './read.ts'
+import { takeFor, turnFor } from './rights.ts'
 import { createRun } from './runs/create.ts'
 import * as decisions from './runs/decisions.ts'
 import { announceEnd } from './runs/finish.ts'
@@ -30,7 +31,7 @@ export function missing(kind: string, name: string, repo: string, names: readonl
 /** A new series of attempts now. A node that has left the repository is destroyed anew. */
 export async function sync(tasker: Tasker, { repo, node, by }: Input<'tasker.sync'>): Promise<Work[]> {
   const cause = byHand(by)
-  const rows = await withTip(tasker, repo, async (turn, tip) => {
+  const act = async (turn: Turn, tip: Infrastructure): Promise<WorkRow[]> => {
     const prints = fingerprints(tip)
     const { commit } = tip
     if (node !== undefined && !prints.has(node)) {
@@ -43,8 +44,8 @@ export async function sync(tasker: Tasker, { repo, node, by }: Input<'tasker.syn
       works.push(await queueSync(turn, { repo, node: id, commit, fingerprint, cause }))
     }
     return works
-  })
-  return toWorks(tasker, rows)
+  }
+  return toWorks(tasker, await withTip(tasker, repo, act, takeFor(tasker, by, 'node.sync', repo)))
 }
 
 async function isLeaving({ db }: Turn, repo: string, node: string): Promise<boolean> {
@@ -58,13 +59,13 @@ async function isLeaving({ db }: Turn, repo: string, node: string): Promise<bool
 }
 
 export async function startRun(tasker: Tasker, input: Input<'tasker.start_run'>): Promise<Run> {
-  const { by } = input
-  const row = await withTip(tasker, input.repo, async (turn, tip) => {
+  const { repo, by } = input
+  const act = async (turn: Turn, tip: Infrastructure): Promise<WorkRow> => {
     const task = taskOf(tip, input.task)
     const vars = givenTo(task, input.vars)
     return createRun(turn, { tip, task, vars, cause: byHand(by) })
-  })
-  return oneRun(tasker, row)
+  }
+  return oneRun(tasker, await withTip(tasker, repo, act, takeFor(tasker, by, 'task.run', repo)))
 }
 
 export const consent = async (tasker: Tasker, input: Input<'tasker.consent'>): Promise<Run> => {
@@ -109,8 +110,8 @@ export async function cancel(tasker: Tasker, { repo, work: id, by }: Input<'task
   return getWork(tasker, { repo, work: id })
 }
 
-async function cancelWaiting({ turns }: Tasker, work: WorkRow, by: string): Promise<void> {
-  await turns.take(async (turn) => {
+async function cancelWaiting(tasker: Tasker, work: WorkRow, by: string): Promise<void> {
+  await turnFor(tasker, by, 'task.cancel', work.repo, async (turn) => {
     await cancelWork(turn, work, by)
     await skipPending(turn, work.id)
     if (work.kind === 'run') await announceEnd(turn, work, `cancelled by ${by}`)

@@ -5,16 +5,17 @@ import type { NodePlan } from '#contracts/shazam.ts'
 import type { Plan, Work } from '#contracts/tasker.ts'
 import { newId } from '#kit/ids.ts'
 import { Problem } from '#kit/problem.ts'
-import { stillMay } from '#kit/still-may.ts'
 import { missing } from './answers.ts'
 import { fingerprints } from './fingerprint.ts'
 import { shortCommit } from './lines.ts'
 import { movedNodes } from './moved.ts'
 import { toWorks } from './read.ts'
+import { takeFor } from './rights.ts'
 import { queueSync } from './syncs.ts'
 import type { PlanRow, WorkRow } from './tables.ts'
 import type { Tasker } from './tasker.ts'
 import { tipOrNotFound, withTip } from './tips.ts'
+import type { Turn } from './turn.ts'
 
 /** How long a plan may be applied, in milliseconds. */
 export const HOLDS = 24 * 60 * 60_000
@@ -93,9 +94,8 @@ export async function syncPlan(
   const tip = await tipOrNotFound(tasker, repo)
   const moved = await whatMoved(tasker, plan, tip, signal)
   if (moved.length > 0) throw new Problem('plan_moved', { plan: id, reason: moved.join('; ') })
-  await stillMay(tasker.bus, by, 'node.sync', repo)
   const cause = { kind: 'hand' as const, by, detail: `plan ${id}`, depth: 0 }
-  const rows = await withTip(tasker, repo, async (turn, now) => {
+  const act = async (turn: Turn, now: Infrastructure): Promise<WorkRow[]> => {
     // While the servers were looked at, somebody may have pushed.
     const moved = movedTip(plan, now)
     if (moved !== undefined) throw new Problem('plan_moved', { plan: id, reason: moved })
@@ -109,8 +109,8 @@ export async function syncPlan(
       works.push(await queueSync(turn, { ...wish, agreed, promised: { plan: id, verdict, digest } }))
     }
     return works
-  })
-  return toWorks(tasker, rows)
+  }
+  return toWorks(tasker, await withTip(tasker, repo, act, takeFor(tasker, by, 'node.sync', repo)))
 }
 
 const movedTip = (plan: Plan, tip: Infrastructure): string | undefined =>

@@ -20,7 +20,8 @@ export interface Seen {
   tip: Infrastructure | undefined
 }
 
-class Moved extends Error {}
+/** What was asked before a turn does not hold in it. */
+export class Moved extends Error {}
 
 /**
  * Takes a turn with what repositories say at their tips; those without a commit are left out. `take` runs its argument
@@ -60,8 +61,9 @@ export const withTip = <T>(
   tasker: Tasker,
   repo: string,
   act: (turn: Turn, tip: Infrastructure) => Promise<T>,
+  take: (act: (turn: Turn) => Promise<T>) => Promise<T> = tasker.turns.take,
 ): Promise<T> =>
-  withTips(tasker, [repo], tasker.turns.take, async (turn, [tip]) => {
+  withTips(tasker, [repo], take, async (turn, [tip]) => {
     if (!tip) throw noTip(repo)
     return act(turn, tip)
   })

@@ -2,6 +2,7 @@ import type { Input } from '#contracts'
 import type { Work } from '#contracts/tasker.ts'
 import { Problem } from '#kit/problem.ts'
 import { toWorks } from './read.ts'
+import { takeFor } from './rights.ts'
 import { queueDestroy } from './syncs.ts'
 import type { Tasker } from './tasker.ts'
 import { withTip } from './tips.ts'
@@ -15,8 +16,11 @@ export async function unlink(tasker: Tasker, { repo, node, by }: Input<'tasker.u
       reason: `Node ${node} was made at ${server.provider}, not linked: take it out of the repository to destroy it`,
     })
   const cause = { kind: 'hand' as const, by, detail: 'unlink', depth: 0 }
-  const row = await withTip(tasker, repo, (turn, { commit }) =>
-    queueDestroy(turn, { repo, node, commit, cause, agreed: true }),
+  const row = await withTip(
+    tasker,
+    repo,
+    (turn, { commit }) => queueDestroy(turn, { repo, node, commit, cause, agreed: true }),
+    takeFor(tasker, by, 'node.link', repo),
   )
   const [work] = await toWorks(tasker, [row])
   if (!work) throw new Error('a work that was queued is not there')

@@ -133,12 +133,12 @@ export const nodes: Route[] = [
       shows: ['act'],
       response: calls['shazam.power'].output,
     },
-    ({ repo, params, body }, { bus }) =>
+    ({ repo, params, body, identity }, { bus }) =>
       ofNode(
         bus,
         repo,
         params.node,
-        bus.ask('shazam.power', { repo, node: params.node, ...body }, { deadline: POWER }),
+        bus.ask('shazam.power', { repo, node: params.node, by: identity.user, ...body }, { deadline: POWER }),
       ),
   ),
   route(

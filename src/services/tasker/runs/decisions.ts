@@ -2,10 +2,13 @@ import type { Input } from '#contracts'
 import type { Action } from '#contracts/profiles.ts'
 import type { Cause } from '#contracts/tasker.ts'
 import { isProblem, Problem } from '#kit/problem.ts'
+import { stillMay } from '#kit/still-may.ts'
+import { takeFor, takeWith } from '../rights.ts'
 import { hasEnded } from '../states.ts'
 import type { WorkRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { holdTip, seeTip, untilStill } from '../tips.ts'
+import type { Turn } from '../turn.ts'
 import { findWork } from '../works.ts'
 import { findConsent, giveConsent, judgeConsent, judgeStarter, withholdConsent } from './consent.ts'
 import { createRun, type Done } from './create.ts'
@@ -22,9 +25,14 @@ const marks: Record<'write' | 'admin' | 'owner', Action> = {
 
 export async function consent(tasker: Tasker, input: Input<'tasker.consent'>): Promise<WorkRow> {
   const { repo, run, by, approve, why } = input
-  const asked = await findConsent(tasker.db, run)
-  const role = typeof asked?.by === 'string' ? await has(tasker, repo, by, marks[asked.by]) : false
-  return tasker.turns.take(async (turn) => {
+  const mayRole = async () => {
+    const asked = await findConsent(tasker.db, run)
+    if (typeof asked?.by === 'string') return has(tasker, repo, by, marks[asked.by])
+    // Whom a descriptor names may have left the repository since.
+    await stillMay(tasker.bus, by, 'run.approve', repo)
+    return false
+  }
+  const act = async (turn: Turn, role: boolean): Promise<WorkRow> => {
     const work = await findWork(turn.db, run)
     if (work?.repo !== repo) throw new Problem('not_found', { what: `run ${run} in ${repo}` })
     const waited = judgeConsent(work, await findConsent(turn.db, run), by, role)
@@ -33,7 +41,8 @@ export async function consent(tasker: Tasker, input: Input<'tasker.consent'>): P
       await giveConsent(turn, work, waited, by)
     } else await withholdConsent(turn, work, `refused by ${by}${why ? `: ${why}` : ''}`)
     return work
-  })
+  }
+  return untilStill(() => takeWith(tasker, mayRole, act))
 }
 
 async function has({ bus }: Tasker, repo: string, user: string, action: Action): Promise<boolean> {
@@ -66,7 +75,12 @@ export async function retryRun(tasker: Tasker, input: Input<'tasker.retry_run'>)
     const approval = seen.tip?.tasks.find(({ id }) => id === task.id)?.approval ?? task.approval
     const again = { ...task, ...(approval && { approval }) }
     const wish = { tip: { ...at, scripts: { ...at.scripts, ...scripts } }, task: again, vars, cause, payload }
-    return tasker.turns.take(async (turn) => {
+    return takeFor(
+      tasker,
+      by,
+      'task.run',
+      repo,
+    )(async (turn) => {
       await holdTip(turn, seen)
       return createRun(turn, {
         ...wish,

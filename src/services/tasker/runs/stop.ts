@@ -1,5 +1,6 @@
 import type { EventData } from '#contracts'
 import { Problem } from '#kit/problem.ts'
+import { turnFor } from '../rights.ts'
 import type { RunStepRow, WorkRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { findWork } from '../works.ts'
@@ -9,7 +10,7 @@ import { type Ending, markStopping, skipPending, stepsOf } from './steps.ts'
 
 /** Stops a run that runs. Its lock is held until the last of its steps has ended. */
 export async function cancelRun(tasker: Tasker, work: WorkRow, by: string): Promise<void> {
-  await tasker.turns.take(async (turn) => {
+  await turnFor(tasker, by, 'task.cancel', work.repo, async (turn) => {
     const { numUpdatedRows } = await turn.db
       .updateTable('tasker_works')
       .set({ cancelled_by: by })

@@ -54,6 +54,8 @@ export class World implements AsyncDisposable {
   readonly audit: Input<'profiles.record_audit'>[] = []
   /** `user action` that are refused. */
   readonly forbidden = new Set<string>()
+  /** Before a question about rights is answered with yes. */
+  onAuthorize: (asked: Input<'profiles.authorize'>) => Promise<unknown> = async () => {}
   auditBroken = false
   /** Before the registry resolves something. */
   onResolve: () => Promise<void> = async () => {}
@@ -160,8 +162,10 @@ export class World implements AsyncDisposable {
       const { [name]: value = null } = (this.resolved.secrets ?? {}) as Record<string, string>
       return { value }
     })
-    bus.answer('profiles.authorize', async ({ user, action }) => {
+    bus.answer('profiles.authorize', async (asked) => {
+      const { user, action } = asked
       if (this.forbidden.has(`${user} ${action}`)) throw new Problem('forbidden', { user, action })
+      await this.onAuthorize(asked)
       return {}
     })
     bus.answer('profiles.record_audit', async (record) => {

@@ -1,10 +1,13 @@
 import type { Input } from '#contracts'
 import type { Delivery, DeliveryContent } from '#contracts/deliveries.ts'
+import type { Infrastructure } from '#contracts/descriptors.ts'
 import { Problem } from '#kit/problem.ts'
+import { takeFor } from '../rights.ts'
 import { createRun } from '../runs/create.ts'
 import type { DeliveryRow } from '../tables.ts'
 import type { Tasker } from '../tasker.ts'
 import { withTip } from '../tips.ts'
+import type { Turn } from '../turn.ts'
 import { findDelivery, insertDelivery, listDeliveryRows, toDelivery } from './deliveries.ts'
 import { payloadOf } from './payload.ts'
 
@@ -38,7 +41,7 @@ export async function redeliver(
   const request = JSON.parse(row.request)
   const payload = await payloadIn(row)
   const cause = { kind: 'webhook' as const, by, detail: `${row.path}, delivered again`, depth: 0 }
-  return withTip(tasker, repo, async (turn, tip) => {
+  const act = async (turn: Turn, tip: Infrastructure): Promise<Delivery> => {
     const task = tip.tasks.find(({ triggers }) => triggers.webhooks.some(({ path }) => path === row.path))
     if (!task) throw new Problem('conflict', { reason: `No task has the webhook ${row.path} any more` })
     const run = await createRun(turn, { tip, task, vars: {}, cause, payload, request })
@@ -47,7 +50,8 @@ export async function redeliver(
     return toDelivery(
       await insertDelivery(turn, { ...again, run: run.id, of: row.of ?? row.id, by, body: bodyOf(row) }),
     )
-  })
+  }
+  return withTip(tasker, repo, act, takeFor(tasker, by, 'task.run', repo))
 }
 
 async function deliveryOrNotFound({ db }: Tasker, repo: string, id: string): Promise<DeliveryRow> {

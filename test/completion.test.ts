@@ -70,6 +70,12 @@ const cases: [line: string, offers: () => string[]][] = [
   ['var get c', () => ['color']],
   ['secret rotate ', () => ['token']],
   ['user disable b', () => ['bob']],
+  ['collaborator remove ', () => ['bob']],
+  ['token revoke ', () => [shop.ids.token, shop.ids.other]],
+  ['token revoke --user ann ', () => [shop.ids.token, shop.ids.other]],
+  ['webhook show ', () => [shop.ids.delivery]],
+  ['webhook redeliver ', () => [shop.ids.delivery]],
+  ['webhook deliveries ', () => ['deploy']],
   ['repo info ', () => ['ann/shop']],
   ['--repo ann/s', () => ['ann/shop']],
   ['help list no', () => ['nodes']],
@@ -134,6 +140,31 @@ test('what the platform names cannot run at the prompt', async () => {
     fetch: answer as typeof fetch,
   })
   assert.deepEqual(said, { code: 0, out: 'color\n', err: '' })
+})
+
+test('credentials are offered by name, those of another user after --user', async () => {
+  const { url, ann } = shop
+  // A platform keeps a credential only once its provider has taken it; there is no provider here.
+  const answer = async (input: Request | URL | string) => {
+    const path = String(input instanceof Request ? input.url : input)
+    const owner = /\/v1\/users\/(\w+)\/credentials$/.exec(path)?.[1]
+    return owner ? Response.json([{ name: `farm-of-${owner}`, provider: 'docker' }]) : fetch(input)
+  }
+  const offered = async (...words: string[]) => {
+    const said = await shop.devops(['completion', 'bash', '--', ...words, ''], {
+      env: { DEVOPS_SERVER: url, DEVOPS_TOKEN: ann.token },
+      fetch: answer as typeof fetch,
+    })
+    return said.out
+  }
+  for (const words of [
+    ['credential', 'check'],
+    ['credential', 'unset'],
+    ['list', 'offers', 'docker', '--credential'],
+  ])
+    assert.equal(await offered(...words), 'farm-of-ann\tdocker\n', words.join(' '))
+  for (const user of [['--user', 'bob'], ['--user=bob']])
+    assert.equal(await offered('credential', 'check', ...user), 'farm-of-bob\tdocker\n')
 })
 
 const has = (shell: string): boolean => spawnSync(shell, ['--version']).status === 0

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { levels, streams } from './logs/filter.ts'
 import { must, type Repo, type Session } from './session.ts'
-import { commandAt, repoOption } from './usage.ts'
+import { commandAt, optionValue, repoOption } from './usage.ts'
 
 /** What may stand at a place of a line, and what it is, in a few words. */
 export type Candidate = readonly [word: string, note?: string]
@@ -49,8 +49,14 @@ async function candidates(
   const args = command.registeredArguments
   const argument = args[rest.length] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined)
   if (!argument) return []
-  const place = `${command.parent?.name()} ${argument.name()}`
-  return (await (named[place] ?? named[argument.name()])?.(ask)) ?? []
+  const group = command.parent?.name()
+  const places = [
+    `${group} ${command.name()} ${argument.name()}`,
+    `${group} ${argument.name()}`,
+    argument.name(),
+  ]
+  const place = places.find((each) => named[each])
+  return (place && (await named[place]?.(ask))) || []
 }
 
 const childOf = (command: Command, word: string): Command =>
@@ -148,7 +154,46 @@ async function users({ session }: Ask): Promise<Candidate[]> {
   return all.map(({ name }) => [name])
 }
 
-/** By the name of an argument or an option; before it, by the group of commands that it stands in. */
+async function collaborators(ask: Ask): Promise<Candidate[]> {
+  const { client, path, signal } = asking(ask)
+  const all = must(await client.GET('/v1/repos/{owner}/{repo}/collaborators', { params: { path }, signal }))
+  return all.map(({ user, role }) => [user, role])
+}
+
+async function webhooks(ask: Ask): Promise<Candidate[]> {
+  const { client, path, signal } = asking(ask)
+  const all = must(await client.GET('/v1/repos/{owner}/{repo}/webhooks', { params: { path }, signal }))
+  return all.map((one) => [one.path, one.task])
+}
+
+async function deliveries(ask: Ask): Promise<Candidate[]> {
+  const { client, path, signal } = asking(ask)
+  const params = { path, query: { limit: 20 } }
+  const all = must(await client.GET('/v1/repos/{owner}/{repo}/deliveries', { params, signal }))
+  return all.map((one) => [one.id, one.path])
+}
+
+/** The user that `--user` names, or else the one who is signed in. */
+async function whose({ session, words }: Ask) {
+  const client = session.client()
+  const signal = AbortSignal.timeout(PATIENCE)
+  const user = optionValue('--user', words) ?? must(await client.GET('/v1/me', { signal })).user
+  return { client, params: { path: { user } }, signal }
+}
+
+async function tokens(ask: Ask): Promise<Candidate[]> {
+  const { client, ...asked } = await whose(ask)
+  const all = must(await client.GET('/v1/users/{user}/tokens', asked))
+  return all.map(({ id, title }) => [id, title])
+}
+
+async function credentials(ask: Ask): Promise<Candidate[]> {
+  const { client, ...asked } = await whose(ask)
+  const all = must(await client.GET('/v1/users/{user}/credentials', asked))
+  return all.map(({ name, provider }) => [name, provider])
+}
+
+/** By the name of an argument or an option; before it, by the command and the group of commands that it stands in. */
 const named: Record<string, (ask: Ask) => Promise<Candidate[]>> = {
   node: nodes,
   '--node': nodes,
@@ -167,6 +212,12 @@ const named: Record<string, (ask: Ask) => Promise<Candidate[]>> = {
   '--user': users,
   '--actor': users,
   'collaborator user': users,
+  'collaborator remove user': collaborators,
+  'token id': tokens,
+  'credential name': credentials,
+  '--credential': credentials,
+  'webhook path': webhooks,
+  'webhook delivery': deliveries,
   '--repo': repositories,
   '--for': repositories,
   repository: repositories,

@@ -124,7 +124,10 @@ async function taskLike(session: Session, word: string): Promise<string | undefi
 }
 
 /** The value of `--repo`, wherever it stands. */
-export function repoOption(argv: readonly string[]): string | undefined {
-  const at = argv.findIndex((word) => word === '--repo' || word.startsWith('--repo='))
+export const repoOption = (argv: readonly string[]): string | undefined => optionValue('--repo', argv)
+
+/** The value of an option in a line, as `--name value` or `--name=value`. */
+export function optionValue(name: string, argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((word) => word === name || word.startsWith(`${name}=`))
   return at < 0 ? undefined : (argv[at]?.split('=')[1] ?? argv[at + 1])
 }

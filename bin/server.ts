@@ -9,6 +9,7 @@ import { openSink } from '#services/logger/forward/index.ts'
 import type { SyslogOptions } from '#services/logger/syslog/listen.ts'
 import { type Platform, startPlatform } from './platform.ts'
 import { platformLog } from './platform-log.ts'
+import { startFailure } from './start-failure.ts'
 
 export interface ServeOptions {
   data?: string
@@ -38,8 +39,17 @@ export interface ServeOptions {
 
 export const defaultPorts = { api: 7780, ssh: 7722, git: 7781 }
 
-/** `devops server`: runs the platform until a signal; the second signal does not wait. */
+/**
+ * `devops server`: runs the platform until a signal; the second signal does not wait. Throws `conflict` when the data
+ * folder, a port or an address cannot be used.
+ */
 export async function serve(options: ServeOptions, say: (text: string) => void): Promise<void> {
+  await run(options, say).catch((error: unknown) => {
+    throw startFailure(error)
+  })
+}
+
+async function run(options: ServeOptions, say: (text: string) => void): Promise<void> {
   const { log, handOver } = platformLog(process.env.DEVOPS_LOG ?? 'info')
   using _faults = endAtFaults(log)
   const syslog = syslogOptions(options)

@@ -30,7 +30,11 @@ steps:
 }
 
 /** What a command finds otherwise than usual. */
-type More = Partial<Omit<Io, 'stdin'>> & { input?: string }
+type More = Partial<Omit<Io, 'stdin'>> & {
+  input?: string
+  /** Of the terminal that stdout is. */
+  columns?: number
+}
 
 export interface Said {
   code: number
@@ -66,10 +70,10 @@ export async function startShop(): Promise<Shop> {
   await platform.bus.ask('profiles.create_user', { name: 'bob' })
   await ann.api('PUT', '/v1/repos/ann/shop/collaborators/bob', { role: 'read' })
   await platform.bus.ask('profiles.update_user', { name: 'ann', admin: true })
-  const devops: Shop['devops'] = async (words, { input = '', ...more } = {}) => {
+  const devops: Shop['devops'] = async (words, { input = '', columns, ...more } = {}) => {
     let [out, err] = ['', '']
     const code = await runCli(words, {
-      stdout: { write: (text: string) => (out += text) },
+      stdout: { write: (text: string) => (out += text), ...(columns ? { isTTY: true, columns } : {}) },
       stderr: { write: (text: string) => (err += text) },
       stdin: Readable.from(input === '' ? [] : [input]),
       validate: async (folder) => validateFolder(folder),

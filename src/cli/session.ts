@@ -3,6 +3,7 @@ import { type Config, configFile, DEFAULT_SERVER, readConfig } from './config.ts
 import { Failure, wrongUsage } from './failure.ts'
 import type { Io } from './io.ts'
 import { repoOfFolder } from './remote.ts'
+import { table } from './table.ts'
 import { type Paint, painter } from './text.ts'
 
 export interface Repo {
@@ -22,6 +23,8 @@ export interface Session {
   server: string
   print(text: string): void
   printJson(value: unknown): void
+  /** Columns that fit the terminal; whole lines where stdout is none. */
+  table(headings: readonly string[], rows: readonly (readonly string[])[]): string
   /** `--json` was given: stdout is JSON, and stderr is JSON, a line each. */
   json: boolean
   /** What came of a command: a value for programs, or a sentence for people. */
@@ -64,6 +67,9 @@ export function createSession(io: Io, argv: readonly string[] = []): Session {
     server,
     print: (text) => io.stdout.write(text),
     printJson: (value) => io.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+    table: (headings, rows) =>
+      // A terminal that has no size yet says 0.
+      table(headings, rows, io.stdout.isTTY ? io.stdout.columns || undefined : undefined),
     json,
     answer: (value, text) => (json ? session.printJson(value) : session.print(text)),
     note: (text) => io.stderr.write(json ? `${JSON.stringify({ note: text.trim() })}\n` : text),

@@ -22,22 +22,17 @@ export const painter =
   (colour, text) =>
     colours && text !== '' ? `\x1b[${codes[colour]}m${text}\x1b[0m` : text
 
-const widthOf = (text: string) => [...stripVTControlCharacters(text)].length
-
-/** Aligned columns, two spaces apart, headings in capitals. Cells may be painted. */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings.map((heading) => heading.toUpperCase()), ...rows]
-  const widths = headings.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))))
-  return all.map((row) => line(row, widths)).join('')
-}
+/** Columns that a text takes on a terminal. */
+export const widthOf = (text: string) => [...stripVTControlCharacters(text)].length
 
 /** `key: value` lines, the values aligned. */
 export function facts(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([key]) => key.length)) + 1
-  return rows.map(([key, value]) => line([`${key}:`, value], [width])).join('')
+  return rows.map(([key, value]) => lineOf([`${key}:`, value], [width])).join('')
 }
 
-const line = (cells: readonly string[], widths: readonly number[]) =>
+/** Cells side by side, each as wide as its column. */
+export const lineOf = (cells: readonly string[], widths: readonly number[]) =>
   `${cells
     .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell))))
     .join('  ')

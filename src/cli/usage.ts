@@ -1,5 +1,6 @@
 import type { Command, CommanderError } from 'commander'
 import { nearest } from '#language/nearest.ts'
+import { didYouMean } from './choice.ts'
 import { type Failure, wrongUsage } from './failure.ts'
 import { must, type Session } from './session.ts'
 
@@ -90,8 +91,13 @@ export async function explainUsage(
       return wrongUsage(`\`${pathOf(command)}\` needs ${word.toUpperCase()}.`, help)
     case 'commander.excessArguments': {
       const takes = command.registeredArguments.length
+      const near =
+        didYouMean(
+          rest[takes] ?? '',
+          command.commands.map((one) => one.name()),
+        ) || '.'
       return wrongUsage(
-        `\`${pathOf(command)}\` does not know what to do with ${rest.slice(takes).join(' ')}.`,
+        `\`${pathOf(command)}\` does not know what to do with ${rest.slice(takes).join(' ')}${near}`,
         help,
       )
     }

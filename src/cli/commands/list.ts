@@ -4,7 +4,7 @@ import { examples, optionsOf } from '../command.ts'
 import { countOf } from '../count.ts'
 import { nodeRows } from '../nodes.ts'
 import { must, type Session } from '../session.ts'
-import { ago, lasted, printable, shortCommit, table } from '../text.ts'
+import { ago, lasted, printable, shortCommit } from '../text.ts'
 
 interface Options {
   json?: boolean
@@ -82,7 +82,7 @@ export function show<T>(
 ): void {
   if (json) session.printJson(items)
   else if (items.length === 0) session.note(`${nothing}\n`)
-  else session.print(table(headings, items.map(row)))
+  else session.print(session.table(headings, items.map(row)))
 }
 
 export async function repos(session: Session, options: Options): Promise<void> {

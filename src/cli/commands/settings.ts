@@ -4,7 +4,6 @@ import { didYouMean, noSuchWord } from '../choice.ts'
 import { examples, optionsOf } from '../command.ts'
 import { wrongUsage } from '../failure.ts'
 import { must, type Repo, type Session } from '../session.ts'
-import { table } from '../text.ts'
 
 type Name = keyof Schemas['Settings']
 
@@ -21,7 +20,7 @@ export function settings(group: Command, session: Session): void {
       const described = await describeSettings()
       if (name === undefined) {
         const all = must(await client.GET('/v1/repos/{owner}/{repo}/settings', params))
-        return options.json ? session.printJson(all) : session.print(tableOf(all, described))
+        return options.json ? session.printJson(all) : session.print(tableOf(session, all, described))
       }
       const known = settingNamed(name, described)
       if (value === undefined) {
@@ -58,8 +57,8 @@ type Described = Record<Name, { type?: string; description?: string }>
 const describeSettings = async (): Promise<Described> =>
   (await import('#contracts/settings.ts')).Settings.properties as Described
 
-const tableOf = (all: Schemas['Settings'], described: Described): string =>
-  table(
+const tableOf = (session: Session, all: Schemas['Settings'], described: Described): string =>
+  session.table(
     ['setting', 'value', 'what it is'],
     (Object.keys(described) as Name[]).map((name) => [
       name,

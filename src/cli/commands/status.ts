@@ -3,7 +3,7 @@ import type { Schemas } from '#client'
 import { examples, optionsOf } from '../command.ts'
 import { nodeRows } from '../nodes.ts'
 import { must, type Session } from '../session.ts'
-import { ago, count, printable, shortCommit, table } from '../text.ts'
+import { ago, count, printable, shortCommit } from '../text.ts'
 
 /** `31 of 55: package:nginx, for 12 s` */
 const where = ({ at, of, resource, since }: NonNullable<Schemas['Work']['progress']>, now: number): string =>
@@ -35,7 +35,7 @@ export function status(program: Command, session: Session): void {
       session.print(
         `${count(nodes.length, 'node')}, ${nodes.filter((node) => node.status?.status === 'synced').length} synced\n`,
       )
-      if (nodes.length > 0) session.print(`\n${table(headings, nodes.map(row))}`)
+      if (nodes.length > 0) session.print(`\n${session.table(headings, nodes.map(row))}`)
       if (works.length === 0) return session.print('\nNothing runs, nothing waits.\n')
       const rows = works.map(({ id, kind, task, nodes, state, created_at, waits_for, progress }) => [
         id,
@@ -45,7 +45,7 @@ export function status(program: Command, session: Session): void {
         ago(created_at, session.now()),
         printable(progress ? where(progress, session.now()) : (waits_for ?? '')),
       ])
-      session.print(`\n${table(['work', 'what', 'nodes', 'state', 'since', 'where it is'], rows)}`)
+      session.print(`\n${session.table(['work', 'what', 'nodes', 'state', 'since', 'where it is'], rows)}`)
     })
   examples(command, 'devops status')
 }

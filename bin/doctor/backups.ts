@@ -9,13 +9,7 @@ const HOW =
 /** How old the newest file or folder in a folder of backups is. */
 export function checkBackups(folder: string | undefined, now: number): Check[] {
   if (folder === undefined)
-    return [
-      warning(
-        'backups',
-        'no folder of backups was named, so nobody can tell',
-        `Name it with --backups. ${HOW}`,
-      ),
-    ]
+    return [warning('backups', 'not checked: no backup folder was named', `Name it with --backups. ${HOW}`)]
   const times = readdirSync(folder).map((name) => statSync(join(folder, name)).mtimeMs)
   if (times.length === 0) return [bad('backups', `there is none in ${folder}`, HOW)]
   const hours = Math.max(0, Math.floor((now - Math.max(...times)) / 3_600_000))

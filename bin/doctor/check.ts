@@ -1,7 +1,7 @@
 /** What one look of the doctor says. */
 export interface Check {
   check: string
-  /** `warning`: it works, and somebody should know; `bad`: it does not, or nobody can tell. */
+  /** `warning`: it works, with a risk; `bad`: it does not work, or could not be checked. */
   state: 'good' | 'warning' | 'bad'
   /** What is so. */
   says: string
@@ -25,12 +25,14 @@ export const bad = (check: string, says: string, advice: string): Check => ({
 
 type Look = () => Check[] | Promise<Check[]>
 
-/** A look that fails says nothing good: what cannot be told is bad. */
+/** A check that fails is bad: it does not show that all is well. */
 export async function look(check: string, act: Look): Promise<Check[]> {
   try {
     return await act()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return [bad(check, `cannot be told: ${reason}`, 'Run this as the user of the platform, or as root.')]
+    return [
+      bad(check, `could not be checked: ${reason}`, 'Run this as the user of the platform, or as root.'),
+    ]
   }
 }

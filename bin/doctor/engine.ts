@@ -39,7 +39,7 @@ export async function checkEngine({ uid, rules, env }: Asked): Promise<Check[]> 
             `there is none at ${'socketPath' in where ? where.socketPath : host}: no nodes at docker without a credential`,
             'Install it (apt-get install docker.io), or start the platform with --docker-for none.',
           )
-        : good('docker engine', 'none, and none is wanted'),
+        : good('docker engine', 'none, and none is needed'),
     ]
   const docker = new Docker({ ...where, timeout: TIME })
   const info = await docker.info().catch((error: Error) => error)
@@ -82,7 +82,9 @@ function checkSocket(path: string, uid: number): Check[] {
         `chmod 660 ${path}`,
       ),
     ]
-  const checks = [good('docker access', `${who.join(' and ')} may use ${path}, and so are root here`)]
+  const checks = [
+    good('docker access', `${who.join(' and ')} may use ${path}, which makes them root on this machine`),
+  ]
   const user = accounts.userOf(uid)
   const may = uid === 0 || uid === stat.uid || (groupMay && group !== undefined && accounts.isIn(user, group))
   if (may) return checks
@@ -102,8 +104,8 @@ const checkAddress = (host: string, env: NodeJS.ProcessEnv): Check[] =>
     : [
         warning(
           'docker access',
-          `whoever reaches ${host} may use the engine, and so be root of its machine`,
-          'Have it ask for certificates (--tlsverify), or listen on a socket alone.',
+          `anyone who can reach ${host} can use the engine, and so become root on its machine`,
+          'Require client certificates (--tlsverify), or let it listen on a socket only.',
         ),
       ]
 
@@ -127,8 +129,8 @@ export function checkFacts(info: Info, used = true): Check[] {
           `Docker 28 or newer on a system with control groups version 2 gives each node its own. ${OWN}`,
         ),
     facts.remaps
-      ? good('user namespaces', 'remapped: root of a node is no root of the host')
-      : tell('user namespaces', 'not remapped: root of a node can become root of this machine', OWN),
+      ? good('user namespaces', 'remapped: root on a node is not root on this machine')
+      : tell('user namespaces', 'not remapped: root on a node can become root on this machine', OWN),
     seccomp
       ? good(
           'seccomp',

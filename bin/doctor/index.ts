@@ -65,7 +65,7 @@ async function heldBy(data: string): Promise<Found> {
   let found: Held | undefined
   const checks = await look('lock', () => {
     found = whoHolds(data)
-    return [good('lock', found ? found.says : 'nobody holds it: no platform runs on this folder')]
+    return [good('lock', found ? found.says : 'free: no platform runs on this folder')]
   })
   return { runs: found !== undefined, by: found?.by, checks }
 }

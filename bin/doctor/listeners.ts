@@ -15,8 +15,8 @@ export async function checkAnswer(host: string, port: number | undefined): Promi
     return [
       warning(
         'platform',
-        'it has not said yet where it listens',
-        'Wait for its start to end; if it does not, see its log.',
+        'it has not reported yet where it listens',
+        'Wait until it has started; if it does not, see its log.',
       ),
     ]
   const address = `http://${hostOf(reachable(host))}:${port}/readyz`

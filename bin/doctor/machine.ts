@@ -4,16 +4,17 @@ import { bad, type Check, good, warning } from './check.ts'
 
 const run = promisify(execFile)
 
-const NTP = 'Keep the clock right: `timedatectl set-ntp true`, or chrony. In a container, its host does that.'
+const NTP =
+  'Keep the clock accurate: `timedatectl set-ntp true`, or chrony. In a container, its host does that.'
 
-/** Whether a time server keeps the clock of this machine right. */
+/** Whether a time server keeps the clock of this machine accurate. */
 export async function checkClock(): Promise<Check[]> {
   const args = ['show', '-p', 'NTPSynchronized', '--value']
   const answer = await run('timedatectl', args, { timeout: 5000 }).catch(() => undefined)
-  if (answer?.stdout.trim() === 'yes') return [good('clock', 'a time server keeps it right')]
+  if (answer?.stdout.trim() === 'yes') return [good('clock', 'a time server keeps it accurate')]
   const says = answer
-    ? 'no time server keeps it right'
-    : 'nobody can tell whether a time server keeps it right: timedatectl does not answer'
+    ? 'no time server keeps it accurate'
+    : 'unknown whether a time server keeps it accurate: timedatectl does not answer'
   return [warning('clock', says, NTP)]
 }
 

@@ -33,7 +33,7 @@ function checkSyslog({ syslog }: Settings, now: number): Check[] {
       ? [
           warning(
             'syslog',
-            `at ${hostOf(syslog.host)} without TLS: whoever is on the way reads and forges lines`,
+            `at ${hostOf(syslog.host)} without TLS: anyone on the network path can read and forge lines`,
             'Use --syslog-tls-port instead of --syslog-port.',
           ),
         ]

@@ -4,7 +4,7 @@ import { startPlane } from '#testing/plane.ts'
 
 const node = (keys: string) => `id: web\ntype: server\nprovider:\n  name: docker\n${keys}`
 
-test('a push is told what its nodes may not ask of the platform’s own engine, and whose nodes it takes', async () => {
+test('security 41: a push is told what its nodes may not ask of the platform’s own engine, and whose nodes it takes', async () => {
   await using plane = await startPlane(['--docker-port', '8000-8999', '--docker-for', 'ann'])
   const ann = await plane.person('ann')
   const mine = await ann.repository('shop')

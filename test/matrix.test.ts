@@ -120,7 +120,7 @@ const addressOf = (path: string, whose: string) =>
     .replace(':user', whose)
     .replace(/:(\w+)/g, 'x')
 
-test('every route answers everybody as the tables say: routes, permissions, scopes', async () => {
+test('security 20, 22: every route answers everybody as the tables say: routes, permissions, scopes', async () => {
   const app = await openApi()
   const wrong: string[] = []
   let tried = 0
@@ -147,7 +147,7 @@ test('every route answers everybody as the tables say: routes, permissions, scop
   console.log(`# ${routes.length} routes x ${Object.keys(cast).length}: ${tried} requests`)
 })
 
-test('every route names an action that the permissions know; of what changes something only sign-in and webhooks are public', () => {
+test('security 20: every route names an action that the permissions know; of what changes something only sign-in and webhooks are public', () => {
   const known: readonly string[] = [...actions, 'anybody', 'public']
   assert.deepEqual(Object.keys(permissions).sort(), [...actions].sort())
   for (const { id, access, method } of routes) {
@@ -156,7 +156,7 @@ test('every route names an action that the permissions know; of what changes som
   }
 })
 
-test('a foreign page is refused by every route, whatever token it found, and so is a body that a form could send', async () => {
+test('security 25: a foreign page is refused by every route, whatever token it found, and so is a body that a form could send', async () => {
   const app = await openApi()
   const { token } = cast.administrator as Member
   for (const route of routes) {
@@ -186,7 +186,7 @@ test('a foreign page is refused by every route, whatever token it found, and so 
   await app.close()
 })
 
-test('nothing is served beside the table of routes', async () => {
+test('security 20: nothing is served beside the table of routes', async () => {
   const app = await openApi()
   const served = [
     ...app.printRoutes({ commonPrefix: false, includeHooks: false }).matchAll(/\(([A-Z, ]+)\)/g),
@@ -200,7 +200,7 @@ test('nothing is served beside the table of routes', async () => {
 for (const program of ['upload-pack', 'receive-pack'] as const) {
   const access = program === 'receive-pack' ? 'repo.write' : 'repo.read'
 
-  test(`git-${program} over HTTP answers everybody as the tables say`, async () => {
+  test(`security 20: git-${program} over HTTP answers everybody as the tables say`, async () => {
     for (const [name, who] of Object.entries(cast)) {
       const response = await fetch(
         `http://127.0.0.1:${doors.http}/${REPO}.git/info/refs?service=git-${program}`,
@@ -212,7 +212,7 @@ for (const program of ['upload-pack', 'receive-pack'] as const) {
     }
   })
 
-  test(`git-${program} over SSH answers everybody as the tables say`, async () => {
+  test(`security 20: git-${program} over SSH answers everybody as the tables say`, async () => {
     for (const [name, who] of Object.entries(cast)) {
       if (!who.key) continue
       const wanted = expected({ access, scope: 'repo' }, who, '')

@@ -45,6 +45,8 @@ export interface Said {
 /** A platform in this process on which a small shop is kept: one specimen of every thing that has a name. */
 export interface Shop extends AsyncDisposable {
   url: string
+  /** The platform's data folder. */
+  data: string
   ann: Person
   /** The clone that ann has pushed from. */
   folder: string
@@ -85,7 +87,15 @@ export async function startShop(): Promise<Shop> {
     return { code, out, err }
   }
   const undo = stack.move()
-  return { url, ann, folder, ids, devops, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+  return {
+    url,
+    data: join(data, 'data'),
+    ann,
+    folder,
+    ids,
+    devops,
+    [Symbol.asyncDispose]: () => undo.disposeAsync(),
+  }
 }
 
 /** Everything that has a name or an id, once. */

@@ -74,7 +74,7 @@ const findings = (provider: string, options: object = { engine: safeEngineRules 
   )
 const greedy = '  name: docker\n  image: evil:1\n  network: bridge\n  ports: ["8080:80", "127.0.0.1::81"]\n'
 
-test('a push is refused with file and line for each thing that a node may not have', () => {
+test('security 41: a push is refused with file and line for each thing that a node may not have', () => {
   assert.deepEqual(findings(greedy), [
     'error nodes/web.yml:5:3 provider.image',
     'error nodes/web.yml:6:3 provider.network',

@@ -128,11 +128,45 @@ describe('attacks on the parser', () => {
       refused(`vars:\n  a: ${deep}\n`, /nested more than 64 levels deep|is not valid YAML/)
   })
 
-  it('12: a hostile pattern of a service is bounded', () => {
-    const service = 'title: X\noptions:\n  a: { type: string, pattern: "^(a|a)*$" }\n'
-    const more = `services: [mine]\nconfiguration:\n  mine: { a: "${'a'.repeat(3000)}!" }\n`
-    const ms = cost(() => refused(more, /it takes too long/, { 'services/mine/service.yml': service }))
-    assert.ok(ms < 1000, `${ms} ms`)
+  describe('12: a hostile pattern is bounded', () => {
+    const value = `${'a'.repeat(3000)}!`
+    const more = `services: [mine]\nconfiguration:\n  mine: { a: "${value}" }\n`
+    const service = (option: string) => ({
+      'services/mine/service.yml': `title: X\noptions:\n  a: ${option}\n`,
+    })
+    for (const pattern of ['^(a|a)*$', '^(a+)+$', '^([a-z]+)*\\\\d$', '^(?:a?){3000}a{3000}$', '(?=(a+)+$)b'])
+      it(`${pattern} of an option`, () => {
+        const ms = cost(() =>
+          refused(
+            more,
+            /it takes too long|must match the pattern/,
+            service(`{ type: string, pattern: "${pattern}" }`),
+          ),
+        )
+        assert.ok(ms < 1000, `${ms} ms`)
+      })
+
+    it('of an input of a task, compared with its default', () => {
+      const task = (pattern: string) => ({
+        'tasks/x.yml': `id: x\ntargets: [web]\ninputs:\n  a: { type: string, pattern: "${pattern}", default: "${value}" }\nsteps: [{ run: uptime }]\n`,
+      })
+      const ms = cost(() => refused('', /must match the pattern/, task('^(b|a|a)*$')))
+      assert.ok(ms < 1000, `${ms} ms`)
+    })
+
+    it('many of them in one repository', () => {
+      const options = Array.from(
+        { length: 100 },
+        (_, i) => `  a${i}: { type: string, pattern: "^(a|a)*${i}$" }\n`,
+      )
+      const values = Array.from({ length: 100 }, (_, i) => `a${i}: "${value}"`)
+      const ms = cost(() =>
+        refused(`services: [mine]\nconfiguration:\n  mine: { ${values.join(', ')} }\n`, /it takes too long/, {
+          'services/mine/service.yml': `title: X\noptions:\n${options.join('')}`,
+        }),
+      )
+      assert.ok(ms < 3000, `${ms} ms`)
+    })
   })
 })
 
@@ -265,10 +299,11 @@ describe('attacks on templates', () => {
     for (const [option, value] of [
       ['user', 'www; load_module x'],
       ['pid', '"/run/x;\\n}"'],
+      ['worker_processes', '"1; load_module x"'],
     ] as const)
       refused(
         `services: [nginx]\nconfiguration:\n  nginx: { ${option}: ${value} }\n`,
-        /must match the pattern/,
+        /must match the pattern|must be/,
       )
   })
 })

@@ -93,7 +93,7 @@ test('what linking changes is shown and asked for before anything is done', asyn
   assert.equal((await ann.devops('sync', 'two', '--repo', clone.repo)).code, 0)
 })
 
-test('a new host key is refused until it is trusted, and only the one that is really shown', async () => {
+test('security 32: a new host key is refused until it is trusted, and only the one that is really shown', async () => {
   const second = fleet.machines[1] as Fleet['machines'][number]
   await second.sh('rm /etc/ssh/ssh_host_*; ssh-keygen -A; systemctl restart ssh')
   await second.sh('pkill -KILL -u devops || true')

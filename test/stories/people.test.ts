@@ -101,7 +101,7 @@ test('role read clones and looks, and can neither push nor change nor enter', as
   assert.equal(await entersNode(bob), false)
 })
 
-test('a token does what its scope says, in the repository that it is for', async () => {
+test('security 22: a token does what its scope says, in the repository that it is for', async () => {
   const made = await ann.devops('token', 'add', 'ci', '--scope', 'read', '--repo', clone.repo)
   const token = /devo_\S+/.exec(made.text)?.[0] ?? ''
   const ask = async (method: string, path: string) => {
@@ -128,7 +128,7 @@ test('a user who is disabled is out of everything, and comes back when enabled',
   await until(() => entersNode(bob))
 })
 
-test('a node is made by the credential of its repository’s owner, each use in the audit; another’s repository has none', async () => {
+test('security 35: a node is made by the credential of its repository’s owner, each use in the audit; another’s repository has none', async () => {
   await using engine = await remoteEngine()
   const set = [
     'credential',

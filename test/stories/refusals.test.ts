@@ -83,7 +83,7 @@ test('a node that cannot be reached is retried, says why, and syncs when it is b
   assert.equal(again.code, 0, again.text)
 })
 
-test('a node that shows another host key is not entered', async () => {
+test('security 32: a node that shows another host key is not entered', async () => {
   const { server } = await see.node('web')
   const container = server?.id ?? ''
   await onServer(container, 'rm /etc/ssh/ssh_host_*; ssh-keygen -qA; pkill -x sshd; systemctl restart ssh')

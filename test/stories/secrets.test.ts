@@ -168,7 +168,7 @@ test('failures that would show it say *** instead', async () => {
   await see.synced('web', healed.commit)
 })
 
-test('a rotated secret is followed by the node that uses it, and a diff shows neither value', async () => {
+test('security 27: a rotated secret is followed by the node that uses it, and a diff shows neither value', async () => {
   const rotated = await ann.devopsWith(second, 'secret', 'rotate', 'token', '--repo', clone.repo)
   assert.equal(rotated.code, 0, rotated.text)
   assert.match(rotated.text, /Synced in a moment, because they use it: web\./)
@@ -183,7 +183,7 @@ test('a rotated secret is followed by the node that uses it, and a diff shows ne
   assert.match((await devops('secret', 'history', 'token')).text, /2 +rotated[\s\S]*1 +set/)
 })
 
-test('no secret is in the data folder, the output, an answer, or a backup, in any form', async (t) => {
+test('security 27: no secret is in the data folder, the output, an answer, or a backup, in any form', async (t) => {
   await Promise.all([devops('status'), devops('info', 'web'), devops('plan'), devops('plan', '--recorded')])
   await Promise.all([
     devops('list', 'runs'),

@@ -132,7 +132,7 @@ test('a variable, a service of the log and an address that nothing has are refus
   assert.match(String(await detail(api, 'ann/shop/logs?service=postgras')), /did you mean postgres\?/)
 })
 
-test('a repository that a token or a credential is for must be one that the caller can list', async () => {
+test('security 35: a repository that a token or a credential is for must be one that the caller can list', async () => {
   await using api = await startTestApi()
   const sentence = 'There is no repository ann/shpo, did you mean ann/shop?'
   const token = { method: 'POST', body: { title: 'x', repo: 'ann/shpo' }, below: 'users/ann/tokens' }

@@ -95,7 +95,7 @@ const rights: Record<string, string[]> = {
 
 const literal = (path: string) => path.replace('~', '/v1/repos/:owner/:repo')
 
-test('each route needs exactly the right that is written here: a weaker one lets somebody take off what binds them', () => {
+test('security 20, 42: each route needs exactly the right that is written here: a weaker one lets somebody take off what binds them', () => {
   const expected = Object.entries(rights).flatMap(([right, paths]) =>
     paths.map((path) => `${literal(path)} ${right}`),
   )

@@ -89,7 +89,7 @@ test('an export is JSON lines', async () => {
   )
 })
 
-test('a stream ends, and says why, when its token is revoked', async () => {
+test('security 22: a stream ends, and says why, when its token is revoked', async () => {
   const clock = fakeClock()
   await using api = await startTestApi({ clock })
   const stream = await open(api, LOGS)

@@ -88,7 +88,7 @@ for (const [what, undo] of [
     session.end()
   })
 
-test('a request of git over HTTP that is under way ends when its token is revoked', async () => {
+test('security 22: a request of git over HTTP that is under way ends when its token is revoked', async () => {
   await using fixture = await startFixture()
   fixture.world.tokens.set('devo_bob', 'bob')
   const sent = request({

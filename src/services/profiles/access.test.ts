@@ -119,7 +119,7 @@ test('who changes his password proves the present one, and signs out whoever cam
   await assert.rejects(bus.ask('profiles.authenticate', { kind: 'token', token: there.token }), /revoked/)
 })
 
-test('guesses of the present password are slowed like guesses at the door', async () => {
+test('security 23: guesses of the present password are slowed like guesses at the door', async () => {
   await using plane = await start()
   await people(plane, 'ann')
   const guess = () =>

@@ -76,14 +76,14 @@ const columns = [
   'outcome',
 ]
 for (const column of columns)
-  test(`a changed ${column.replaceAll('"', '')} is found`, async () => {
+  test(`security 39: a changed ${column.replaceAll('"', '')} is found`, async () => {
     await using plane = await start()
     await fill(plane, 5)
     await tamper(plane, `update profiles_audit set ${column} = '7' where seq = 3`)
     assert.deepEqual(await faultsOf(plane), ['3: it was changed, or one before it was'])
   })
 
-test('a removed entry is found, and two that changed places', async () => {
+test('security 39: a removed entry is found, and two that changed places', async () => {
   await using plane = await start()
   await fill(plane, 6)
   await tamper(plane, 'delete from profiles_audit where seq = 2')
@@ -94,7 +94,7 @@ test('a removed entry is found, and two that changed places', async () => {
   assert.notDeepEqual(await faultsOf(plane), [])
 })
 
-test('an end that was cut off is found, also after more was written', async () => {
+test('security 39: an end that was cut off is found, also after more was written', async () => {
   await using plane = await start()
   await fill(plane, 5)
   await tamper(plane, 'delete from profiles_audit where seq > 3')
@@ -103,7 +103,7 @@ test('an end that was cut off is found, also after more was written', async () =
   assert.deepEqual(await faultsOf(plane), ['6: entries 4 to 5 are missing'])
 })
 
-test('whoever rewrites all hashes but has not the master key is found', async () => {
+test('security 39: whoever rewrites all hashes but has not the master key is found', async () => {
   await using plane = await start()
   await fill(plane, 2)
   const rows = await plane.store
@@ -167,7 +167,7 @@ test('who knocks while blocked adds nothing to the audit', async () => {
   assert.equal((await plane.bus.ask('profiles.list_audit', { limit: 100 })).length, 5)
 })
 
-test('without an audit nobody signs in', async () => {
+test('security 31: without an audit nobody signs in', async () => {
   await using plane = await start()
   await people(plane, 'ann')
   await tamper(plane, 'alter table profiles_audit rename to gone')

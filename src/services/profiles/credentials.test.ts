@@ -65,7 +65,7 @@ const use = ({ bus }: Plane, rest: Partial<Input<'profiles.use_credential'>> = {
     ...rest,
   })
 
-test('a credential is asked of its provider when it is set, sealed, and never shown again', async () => {
+test('security 21: a credential is asked of its provider when it is set, sealed, and never shown again', async () => {
   await using plane = await start()
   const made = await set(plane)
   assert.deepEqual(made, {
@@ -103,7 +103,7 @@ test('a provider that cannot be asked is believed unchecked', async () => {
   assert.deepEqual([said, checked_at], [null, null])
 })
 
-test('every use is in the audit before the credential is handed out', async () => {
+test('security 31: every use is in the audit before the credential is handed out', async () => {
   await using plane = await start()
   await set(plane)
   await use(plane)
@@ -126,7 +126,7 @@ test('every use is in the audit before the credential is handed out', async () =
   await assert.rejects(use(plane), (error) => isProblem(error, 'unaudited'))
 })
 
-test('another’s credential, and one for other repositories, is refused to a repository; the try is recorded', async () => {
+test('security 35: another’s credential, and one for other repositories, is refused to a repository; the try is recorded', async () => {
   await using plane = await start()
   await set(plane, { repos: ['ann/shop'] })
   await use(plane)
@@ -144,12 +144,12 @@ test('another’s credential, and one for other repositories, is refused to a re
   assert.deepEqual(await plane.bus.ask('profiles.repository_credentials', { repo: 'ann/blog' }), [])
 })
 
-test('a credential can be for one’s own repositories only', async () => {
+test('security 35: a credential can be for one’s own repositories only', async () => {
   await using plane = await start()
   await assert.rejects(set(plane, { repos: ['eve/own'] }), /eve\/own is no repository of ann/)
 })
 
-test('a sealed credential that was moved to another user or name does not open', async () => {
+test('security 35: a sealed credential that was moved to another user or name does not open', async () => {
   await using plane = await start()
   await set(plane)
   await sql.raw(`update profiles_credentials set "user" = 'eve'`).execute(plane.store.db)
@@ -287,7 +287,7 @@ test('a server of another owner, or made with another credential, keeps none', a
   assert.deepEqual((await plane.list()).map(nameOf), ['ann/other', 'eve/cloud'])
 })
 
-test('a repository may use the credentials of its owner that are for it or for all, by name', async () => {
+test('security 35: a repository may use the credentials of its owner that are for it or for all, by name', async () => {
   await using plane = await withNeighbours()
   await set(plane, { name: 'another', repos: ['ann/shop'] })
   await set(plane, { name: 'blog-only', repos: ['ann/blog', 'ann/blog'] })

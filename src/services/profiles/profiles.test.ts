@@ -49,7 +49,7 @@ test('who proves a password, a token or a key is identified; no answer holds the
   await assert.rejects(bus.ask('profiles.authenticate', { kind: 'key', key: newKey() }), /is on no profile/)
 })
 
-test('a token is stored as a hash, expires, can be revoked, and remembers its use', async () => {
+test('security 21: a token is stored as a hash, expires, can be revoked, and remembers its use', async () => {
   await using plane = await start()
   const { bus, clock, store } = plane
   await people(plane, 'ann')
@@ -83,7 +83,7 @@ test('a key belongs to one user only', async () => {
   await assert.rejects(bus.ask('profiles.add_key', { user: 'bob', key }), /a key belongs to one user only/)
 })
 
-test('wrong passwords cost ever longer delays, over a restart and also when they come all at once', async (t) => {
+test('security 23: wrong passwords cost ever longer delays, over a restart and also when they come all at once', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'devops-profiles-'))
   t.after(() => rm(folder, { recursive: true }))
   const path = join(folder, 'store.sqlite')
@@ -113,7 +113,7 @@ test('wrong passwords cost ever longer delays, over a restart and also when they
   await signIn(plane, 'ann', 'correct horse')
 })
 
-test('one password tried on many users is slowed by the address that it comes from', async () => {
+test('security 23: one password tried on many users is slowed by the address that it comes from', async () => {
   await using plane = await start()
   await people(plane, 'ann')
   for (const user of ['u1', 'u2', 'u3', 'u4', 'u5'])

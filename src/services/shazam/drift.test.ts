@@ -54,7 +54,7 @@ test('what is no longer wished, and what was never applied, is no drift', () => 
   assert.deepEqual(driftOf(graphOf([motd]), blankState(), []), [])
 })
 
-test('no secret is told, neither in a field nor as a digest that could be guessed', () => {
+test('security 27: no secret is told, neither in a field nor as a digest that could be guessed', () => {
   const key = wish('file', '/etc/key', { content: 'hunter2\n', secret: true })
   const user = wish('user', 'bob', { comment: 'hunter2' })
   const graph = graphOf([key, user], ['hunter2'])

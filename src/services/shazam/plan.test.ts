@@ -106,7 +106,7 @@ handlers: {tell: {run: 'true'}}`)
   assert.deepEqual([plan.actions, plan.pending], [[], ['x/tell']])
 })
 
-test('no plan shows a secret', () => {
+test('security 27: no plan shows a secret', () => {
   const scope = { secrets: { token: 'canary-7f3a' } }
   const graph = resources(
     `{file: /x, content: "a {{ secrets.token }}"}, {command: use, run: 'x {{ secrets.token }}'}`,

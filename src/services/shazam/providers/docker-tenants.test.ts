@@ -26,7 +26,7 @@ const wishOf = (repo: string, node = 'web', wanted: Descriptor = descriptor) => 
   token: tokenOf(repo, node, wanted),
 })
 
-test('names of containers, volumes and networks differ wherever owner, repository, node or volume differ', () => {
+test('security 41: names of containers, volumes and networks differ wherever owner, repository, node or volume differ', () => {
   const places = [
     ['a/b-c', 'd'],
     ['a/b', 'c-d'],
@@ -74,7 +74,7 @@ describe('tenants of one engine', { timeout: 600_000 }, () => {
     }
   })
 
-  test('42 repositories whose joined names are the same text have volumes, networks and containers of their own', async () => {
+  test('security 41: repositories whose joined names are the same text have volumes, networks and containers of their own', async () => {
     for (const repo of [one, other]) await sh(repo, `echo 'of ${repo}' >/srv/data/file`)
     for (const repo of [one, other]) {
       assert.equal(await sh(repo, 'cat /srv/data/file'), `of ${repo}\n`)
@@ -88,7 +88,7 @@ describe('tenants of one engine', { timeout: 600_000 }, () => {
     assert.notEqual(ids[one], ids[other])
   })
 
-  test('41 a node reaches no node of another repository, even by a route of its own, and itself it reaches', async () => {
+  test('security 41: a node reaches no node of another repository, even by a route of its own, and itself it reaches', async () => {
     const open = (repo: string) => `timeout 3 bash -c 'exec 3<>/dev/tcp/${addresses[repo]}/22' 2>/dev/null`
     assert.equal(await sh(one, `${open(one)} && echo in`), 'in\n')
     assert.equal(await sh(one, `${open(other)} || echo out`), 'out\n')
@@ -100,7 +100,7 @@ describe('tenants of one engine', { timeout: 600_000 }, () => {
     assert.equal(await sh(other, `${open(one)} || echo out`), 'out\n')
   })
 
-  test('41 a network of another repository is joined by neither its name nor its id, nor the bridge that all know', async () => {
+  test('security 41: a network of another repository is joined by neither its name nor its id, nor the bridge that all know', async () => {
     const [network] = await docker.listNetworks({
       filters: { label: [`${label.repo}=${other}`, `${label.plane}=${plane}`] },
     })
@@ -119,7 +119,7 @@ describe('tenants of one engine', { timeout: 600_000 }, () => {
     assert.deepEqual(all, [])
   })
 
-  test('41 a volume that another made under the name of a repository is not mounted', async () => {
+  test('security 41: a volume that another made under the name of a repository is not mounted', async () => {
     const [repo, name] = ['acme/trap', volumeName(plane, 'acme/trap', 'data')]
     await docker.createVolume({ Name: name, Labels: { [label.plane]: plane, [label.repo]: other } })
     try {
@@ -132,7 +132,7 @@ describe('tenants of one engine', { timeout: 600_000 }, () => {
     }
   })
 
-  test('41 the other repository’s server is neither found nor destroyed under a name that reads alike', async () => {
+  test('security 41: the other repository’s server is neither found nor destroyed under a name that reads alike', async () => {
     const { token } = wishOf(other)
     assert.equal(await provider.find({ repo: one, node: 'web', token }), undefined)
     for (const [repo, node] of [
@@ -144,7 +144,7 @@ describe('tenants of one engine', { timeout: 600_000 }, () => {
     for (const repo of [one, other]) assert.equal((await provider.find(wishOf(repo)))?.id, ids[repo])
   })
 
-  test('41 what the rules of the engine do not allow is refused when a server is made, too', async () => {
+  test('security 41: what the rules of the engine do not allow is refused when a server is made, too', async () => {
     const ruled = dockerProvider({ plane, rules: engineRules({ for: ['acme'] }) })
     const refused = (repo: string, wanted: object) =>
       ruled.create(wishOf(repo, 'spy', { name: 'docker', ...wanted } as Descriptor)).then(

@@ -108,7 +108,7 @@ describe('transport', { timeout: 60_000 }, () => {
     assert.equal(size, bytes.length)
   })
 
-  test('another host key than the pinned one is refused before anything is shown to the server', async () => {
+  test('security 32: another host key than the pinned one is refused before anything is shown to the server', async () => {
     await using transport = open()
     const wrong = address({ hostKeys: ['SHA256:AAAA'] })
     const tries = await authTries(machine)

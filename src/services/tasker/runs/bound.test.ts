@@ -57,7 +57,7 @@ const ways: Record<string, (world: World) => Promise<string>> = {
 }
 
 for (const [way, begin] of Object.entries(ways))
-  test(`a task that approval_required names waits for an admin when ${way} starts it, whatever its descriptor says`, async () => {
+  test(`security 42: a task that approval_required names waits for an admin when ${way} starts it, whatever its descriptor says`, async () => {
     await using world = await World.open()
     await world.push(tip(1, ['web'], [deploy], BOUND))
     await world.settleNodes()
@@ -70,14 +70,14 @@ for (const [way, begin] of Object.entries(ways))
 const needs = (approval: Task['approval'], required: string[] = ['deploy']) =>
   boundTask({ ...aTask('deploy', ['one']), ...(approval && { approval }) }, required).approval
 
-test('a descriptor cannot name its author as the one who approves, and can ask for more', () => {
+test('security 42: a descriptor cannot name its author as the one who approves, and can ask for more', () => {
   const mine = { by: ['mallory'], within: 60, other: false }
   assert.deepEqual(needs(mine), { by: 'admin', within: 60, other: false })
   assert.deepEqual(needs({ ...mine, by: 'write' }), { by: 'admin', within: 60, other: false })
   assert.deepEqual(needs({ ...mine, by: 'owner', other: true }), { by: 'owner', within: 60, other: true })
 })
 
-test('a pattern binds the tasks that it fits as a whole, and no other', () => {
+test('security 42: a pattern binds the tasks that it fits as a whole, and no other', () => {
   const bound = (...required: string[]) => needs(undefined, required) !== undefined
   for (const pattern of ['deploy', '*', 'dep*', '*ploy', 'd*y']) assert.ok(bound(pattern), pattern)
   for (const pattern of ['deplo', 'eploy', 'd.ploy', 'x*', 'Deploy']) assert.ok(!bound(pattern), pattern)
@@ -85,7 +85,7 @@ test('a pattern binds the tasks that it fits as a whole, and no other', () => {
   assert.ok(!bound())
 })
 
-test('an approval that a descriptor asks for today binds the retry of a run that was made without it', async () => {
+test('security 42: an approval that a descriptor asks for today binds the retry of a run that was made without it', async () => {
   await using world = await World.open()
   world.tips.set(REPO, tip(1, ['web'], [deploy]))
   const { id } = await world.bus.ask('tasker.start_run', { repo: REPO, task: 'deploy', by: 'ann' })

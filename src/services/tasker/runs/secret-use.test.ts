@@ -60,7 +60,7 @@ const starts: Record<
 }
 
 for (const [who, [kind, actor, begin]] of Object.entries(starts))
-  test(`a step that ${who} starts gets its secret only once the audit says which, and for which run`, async () => {
+  test(`security 31: a step that ${who} starts gets its secret only once the audit says which, and for which run`, async () => {
     await using world = await open('login {{ secrets.ci }}')
     await begin(world)
     const run = await runOf(world, kind)
@@ -81,7 +81,7 @@ const ways: Record<string, Step> = {
 }
 
 for (const [way, step] of Object.entries(ways))
-  test(`with an audit that cannot be written no text of a step leaves that holds a secret ${way}; later it does`, async () => {
+  test(`security 31: with an audit that cannot be written no text of a step leaves that holds a secret ${way}; later it does`, async () => {
     await using world = await open(step)
     await world.bus.ask('tasker.start_run', { repo: REPO, task: 't', by: 'ann' })
     await world.stepJob(1)
@@ -101,7 +101,7 @@ test('a step without a secret asks nothing of the audit', async () => {
   assert.equal((await world.stepJob(1)).script, 'uptime')
 })
 
-test('a step that sets a variable of a secret waits for the audit, and then goes on', async () => {
+test('security 31: a step that sets a variable of a secret waits for the audit, and then goes on', async () => {
   await using world = await open('devops var set key {{ secrets.ci }}')
   world.auditBroken = true
   const { id } = await world.bus.ask('tasker.start_run', { repo: REPO, task: 't', by: 'ann' })
@@ -121,7 +121,7 @@ for (const [how, condition] of [
   ['names', 'secrets.ci == "hush-hush-hush"'],
   ['reads by a variable', 'url contains "hush"'],
 ] as const)
-  test(`a condition that ${how} a secret is not judged until the audit says so`, async () => {
+  test(`security 31: a condition that ${how} a secret is not judged until the audit says so`, async () => {
     await using world = await open({ run: 'uptime', if: condition })
     world.auditBroken = true
     const { id } = await world.bus.ask('tasker.start_run', { repo: REPO, task: 't', by: 'ann' })
@@ -145,7 +145,7 @@ test('a condition without a secret asks nothing of the audit', async () => {
   await world.stepJob(1)
 })
 
-test('a signed webhook starts nothing while the audit cannot be written; its secret and its run are recorded', async () => {
+test('security 31: a signed webhook starts nothing while the audit cannot be written; its secret and its run are recorded', async () => {
   await using world = await open('uptime')
   world.auditBroken = true
   await assert.rejects(receive(world), (error) => isProblem(error, 'unaudited'))

@@ -41,6 +41,7 @@ ${table(
 | token      | \`DEVOPS_TOKEN\`, or what \`devops login\` saved for that server                      |
 | repository | \`--repo OWNER/NAME\` anywhere in the line, or the Git remote of the current folder |
 | colours    | on a terminal, unless \`NO_COLOR\` is set                                           |
+| tables     | on a narrow terminal the last column wraps, or each row is a block of lines        |
 
 \`devops login\` saves to \`~/.config/devops/config.json\` (or below \`XDG_CONFIG_HOME\`), which only you can read.
 `

@@ -75,12 +75,15 @@ const LIST: Gap = {
   longest: 12,
   inside: /[\s,;]/,
 }
-/** From one row of `xxd`, `od` or `hexdump` to the next: the column of text, the line break, the offset. */
+/**
+ * From one row of `xxd`, `od` or `hexdump` to the next: the column of text, which stands two blanks apart, the line break,
+ * the offset, which begins with a digit below 2.5 GiB.
+ */
 export const ROW: Gap = {
   first: ' \t\r\n',
   second: ' \t\r\n0123456789',
-  pattern: /((?:[ \t]{1,4}[^\n]{0,40})?\r?\n[0-9a-fA-F]{6,16}:?[ \t])([ \t]{0,3})/y,
-  open: /[^\n]*(?:\n[0-9a-fA-F]*:?[ \t]*)?$/y,
+  pattern: /((?:[ \t]{2,4}[^\n]{0,40}|[ \t]?)\r?\n[0-9][0-9a-fA-F]{5,15}:?[ \t])([ \t]{0,3})/y,
+  open: /(?:[ \t]{2}[^\n]*|[ \t]?\r?)(?:\n(?:[0-9][0-9a-fA-F]*:?[ \t]*)?)?$/y,
   longest: 70,
   inside: /[^\n]/,
   offset: /[0-9a-fA-F: \t]/,

@@ -150,3 +150,14 @@ test('base64 that breaks into the next line after its first character is masked'
       assert.ok(!shown.includes(text.slice(first + 1, first + 7)), shown)
     }
 })
+
+for (const [what, between] of [
+  ['a blank', ' '],
+  ['a comma', ','],
+  ['a line break', '\n'],
+] as const)
+  test(`a secret whose letters stand ${what} apart is masked`, () => {
+    const text = [...'b/iZg+w0Or=='].join(between)
+    const mask = createMask(['b/iZg+w0Or=='])
+    assert.equal(mask(`see ${text} here`) + mask.end(), 'see *** here')
+  })

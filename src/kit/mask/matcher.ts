@@ -117,18 +117,18 @@ export class Matcher {
 function startsOf(form: Form): Set<string> {
   let begun = new Set([''])
   const whole = new Set<string>()
-  for (const unit of form.units.slice(0, 3)) {
+  for (const [i, unit] of form.units.slice(0, 3).entries()) {
     const longer = new Set<string>()
     const take = (text: string) => void (text.length < 3 ? longer : whole).add(text.slice(0, 3))
     for (const start of begun) for (const head of headsOf(unit, 3 - start.length)) take(start + head)
     begun = new Set(form.apart ? [] : longer)
-    for (const start of longer) for (const gap of form.gaps) beginGap(start, gap, whole)
+    for (const start of longer) for (const gap of form.gaps) beginGap(start, gap, form.units[i + 1], whole)
   }
   return whole
 }
 
 /** An offset begins the next row, or the text ends where one may. */
-const NEXT_ROW = /\n(?:[0-9a-fA-F]{6}|[0-9a-fA-F]*:?[ \t]*$)/y
+const NEXT_ROW = /\n(?:[0-9][0-9a-fA-F]{5}|(?:[0-9][0-9a-fA-F]*:?[ \t]*)?$)/y
 /** Between the bytes of a row and its end, of which `ROW` in forms.ts is made: characters. */
 const LONGEST_REST = 48
 
@@ -150,10 +150,12 @@ function headsOf(unit: Unit, length: number): Set<string> {
   return known[length]
 }
 
-function beginGap(start: string, gap: Gap, whole: Set<string>): void {
+function beginGap(start: string, gap: Gap, next: Unit | undefined, whole: Set<string>): void {
+  // Where the gap is one character, the next unit comes second.
+  const seconds = gap.second === '' || !next ? gap.second : [...gap.second, ...headsOf(next, 1)]
   for (const first of gap.first)
     if (start.length === 2) whole.add(start + first)
-    else for (const second of gap.second) whole.add(start + first + second)
+    else for (const second of seconds) whole.add(start + first + second)
 }
 
 /** Follows all readings of the text at once: a `\` may be one of the secret or begin an escape. */
@@ -198,7 +200,7 @@ function matches(pattern: RegExp, text: string, at: number): RegExpExecArray | n
   return pattern.exec(text)
 }
 
-const OFFSET = /\n[0-9a-fA-F]{6,16}:?[ \t]/
+const OFFSET = /\n[0-9][0-9a-fA-F]{5,15}:?[ \t]/
 const REST_OF_ROW = /[^\n]{0,80}/y
 
 /** A secret that goes over rows of a dump has its end in the column of text too. */
